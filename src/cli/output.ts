@@ -1,0 +1,62 @@
+import { MultiBar, Presets } from 'cli-progress';
+import pc from 'picocolors';
+
+/** How a command talks: data on stdout, everything else on stderr, so that output can be piped. */
+export interface Output {
+  /** One result: `value` as JSON with `--json`, `text` otherwise. */
+  result(value: unknown, text: string): void;
+  /** A remark for a person; silent with `--json`. */
+  note(text: string): void;
+  /** Progress of long work; drawn only on a terminal. */
+  progress(label: string, total: number): Progress;
+  readonly json: boolean;
+}
+
+/** A bar that moves, or nothing. */
+export interface Progress {
+  update(done: number): void;
+  stop(): void;
+}
+
+const silent: Progress = { update: () => undefined, stop: () => undefined };
+
+/** Makes the output of one command. */
+export function createOutput(options: { readonly json: boolean }): Output {
+  return {
+    json: options.json,
+    result(value, text) {
+      process.stdout.write(`${options.json ? JSON.stringify(value) : text}\n`);
+    },
+    note(text) {
+      if (!options.json) process.stderr.write(`${text}\n`);
+    },
+    progress(label, total) {
+      return process.stderr.isTTY && !options.json ? drawn(label, total) : silent;
+    },
+  };
+}
+
+function drawn(label: string, total: number): Progress {
+  const bars = new MultiBar(
+    { format: `${label} [{bar}] {value}/{total}`, clearOnComplete: true, hideCursor: true, stream: process.stderr },
+    Presets.shades_classic,
+  );
+  const bar = bars.create(total, 0);
+  return {
+    update: (done) => {
+      if (done > bar.getTotal()) bar.setTotal(done);
+      bar.update(done);
+    },
+    stop: () => {
+      bars.stop();
+    },
+  };
+}
+
+/** Words for a verdict, coloured on a terminal. */
+export const mark = {
+  pass: pc.green('pass'),
+  fail: pc.red('FAIL'),
+  unverifiable: pc.yellow('unverifiable'),
+  not_checked: pc.dim('not checked'),
+} as const;
