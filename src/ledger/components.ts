@@ -1,0 +1,72 @@
+import type { JwsSigner } from '../core/jws.ts';
+import type { NoteSigner } from '../core/signed-note.ts';
+import type { Statement } from '../core/statement.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { JournalFiles } from './journal-files.ts';
+
+/** Where the ledger says what it does. `fields` hold no secret and no input. */
+export interface LedgerLog {
+  debug(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(event: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** Waits, so that a test can hold time in its hands. Resolves early, without error, when `signal` aborts. */
+export type Sleep = (ms: number, signal?: AbortSignal) => Promise<void>;
+
+/** The objects with behaviour that an open ledger is made of. */
+export interface LedgerComponents {
+  readonly store: ObjectStore;
+  /** Epoch ms. May jump: nothing safe depends on it. */
+  readonly clock: () => number;
+  /** Unpredictable bytes, that many. */
+  readonly random: (bytes: number) => Uint8Array;
+  /** Signs entries and batches; certified for the writer id of the folder. */
+  readonly writerSigner: JwsSigner;
+  readonly writerCert: Statement;
+  /** Signs checkpoints. Only ever through the guard that keeps it from signing two histories. */
+  readonly checkpointSigner: NoteSigner;
+  readonly checkpointCert: Statement;
+  readonly log: LedgerLog;
+  /** Default: timers of Node that do not keep the process alive. */
+  readonly sleep?: Sleep;
+  /** Default: the real file system. */
+  readonly files?: JournalFiles;
+}
+
+/** Plain data that says how one gateway runs its ledger. */
+export interface LedgerSettings {
+  /** Name of the ledger: the first part of its object keys. */
+  readonly ledger: string;
+  /** This writer's own folder: its id, journal and signer guard. Losing it makes a new writer. */
+  readonly folder: string;
+  /** Least milliseconds between two batches. Short: more store requests. Long: entries wait for their seal. */
+  readonly sealIntervalMs: number;
+  /** Milliseconds between two publications of the static view. */
+  readonly publishMs: number;
+  /** Milliseconds between two looks for batches of other writers while idle. */
+  readonly followMs: number;
+  /** Bytes of unsealed entries with their records, past which writes are refused with `backlog_full`. */
+  readonly backlogBytes: number;
+  /** Age of the oldest unsealed entry past which writes are refused with `backlog_full`. */
+  readonly backlogMs: number;
+  /** Milliseconds that `close` waits for the store before it leaves the rest to the journal. */
+  readonly closeMs: number;
+  /** Identity of the policy that decides first in this boot; goes into its `boot` entry. */
+  readonly policy: string | null;
+}
+
+/** What holds where a setting is not given. */
+export const ledgerDefaults = {
+  sealIntervalMs: 15,
+  publishMs: 10_000,
+  followMs: 1000,
+  backlogBytes: 268_435_456,
+  backlogMs: 900_000,
+  closeMs: 10_000,
+  policy: null,
+} as const satisfies Partial<LedgerSettings>;
+
+/** The settings without a default, and any of the others. */
+export type LedgerOptions = Pick<LedgerSettings, 'ledger' | 'folder'> & Partial<LedgerSettings>;

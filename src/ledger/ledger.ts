@@ -1,0 +1,76 @@
+import type { Genesis } from '../core/genesis.ts';
+import type { Sha256Hash } from '../core/hash.ts';
+import type { Reservation } from './idempotency.ts';
+import type {
+  EntryDraft,
+  FoundEntry,
+  LedgerStatus,
+  ProofAt,
+  Receipt,
+  SignedHead,
+} from './receipt.ts';
+
+/**
+ * One ledger as one writer sees it: append, prove, read. Several processes may have the same ledger open, each with a
+ * folder of its own; the store orders their batches.
+ *
+ * Errors of every write: `store_unreachable` until the boot entry of this process is sealed, `backlog_full` when the
+ * journal carries all it may, `closing`; all with disposition `retry` and durability `not-durable`. `ledger_halted`
+ * (`halt`) once something is wrong that waiting does not cure: a failed fsync, a corrupt journal, a forked store.
+ */
+export interface Ledger {
+  readonly genesis: Genesis;
+  /** This writer: `id` is born with its folder, `boot` with this process. */
+  readonly writer: { readonly id: string; readonly boot: string };
+
+  /** Resolves when `append` takes entries: everything left by earlier boots is sealed, and so is the boot entry. */
+  ready(): Promise<void>;
+
+  /**
+   * Takes entries, in order, all or none. Resolves when all of them are written and synced in the journal.
+   *
+   * @param drafts - Not to be changed until then.
+   * @throws `decision_stale` (`retry`) when an `at` trails the highest of this boot by more than genesis'
+   *   `maxDecisionMs`; `entry_too_large` (`fix-input`); and the errors above. None of the entries is then in the log.
+   *   With durability `unknown` (a failed sync) they may or may not be.
+   */
+  append(drafts: readonly EntryDraft[]): Promise<readonly Receipt[]>;
+
+  /**
+   * Appends an entry of the system itself, without policy and record: a summary, a finding, a configuration.
+   * @param ctl - Its facts, of the closed schema of `kind`.
+   */
+  appendSystem(kind: string, ctl: Readonly<Record<string, unknown>>): Promise<Receipt>;
+
+  /**
+   * Asks whether a write with this identity is known, before it is decided, and reserves it if not.
+   * The window is bounded: what it forgot is found in the log by `verify`, and marked there.
+   */
+  reserve(idk: string, idb: string): Reservation;
+
+  /** The newest signed head; null before the first. */
+  head(): SignedHead | null;
+
+  /** Finds an entry by id or leaf index, sealed or still in the journal. Sealed bytes are proven against the tree. */
+  entry(idOrIndex: string | number): Promise<FoundEntry | null>;
+
+  /** A proof that leaf `index` is in the tree of the newest signed head, or in the one of `size`. Verified. */
+  inclusion(index: number, size?: number): Promise<ProofAt>;
+
+  /** A proof that the tree of size `to` extends that of `from`. Verified. */
+  consistency(from: number, to: number): Promise<readonly Sha256Hash[]>;
+
+  /** A file of the static view by its C2SP path (`checkpoint`, `tile/…`): newest from memory, else from the store. */
+  readView(path: string): Promise<Uint8Array | null>;
+
+  /** Looks for batches of other writers now: reads after it see every entry that was sealed before it. */
+  refresh(): Promise<void>;
+
+  status(): LedgerStatus;
+
+  /**
+   * Stops taking entries, seals what is pending and a `close` entry, publishes the static view. What the store did not
+   * take in time stays in the journal for the next start. May be called twice.
+   */
+  close(): Promise<void>;
+}

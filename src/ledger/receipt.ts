@@ -1,0 +1,105 @@
+import type { Sha256Hash } from '../core/hash.ts';
+
+/** `ret` of an entry: its retention class, how the record is locked, until when (epoch ms; null: not yet known). */
+export interface EntryRetention {
+  readonly class: string;
+  readonly mode: 'compliance' | 'governance' | 'none';
+  readonly until: number | null;
+}
+
+/**
+ * An entry that lacks only its place in the writer's chain and its signature. What a policy worker decides is one:
+ * the ledger adds `wtr`, signs and journals.
+ */
+export interface EntryDraft {
+  /** UUIDv7 of time `at`. */
+  readonly jti: string;
+  /** Admission, epoch ms. */
+  readonly at: number;
+  /** Sealed by then (epoch ms), or the promise is broken and shows. */
+  readonly sby: number;
+  readonly ret: EntryRetention;
+  /** The finished payload but for `wtr`: what core's `entryPrefix` makes. Must be a valid payload: it is not parsed. */
+  readonly prefix: string;
+  /** One NDJSON line with its newline, or null for an entry without record. */
+  readonly record: string | null;
+  readonly idk?: string;
+  readonly idb?: string;
+}
+
+/** Where an entry stands in the log. */
+export interface SealedAt {
+  /** Number of the batch. */
+  readonly number: number;
+  /** Leaf index. */
+  readonly index: number;
+}
+
+/** A signed head that covers an entry. */
+export interface PublishedAt extends SealedAt {
+  /** Tree size of the checkpoint, above `index`. */
+  readonly size: number;
+  /** The checkpoint: a C2SP signed note. */
+  readonly note: string;
+}
+
+/**
+ * The answer to an append, given when the entry is durable: written and synced in this writer's journal.
+ * The promises resolve in this order; they reject only when the process stops first, with durability `durable`.
+ * Ignoring them is fine.
+ */
+export interface Receipt {
+  readonly jti: string;
+  /** Compact JWS of the entry: its leaf bytes and a signed promise to seal it by `sby`. */
+  readonly jws: string;
+  /** Resolves when the entry is in a committed batch. */
+  readonly sealed: Promise<SealedAt>;
+  /** Resolves when a checkpoint that covers it is signed. */
+  readonly published: Promise<PublishedAt>;
+}
+
+/** An entry as the ledger holds it now. */
+export interface FoundEntry {
+  readonly jti: string;
+  /** Null until it is sealed. */
+  readonly index: number | null;
+  readonly jws: string;
+  /** The stored line without newline; null where the entry has none, or it is gone. */
+  readonly record: string | null;
+  readonly state: 'durable' | 'sealed';
+}
+
+/** The newest signed head that this process knows. */
+export interface SignedHead {
+  readonly size: number;
+  readonly root: Sha256Hash;
+  /** The checkpoint as a signed note. */
+  readonly note: string;
+}
+
+/** A path in the tree with the signed head that it leads to. */
+export interface ProofAt {
+  readonly index: number;
+  readonly path: readonly Sha256Hash[];
+  readonly head: SignedHead;
+}
+
+/** What a gateway shows about its ledger: readiness, backlog, progress. Sizes in bytes, times in ms. */
+export interface LedgerStatus {
+  /** Whether `append` takes entries now. */
+  readonly ready: boolean;
+  /** Why not: a code, such as `store_unreachable`, `backlog_full`, `ledger_halted`, `closing`. */
+  readonly reason: string | null;
+  readonly backlogEntries: number;
+  readonly backlogBytes: number;
+  /** Age of the oldest entry that is durable and not sealed; 0 when there is none. */
+  readonly oldestUnsealedMs: number;
+  readonly treeSize: number;
+  readonly batchNumber: number;
+  /** Tree size of the newest checkpoint in the published static view. */
+  readonly publishedSize: number;
+  /** Whether the last call to the store was answered. */
+  readonly storeReachable: boolean;
+  /** Codes of findings met since the start, with their counts. */
+  readonly findings: Readonly<Record<string, number>>;
+}
