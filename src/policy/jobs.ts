@@ -1,19 +1,6 @@
 /** What is asked of the policy and what comes back: plain data, so that it crosses a thread as it is. */
+import type { JsonObject } from '../core/strict-json.ts';
 import type { Ack, DenialCode, Selection } from './decision.ts';
-
-/** JSON of the gateway's own making: no surrogates alone, no unsafe numbers, no cycles. */
-export type Json =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly Json[]
-  | { readonly [name: string]: Json };
-
-/** A JSON object of the gateway's own making. */
-export interface JsonRecord {
-  readonly [name: string]: Json;
-}
 
 /**
  * What the gateway vouches for in a decision (OpenID AuthZEN 1.0, sections 5.1 to 5.4, plus `ledger`). Callers'
@@ -24,16 +11,16 @@ export interface KnownFacts {
   readonly subject: {
     readonly type: string;
     readonly id: string;
-    readonly properties: JsonRecord;
+    readonly properties: JsonObject;
   };
-  readonly action: { readonly name: string; readonly properties?: JsonRecord };
+  readonly action: { readonly name: string; readonly properties?: JsonObject };
   readonly resource: {
     readonly type: string;
     readonly id: string;
-    readonly properties: JsonRecord;
+    readonly properties: JsonObject;
   };
-  readonly context: JsonRecord;
-  readonly ledger: JsonRecord;
+  readonly context: JsonObject;
+  readonly ledger: JsonObject;
 }
 
 /** How the caller was authenticated; becomes `source.auth` of the record. */
@@ -50,7 +37,7 @@ export interface SourceFacts {
   readonly media_type: string;
   readonly auth: SourceAuth;
   /** The producer's own signature over the event, if it gave one. */
-  readonly producer: JsonRecord | null;
+  readonly producer: JsonObject | null;
 }
 
 /** The caller's name for a write, by which a repetition is known (design 3.1, Identity). */

@@ -1,0 +1,36 @@
+/** Which policy decided: one digest over everything that can change a result (design section 4). */
+import { canonicalJson } from '../core/canonical-json.ts';
+import { sha256Base64Url } from '#platform';
+import type { PolicyBundle } from './bundle.ts';
+import type { EngineLimits, ModuleFacts } from './engine.ts';
+
+/** Name and version of this evaluator. The number changes when the same module and input could give another result. */
+export const ENGINE = 'stele-opa-wasm/1';
+
+/** Names a policy. */
+export interface PolicyIdentity {
+  /** Base64url SHA-256; see {@link policyId}. */
+  readonly id: string;
+  /** What the author called it; never an identity. */
+  readonly revision: string;
+  readonly entrypoints: readonly string[];
+}
+
+/**
+ * SHA-256 of the RFC 8785 form of `{builtins, data, engine, entrypoints, limits, manifest, module}`, where `module` is the
+ * digest of `policy.wasm` and `data` and `manifest` are digests of their own RFC 8785 forms. The archive around them
+ * does not count: its bytes depend on who packed it.
+ */
+export function policyId(bundle: PolicyBundle, facts: ModuleFacts, limits: EngineLimits): string {
+  return sha256Base64Url(
+    canonicalJson({
+      builtins: facts.builtins,
+      data: sha256Base64Url(bundle.data),
+      engine: `${ENGINE} abi ${facts.abi}`,
+      entrypoints: facts.entrypoints,
+      limits: { ...limits },
+      manifest: sha256Base64Url(canonicalJson(bundle.manifest)),
+      module: sha256Base64Url(bundle.wasm),
+    }),
+  );
+}
