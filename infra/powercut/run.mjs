@@ -1,0 +1,103 @@
+// Cuts the power of a disk under load, again and again, and looks for everything that was acknowledged.
+//   node infra/powercut/run.mjs [--subject file-store|journal|unsynced] [--cuts 20] [--seed N]
+// Prints `cuts N, acknowledged N, lost N, torn N` and exits with 0 when nothing was lost or torn (for `unsynced`, the
+// control: when something was); where a disk cannot be mounted it says so by name and exits with 0.
+// `--probe` only tells whether it could run: exit 0 or 1.
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { makeImage } from './image.mjs';
+import { randomFrom } from './random.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    subject: { type: 'string', default: 'file-store' },
+    cuts: { type: 'string', default: '20' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    probe: { type: 'boolean', default: false },
+  },
+});
+const driver = join(import.meta.dirname, 'drive.mjs');
+const DISK_MEGABYTES = 2048;
+/** Load before a cut, in ms after the first acknowledgement: from nothing in the log to several of its commits. */
+const LOAD_MS = { least: 50, most: 1500 };
+const START_MS = 20_000;
+
+/** Runs the load on the disk, cuts its power at a random moment, and returns what had been acknowledged. */
+async function loadAndCut(image, round, random) {
+  const child = spawn(process.execPath, [driver, 'write', options.subject, image.mount, round], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise((done) => child.once('close', done));
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+  const acknowledged = [];
+  const lines = createInterface({ input: child.stdout });
+  await new Promise((started, failed) => {
+    const timer = setTimeout(() => failed(new Error('the load did not start')), START_MS);
+    ended.then(() => failed(new Error(`the load ended early: ${said.trim()}`)));
+    lines.on('line', (item) => {
+      acknowledged.push(item);
+      clearTimeout(timer);
+      started();
+    });
+  });
+  await new Promise((later) => setTimeout(later, LOAD_MS.least + random() * LOAD_MS.most));
+  image.cut();
+  child.kill('SIGKILL');
+  await ended; // and with it the last line of the pipe
+  return acknowledged;
+}
+
+function check(image, acknowledged) {
+  const input = acknowledged.map((item) => `${item}\n`).join('');
+  const args = [driver, 'check', options.subject, image.mount];
+  const done = spawnSync(process.execPath, args, { input, encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (done.status !== 0) throw new Error(`the check failed: ${done.stderr.trim()}`);
+  return JSON.parse(done.stdout);
+}
+
+async function run(image) {
+  const random = randomFrom(Number(options.seed));
+  const acknowledged = [];
+  const lost = new Set();
+  const torn = new Set();
+  const cuts = Number(options.cuts);
+  for (let cut = 1; cut <= cuts; cut += 1) {
+    acknowledged.push(...(await loadAndCut(image, `r${cut}`, random)));
+    image.restore();
+    // All of it every time: a later cut must not take what an earlier one left.
+    const found = check(image, acknowledged);
+    for (const item of found.lost) lost.add(item);
+    for (const item of found.torn) torn.add(item);
+    if (process.stderr.isTTY) process.stderr.write(`\rcut ${cut} of ${cuts}`);
+  }
+  if (process.stderr.isTTY) process.stderr.write('\r');
+  const samples = [...lost].slice(0, 3).concat([...torn].slice(0, 3));
+  if (samples.length > 0) console.log(`for example ${samples.join(', ')}`);
+  console.log(`seed ${options.seed}, subject ${options.subject}`);
+  console.log(
+    `cuts ${cuts}, acknowledged ${acknowledged.length}, lost ${lost.size}, torn ${torn.size}`,
+  );
+  return lost.size + torn.size;
+}
+
+const made = makeImage(DISK_MEGABYTES);
+if ('skipped' in made) {
+  console.log(`skipped: ${made.skipped}`);
+  process.exitCode = options.probe ? 1 : 0;
+} else {
+  process.once('SIGINT', () => {
+    made.image.dispose();
+    process.exit(130);
+  });
+  try {
+    if (!options.probe) {
+      const bad = await run(made.image);
+      process.exitCode = bad > 0 === (options.subject === 'unsynced') ? 0 : 1;
+    }
+  } finally {
+    made.image.dispose();
+  }
+}
