@@ -3,7 +3,7 @@
  * Leaves are counted in safe integers, so arithmetic here divides: JavaScript's bit operators cut to 32 bits.
  */
 import type { Branded } from './brand.ts';
-import { MalformedError } from './errors.ts';
+import { MalformedError, assert } from './errors.ts';
 import { EMPTY_ROOT, hashNode } from './hash.ts';
 import type { LeafHash, Sha256Hash } from './hash.ts';
 
@@ -103,7 +103,9 @@ export function extendEdge(
     onComplete?.({ level, index }, hash);
     // A right child closes its parent, which may be a right child itself: a carry in binary addition.
     while (index % 2 === 1) {
-      hash = hashNode(popped(hashes), hash);
+      const left = hashes.pop();
+      assert(left !== undefined, 'an edge has the hashes of its size');
+      hash = hashNode(left, hash);
       level += 1;
       index = (index - 1) / 2;
       onComplete?.({ level, index }, hash);
@@ -123,10 +125,4 @@ export function edgeRoot(edge: RightEdge): Sha256Hash {
 /** The unsigned head of the tree that an edge belongs to. */
 export function edgeHead(edge: RightEdge): TreeHead {
   return { size: edge.size, root: edgeRoot(edge) };
-}
-
-function popped(hashes: Sha256Hash[]): Sha256Hash {
-  const hash = hashes.pop();
-  if (hash === undefined) throw new Error('invariant broken: an edge has the hashes of its size');
-  return hash;
 }
