@@ -1,0 +1,176 @@
+import { readFile } from 'node:fs/promises';
+import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose';
+import { MalformedError, SteleError } from '../core/errors.ts';
+import { CallerError } from './caller.ts';
+import type { Caller, VerifiedCaller } from './caller.ts';
+
+/** Algorithms that a JWKS of public keys can serve. A shared secret (`HS*`) and `none` are not among them and never are. */
+export const TOKEN_ALGORITHMS = ['EdDSA', 'Ed25519', 'ES256', 'ES384', 'PS256', 'RS256'] as const;
+
+/** One of {@link TOKEN_ALGORITHMS}. */
+export type TokenAlgorithm = (typeof TOKEN_ALGORITHMS)[number];
+
+/** Which tokens are believed. Places and names have no default: whoever writes them is trusted to name callers. */
+export interface TokenSettings {
+  /** `iss` that a token must have, exactly. */
+  readonly issuer: string;
+  /** `aud` that a token must have among its own, exactly. */
+  readonly audience: string;
+  /** Algorithms that are accepted; a token's header never widens it. @defaultValue {@link TOKEN_ALGORITHMS} */
+  readonly algorithms: readonly TokenAlgorithm[];
+  /**
+   * Seconds by which the issuer's clock may differ from ours, 0 to 300. Less: fresh tokens of a fast issuer are refused.
+   * More: expired tokens live longer.
+   *
+   * @defaultValue 30
+   */
+  readonly clockToleranceSeconds: number;
+  /** AuthZEN type of subjects that a token names. @defaultValue 'user' */
+  readonly subjectType: string;
+  /** Claims that reach the policy as `subject.properties`; others are not looked at, nor recorded. */
+  readonly claims: readonly string[];
+}
+
+/** Defaults of {@link TokenSettings} that have one. */
+export const tokenDefaults = Object.freeze({
+  algorithms: TOKEN_ALGORITHMS,
+  clockToleranceSeconds: 30,
+  subjectType: 'user',
+  claims: Object.freeze(['roles', 'scope', 'tenant']),
+});
+
+const JWKS_TIMEOUT_MS = 3_000;
+/** An unknown `kid` asks the URL again, at most this often: a stranger's tokens must not become our requests. */
+const JWKS_COOLDOWN_MS = 30_000;
+/** A JWKS older than this is fetched again before it is used, so that a withdrawn key stops counting. */
+const JWKS_AGE_MAX_MS = 600_000;
+
+/** Checks JWTs against one issuer's keys. */
+export interface TokenVerifier {
+  /**
+   * @param digest - base64url SHA-256 of `token`, for the record.
+   * @throws {@link CallerError} `token_invalid`, `token_expired`; {@link SteleError} `caller_keys_unavailable`.
+   */
+  verify(token: string, digest: string): Promise<VerifiedCaller>;
+}
+
+/** A verifier over keys that {@link loadJwks} gave. `clock` gives epoch milliseconds. */
+export function tokenVerifier(
+  keys: JWTVerifyGetKey,
+  settings: TokenSettings,
+  clock: () => number,
+): TokenVerifier {
+  const { issuer, audience, clockToleranceSeconds } = settings;
+  const fixed = {
+    issuer,
+    audience,
+    algorithms: [...settings.algorithms],
+    clockTolerance: clockToleranceSeconds,
+    requiredClaims: ['exp', 'sub'],
+  };
+  return {
+    verify: async (token, digest) => {
+      try {
+        const options = { ...fixed, currentDate: new Date(clock()) };
+        const { payload, protectedHeader } = await jwtVerify(token, keys, options);
+        const caller = callerOf(payload, protectedHeader.kid ?? null, digest, settings);
+        return { caller, until: ((payload.exp ?? 0) + clockToleranceSeconds) * 1000 };
+      } catch (error) {
+        throw translate(error);
+      }
+    },
+  };
+}
+
+/**
+ * The keys of a JWKS file, or of an `https:` URL that is fetched when first needed, and again for an unknown `kid` or
+ * every ten minutes.
+ * @throws {@link MalformedError} `jwks_malformed`: not a JWKS, a key that is secret or private, or plain `http:` to
+ *   anything but loopback.
+ */
+export async function loadJwks(source: string): Promise<JWTVerifyGetKey> {
+  if (/^https?:/i.test(source)) return remoteKeys(source);
+  return localKeys(await readFile(source, 'utf8'), source);
+}
+
+/** The keys of a JWKS text. @throws {@link MalformedError} `jwks_malformed`. */
+export function localKeys(text: string, where: string): JWTVerifyGetKey {
+  let jwks: unknown;
+  try {
+    jwks = JSON.parse(text);
+  } catch {
+    throw new MalformedError(`${where} is not JSON`, 'jwks_malformed');
+  }
+  const keys = (jwks as { keys?: unknown } | null)?.keys;
+  if (!Array.isArray(keys)) throw new MalformedError(`${where} has no "keys"`, 'jwks_malformed');
+  for (const [index, key] of (keys as Record<string, unknown>[]).entries()) {
+    // A symmetric key here would let everybody who reads the file make tokens; a private one is a leak.
+    if (key['kty'] === 'oct' || 'd' in key || 'k' in key) {
+      throw new MalformedError(
+        `${where}: key ${index} is not a public key`,
+        'jwks_malformed',
+        `/keys/${index}`,
+      );
+    }
+  }
+  return createLocalJWKSet(jwks as JSONWebKeySet);
+}
+
+function remoteKeys(source: string): JWTVerifyGetKey {
+  const url = new URL(source);
+  const loopback = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
+  if (url.protocol !== 'https:' && !loopback) {
+    throw new MalformedError(`${source} is fetched in clear: want https`, 'jwks_malformed');
+  }
+  return createRemoteJWKSet(url, {
+    timeoutDuration: JWKS_TIMEOUT_MS,
+    cooldownDuration: JWKS_COOLDOWN_MS,
+    cacheMaxAge: JWKS_AGE_MAX_MS,
+  });
+}
+
+function callerOf(
+  payload: JWTPayload,
+  kid: string | null,
+  digest: string,
+  settings: TokenSettings,
+): Caller {
+  const id = payload.sub;
+  if (id === undefined || id === '') throw new CallerError('token_invalid', 'sub is empty');
+  const properties: Record<string, unknown> = {};
+  for (const claim of settings.claims) {
+    if (Object.hasOwn(payload, claim)) properties[claim] = payload[claim];
+  }
+  return {
+    subject: { type: settings.subjectType, id, properties },
+    auth: {
+      method: 'jwt',
+      issuer: settings.issuer,
+      subject: id,
+      key_id: kid,
+      token_sha256: digest,
+    },
+  };
+}
+
+/** jose's errors, in our words: a stranger learns that a token is expired or not good, and no more. */
+function translate(error: unknown): SteleError {
+  if (error instanceof SteleError) return error;
+  if (error instanceof errors.JWTExpired) {
+    return new CallerError('token_expired', 'the token has expired', error);
+  }
+  const unavailable =
+    error instanceof errors.JWKSTimeout ||
+    error instanceof errors.JWKSInvalid ||
+    !(error instanceof errors.JOSEError) ||
+    // A JWKS URL that answers anything but 200 gives the base class.
+    error.code === 'ERR_JOSE_GENERIC';
+  if (unavailable) {
+    return new SteleError('caller_keys_unavailable', 'the keys that check tokens cannot be had', {
+      disposition: 'retry',
+      cause: error,
+    });
+  }
+  return new CallerError('token_invalid', 'the token is not valid here', error);
+}
