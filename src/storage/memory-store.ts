@@ -11,7 +11,7 @@ import {
 } from './errors.ts';
 import { assertObjectKey } from './object-keys.ts';
 import type * as port from './object-store.ts';
-import { assertRetention, coversRetention } from './retention.ts';
+import { assertRetention, coversRetention, mayFollow } from './retention.ts';
 
 /** One version in the simulated bucket. `bytes` is null for a delete marker. */
 interface Version {
@@ -250,11 +250,4 @@ export class MemoryStore implements port.ObjectStore {
     const versions = this.#versions.get(key) ?? [];
     versions[versions.indexOf(old)] = version;
   }
-}
-
-/** A lock may be made where there is none, grow, and become stricter; a strict one never weakens or shrinks. */
-function mayFollow(held: port.Retention | null, wanted: port.Retention): boolean {
-  if (held === null) return true;
-  if (held.mode === 'compliance' && wanted.mode === 'governance') return false;
-  return wanted.until >= held.until;
 }

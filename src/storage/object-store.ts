@@ -94,7 +94,7 @@ export interface StoreProbing {
 /** Settings of a bucket as a whole. Locks here are explicit, so a default retention is a fault. */
 export interface StoreSettings {
   readonly versioning: 'enabled' | 'disabled' | 'unknown';
-  readonly objectLock: 'enabled' | 'disabled' | 'unknown';
+  readonly objectLock: 'enabled' | 'advisory' | 'disabled' | 'unknown';
   readonly defaultRetention: 'none' | 'present' | 'unknown';
 }
 

@@ -19,3 +19,13 @@ export function assertRetention(retention: Retention): void {
     throw new MalformedError(`retain-until ${retention.until} is not whole seconds`, 'retention');
   }
 }
+
+/**
+ * Whether a lock may become `wanted`: made where there is none, grown, made stricter; a compliance lock never weakens,
+ * and no lock shrinks.
+ */
+export function mayFollow(held: Retention | null, wanted: Retention): boolean {
+  if (held === null) return true;
+  if (held.mode === 'compliance' && wanted.mode === 'governance') return false;
+  return wanted.until >= held.until;
+}

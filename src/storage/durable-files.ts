@@ -1,0 +1,206 @@
+/**
+ * Files that survive a power cut. The order of calls is the whole idea: a file's bytes are synced before its name is
+ * made, and the directory that holds the name is synced before anybody is told.
+ */
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import path from 'node:path';
+import { SteleError } from '../core/errors.ts';
+import { fileError, isFileError } from './file-errors.ts';
+
+/** A temporary file this old has no living owner: a put takes milliseconds, and links its file or fails. */
+const STALE_TEMP_MS = 10 * 60 * 1000;
+
+/** Objects are read-only from birth. It stops accidents, not their owner. */
+const OBJECT_MODE = 0o444;
+
+/** One `fsync` under way for a directory, and the next one that late comers wait for. */
+interface DirectorySync {
+  next: Promise<void> | null;
+  current: Promise<void>;
+}
+
+/** Durable creation of files and directories below one root. */
+export class DurableFiles {
+  readonly root: string;
+  readonly #temp: string;
+  readonly #boot = randomBytes(6).toString('hex');
+  readonly #known = new Map<string, Promise<void>>();
+  readonly #syncs = new Map<string, DirectorySync>();
+  #serial = 0;
+  #failure: unknown = null;
+
+  constructor(root: string) {
+    this.root = path.resolve(root);
+    this.#temp = path.join(this.root, '.tmp');
+  }
+
+  /** Makes the root, and removes the temporary files that dead processes left behind. */
+  async open(nowMs: number): Promise<void> {
+    await fs.mkdir(this.root, { recursive: true });
+    await this.#sync(path.dirname(this.root));
+    await this.ensureDirectory(this.#temp);
+    for (const name of await fs.readdir(this.#temp)) {
+      const file = path.join(this.#temp, name);
+      const stat = await fs.stat(file).catch(() => null);
+      if (stat !== null && nowMs - stat.mtimeMs > STALE_TEMP_MS) await this.remove(file);
+    }
+  }
+
+  /**
+   * Makes a directory below the root with its parents, durably. The parents are synced once per process even when the
+   * directory is there: whoever made it may not have come to that yet.
+   */
+  async ensureDirectory(directory: string): Promise<void> {
+    if (directory === this.root) return;
+    const known = this.#known.get(directory);
+    if (known !== undefined) return known;
+    const made = this.#makeDirectory(directory);
+    this.#known.set(directory, made);
+    // A failure is not remembered: the next caller tries again.
+    made.catch(() => this.#known.delete(directory));
+    return made;
+  }
+
+  /** Writes bytes to a new temporary file and syncs them. @returns its path, for `linkNew` or `moveOver`. */
+  async writeTemp(bytes: Uint8Array): Promise<string> {
+    const file = this.tempPath();
+    await this.writeSynced(file, bytes);
+    return file;
+  }
+
+  /** A fresh name in the folder of temporary files. */
+  tempPath(): string {
+    this.#serial += 1;
+    return path.join(this.#temp, `${process.pid}-${this.#boot}-${this.#serial}`);
+  }
+
+  /**
+   * Creates `file` with these bytes and syncs them; the name is not durable yet. A crash leaves a part of it.
+   *
+   * @throws the system's error; EEXIST when the file is there.
+   */
+  async writeSynced(file: string, bytes: Uint8Array): Promise<void> {
+    this.#assertSound();
+    const handle = await fs.open(file, 'wx', OBJECT_MODE);
+    try {
+      await handle.writeFile(bytes);
+      await handle.datasync();
+    } catch (error) {
+      // The kernel may have marked the pages clean: this file is given up, never synced again.
+      await this.remove(file);
+      throw error;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /**
+   * Gives a synced file a name that must be free. Durable once resolved, for the loser too: it will act on what
+   * is there, so the winner's name must not vanish with the power.
+   *
+   * @returns false when the name is taken.
+   */
+  async linkNew(from: string, to: string): Promise<boolean> {
+    this.#assertSound();
+    let won = true;
+    try {
+      await fs.link(from, to);
+    } catch (error) {
+      if (!isFileError(error, 'EEXIST')) throw error;
+      won = false;
+    }
+    await this.syncDirectory(path.dirname(to));
+    return won;
+  }
+
+  /** Gives a synced file a name that may be taken. Durable once resolved. */
+  async moveOver(from: string, to: string): Promise<void> {
+    this.#assertSound();
+    await fs.rename(from, to);
+    // Renaming onto another link of the same file does nothing at all: the old name has to be taken away by hand.
+    await this.remove(from);
+    await this.syncDirectory(path.dirname(to));
+  }
+
+  /** Syncs a file that another process may have left unsynced. */
+  async syncFile(file: string): Promise<void> {
+    const handle = await fs.open(file, 'r');
+    try {
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Removes a file if it is there; not durable, for temporary files. */
+  async remove(file: string): Promise<void> {
+    await fs.rm(file, { force: true }).catch(() => undefined);
+  }
+
+  /**
+   * Syncs a directory. Callers who come while a sync is under way share the next one: it began after their change.
+   *
+   * @throws {@link SteleError} `store_failed` when a sync failed, now and for ever after: a second sync would say yes
+   *   although the change is gone.
+   */
+  async syncDirectory(directory: string): Promise<void> {
+    this.#assertSound();
+    const running = this.#syncs.get(directory);
+    if (running !== undefined) {
+      running.next ??= running.current
+        .catch(() => undefined)
+        .then(async () => this.#startSync(directory));
+      return running.next;
+    }
+    return this.#startSync(directory);
+  }
+
+  async #startSync(directory: string): Promise<void> {
+    this.#assertSound();
+    const current = this.#sync(directory);
+    const state: DirectorySync = { next: null, current };
+    this.#syncs.set(directory, state);
+    const done = (): void => {
+      if (state.next === null && this.#syncs.get(directory) === state)
+        this.#syncs.delete(directory);
+    };
+    current.then(done, done);
+    return current;
+  }
+
+  async #sync(directory: string): Promise<void> {
+    const handle = await fs.open(directory, 'r');
+    try {
+      await handle.sync();
+    } catch (error) {
+      this.#failure = error;
+      throw this.#failed();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #makeDirectory(directory: string): Promise<void> {
+    const parent = path.dirname(directory);
+    await this.ensureDirectory(parent);
+    try {
+      await fs.mkdir(directory);
+    } catch (error) {
+      if (!isFileError(error, 'EEXIST')) throw fileError(error, directory);
+    }
+    await this.syncDirectory(parent);
+  }
+
+  #assertSound(): void {
+    if (this.#failure !== null) throw this.#failed();
+  }
+
+  #failed(): SteleError {
+    return new SteleError('store_failed', 'a directory could not be synced; restart and check', {
+      disposition: 'halt',
+      durability: 'unknown',
+      cause: this.#failure,
+    });
+  }
+}

@@ -1,0 +1,22 @@
+import { SteleError } from '../core/errors.ts';
+import type { Durability } from '../core/errors.ts';
+import { StoreDeniedError, StoreUnavailableError } from './errors.ts';
+
+/** What the operating system says when it is not permitted, or when the key collides with a directory. */
+const DENIED = new Set(['EACCES', 'EPERM', 'EROFS', 'EISDIR', 'ENOTDIR', 'EXDEV', 'EMLINK']);
+
+/** Whether an error is the system's, with one of these codes. */
+export function isFileError(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(error.code as string);
+}
+
+/** Converts an error of the file system; one of ours passes. The one place where such errors are read. */
+export function fileError(error: unknown, what: string, durability?: Durability): SteleError {
+  if (error instanceof SteleError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  if (DENIED.has(code)) return new StoreDeniedError(`${code} at ${what}`, error);
+  return new StoreUnavailableError(`${code} at ${what}`, {
+    cause: error,
+    ...(durability === undefined ? {} : { durability }),
+  });
+}
