@@ -1,0 +1,264 @@
+/**
+ * The stored record: one line of NDJSON from which every disclosure of its entry can be made again. The key in it
+ * never leaves the store; answers carry disclosures only.
+ */
+import { parseBase64Url } from './bytes.ts';
+import { canonicalJson } from './canonical-json.ts';
+import { discloseRecord, RECORD_KEY_BYTES } from './disclosure.ts';
+import type { DisclosedRecord, HiddenSet, SealedSet } from './disclosure.ts';
+import type { EntryPayload } from './entry-payload.ts';
+import { PATTERNS } from './entry-payload.ts';
+import { MalformedError } from './errors.ts';
+import { formatPointer, isJsonObject, parsePointer, valueAt } from './json-pointer.ts';
+import { parseDsc, PART_NAMES } from './record-nodes.ts';
+import type { PartDepths, RecordParts } from './record-nodes.ts';
+import { parseStrictJson } from './strict-json.ts';
+import type { JsonLimits, JsonObject, JsonValue } from './strict-json.ts';
+import { uuid7Time } from './uuid7.ts';
+
+/** What is sealed to one subject: where, what the digests are, and the values under a key that can be destroyed. */
+export interface SealedValues {
+  /** Each at a node of the record, none below another. */
+  readonly pointers: readonly string[];
+  /** Base64url, parallel to `pointers`. */
+  readonly digests: readonly string[];
+  /** Compact JWE (`dir`, `A256GCM`) over `{key, values}`; `values` is parallel to `pointers`. */
+  readonly jwe: string;
+}
+
+/** A record as it is stored. Sealed values are absent from the parts. */
+export interface StoredRecord extends RecordParts {
+  readonly v: 1;
+  readonly jti: string;
+  /** Base64url of 32 random bytes. */
+  readonly key: string;
+  readonly sealed: readonly SealedValues[];
+}
+
+/** What the JWE of a sealed set holds. */
+export interface OpenedSet {
+  /** Index in the record's `sealed`. */
+  readonly set: number;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  /** Parallel to the set's `pointers`. */
+  readonly values: readonly JsonValue[];
+}
+
+/** Whether a record is the one that an entry commits to. */
+export type FullOpening =
+  | { readonly ok: true }
+  | {
+      readonly ok: false;
+      readonly reason:
+        /** The entry commits to no record, or the record is of another entry. */
+        | 'not_committed'
+        | 'other_entry'
+        /** A part differs from what was committed, or an opened sealed value from its digest. */
+        | 'digest_mismatch'
+        | 'sealed_mismatch'
+        /** A sealed pointer is at no node, so no digest can be made. */
+        | 'not_a_node';
+    };
+
+/** Bounds of one line; what a policy may be given is far below them. */
+export const RECORD_LIMITS: JsonLimits = {
+  bytes: 16 * 1024 * 1024,
+  depth: 64,
+  members: 1_000_000,
+  stringLength: 8 * 1024 * 1024,
+};
+
+const MEMBERS = ['input', 'jti', 'key', 'result', 'sealed', 'source', 'v'].join();
+const JWE = /^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+$/;
+
+/** Formats a record as its line, with the line feed. */
+export function formatRecord(record: StoredRecord): string {
+  return `${canonicalJson(record as unknown as JsonValue)}\n`;
+}
+
+/**
+ * Parses a record's line; the line feed may be left off, as readers of NDJSON do.
+ *
+ * @throws {@link MalformedError} code `bad_record`, `unsupported_version`, `not_canonical`, or one of strict JSON.
+ */
+export function parseRecord(line: string): StoredRecord {
+  const text = line.endsWith('\n') ? line.slice(0, -1) : line;
+  const value = parseStrictJson(text, RECORD_LIMITS, 'nested');
+  if (!isJsonObject(value)) throw badRecord('record is not an object');
+  if (typeof value['v'] === 'number' && value['v'] !== 1) {
+    throw new MalformedError(`version ${value['v']} is not known`, 'unsupported_version', '/v');
+  }
+  if (Object.keys(value).sort().join() !== MEMBERS)
+    throw badRecord('members are not the known ones');
+  if (canonicalJson(value) !== text) {
+    throw new MalformedError('record is not in its canonical form', 'not_canonical');
+  }
+  const { jti, key, sealed } = value;
+  if (typeof jti !== 'string' || uuid7Time(jti) < 0) throw badRecord('not a UUIDv7', '/jti');
+  if (!isHash(key)) throw badRecord('not 32 bytes', '/key');
+  for (const name of PART_NAMES) {
+    const part = value[name];
+    // At the top of a part the name would stand at the top of what an SD-JWT library makes of it.
+    if (isJsonObject(part) && Object.hasOwn(part, '_sd_alg')) {
+      throw new MalformedError('member name is reserved', 'reserved_member', `/${name}/_sd_alg`);
+    }
+  }
+  if (!Array.isArray(sealed)) throw badRecord('not an array', '/sealed');
+  (sealed as readonly JsonValue[]).forEach((set, i) => {
+    if (!isSealedValues(set)) throw badRecord('not a sealed set', `/sealed/${i}`);
+  });
+  return value as unknown as StoredRecord;
+}
+
+/**
+ * Makes a record's disclosures again.
+ *
+ * @param depth - Of the entry's `dsc`.
+ * @param opened - Sealed sets at hand; of the others only the digests are known.
+ * @throws {@link MalformedError} code `not_a_node`.
+ */
+export function discloseStored(
+  record: StoredRecord,
+  depth: PartDepths,
+  opened: readonly OpenedSet[] = [],
+): DisclosedRecord {
+  const sealed: (SealedSet | HiddenSet)[] = record.sealed.map(({ pointers, digests }) => ({
+    pointers,
+    digests,
+  }));
+  let parts: RecordParts = record;
+  for (const { set, key, values } of opened) {
+    const pointers = record.sealed[set]?.pointers;
+    if (pointers?.length !== values.length || key.length !== RECORD_KEY_BYTES) {
+      throw notANode('opened set is none of the record');
+    }
+    sealed[set] = { pointers, key };
+    parts = placeValues(parts, pointers, values);
+  }
+  const { jti } = record;
+  return discloseRecord({ jti, key: parseBase64Url(record.key), depth, parts, sealed });
+}
+
+/**
+ * Rebuilds every disclosure of a record and compares all digests, so that no name has a second value. What is sealed
+ * and not opened is compared by its digest, and so stays unproven.
+ */
+export function checkFullOpening(
+  payload: Pick<EntryPayload, 'jti' | '_sd' | 'dsc'>,
+  record: StoredRecord,
+  opened: readonly OpenedSet[] = [],
+): FullOpening {
+  if (payload.dsc === undefined || payload._sd === undefined) {
+    return { ok: false, reason: 'not_committed' };
+  }
+  if (payload.jti !== record.jti) return { ok: false, reason: 'other_entry' };
+  let disclosed: DisclosedRecord;
+  try {
+    disclosed = discloseStored(record, parseDsc(payload.dsc), opened);
+  } catch (error) {
+    // Pointers of a record are facts of its maker: a wrong one refutes the record, it is no fault of the caller.
+    if (error instanceof MalformedError) return { ok: false, reason: 'not_a_node' };
+    throw error;
+  }
+  if (disclosed.sd.join() !== payload._sd.join()) return { ok: false, reason: 'digest_mismatch' };
+  for (const { set } of opened) {
+    if (disclosed.sealed[set]?.join() !== record.sealed[set]?.digests.join()) {
+      return { ok: false, reason: 'sealed_mismatch' };
+    }
+  }
+  return { ok: true };
+}
+
+/**
+ * Takes values out of the parts, to be sealed.
+ *
+ * @param pointers - Each at an object's member; see `coverPointers`.
+ * @returns New parts; the given ones are left as they are.
+ * @throws {@link MalformedError} code `not_a_node` where there is no such member.
+ */
+export function takeValues(
+  parts: RecordParts,
+  pointers: readonly string[],
+): { parts: RecordParts; values: JsonValue[] } {
+  const values: JsonValue[] = [];
+  let rest: JsonValue = pickParts(parts);
+  for (const pointer of pointers) {
+    const tokens = parsePointer(pointer);
+    const value = valueAt(rest, tokens);
+    if (value === undefined || tokens.length < 2) throw notANode('no value stands there');
+    values.push(value);
+    rest = withMember(rest, tokens, undefined);
+  }
+  return { parts: rest as unknown as RecordParts, values };
+}
+
+/** Puts values back that {@link takeValues} took. @throws {@link MalformedError} code `not_a_node`. */
+export function placeValues(
+  parts: RecordParts,
+  pointers: readonly string[],
+  values: readonly JsonValue[],
+): RecordParts {
+  let whole: JsonValue = pickParts(parts);
+  pointers.forEach((pointer, i) => {
+    const tokens = parsePointer(pointer);
+    if (valueAt(whole, tokens) !== undefined) throw notANode('a value stands there already');
+    whole = withMember(whole, tokens, values[i]);
+  });
+  return whole as unknown as RecordParts;
+}
+
+function pickParts({ input, result, source }: RecordParts): JsonObject {
+  return { input, result, source };
+}
+
+/** A copy of the path to one member, which is set, or left out where `member` is undefined. */
+function withMember(
+  value: JsonValue | undefined,
+  tokens: readonly string[],
+  member: JsonValue | undefined,
+): JsonValue {
+  const [token = '', ...below] = tokens;
+  if (!isJsonObject(value)) throw notANode('no object stands there');
+  if (below.length > 0) {
+    const inner = Object.hasOwn(value, token) ? value[token] : undefined;
+    return { ...value, [token]: withMember(inner, below, member) };
+  }
+  if (member !== undefined) return { ...value, [token]: member };
+  return Object.fromEntries(Object.entries(value).filter(([name]) => name !== token));
+}
+
+function isSealedValues(value: JsonValue): boolean {
+  if (!isJsonObject(value) || Object.keys(value).sort().join() !== 'digests,jwe,pointers') {
+    return false;
+  }
+  const { pointers, digests, jwe } = value;
+  if (!Array.isArray(pointers) || !Array.isArray(digests)) return false;
+  if (pointers.length === 0 || pointers.length !== digests.length) return false;
+  const pointersGood = (pointers as readonly JsonValue[]).every(
+    (pointer) => typeof pointer === 'string' && isPlainPointer(pointer),
+  );
+  const digestsGood = (digests as readonly JsonValue[]).every(isHash);
+  return pointersGood && digestsGood && typeof jwe === 'string' && JWE.test(jwe);
+}
+
+/** Whether a text is a pointer that formatting gives back. */
+function isPlainPointer(text: string): boolean {
+  try {
+    return formatPointer(parsePointer(text)) === text;
+  } catch {
+    return false;
+  }
+}
+
+function isHash(value: JsonValue | undefined): value is string {
+  return typeof value === 'string' && PATTERNS.hash.test(value);
+}
+
+function badRecord(message: string, pointer = ''): MalformedError {
+  return new MalformedError(message, 'bad_record', pointer);
+}
+
+function notANode(message: string): MalformedError {
+  return new MalformedError(message, 'not_a_node');
+}
