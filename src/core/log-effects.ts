@@ -1,0 +1,223 @@
+/**
+ * What a valid batch changes in the state of its log: heads of writers and boots, and what control entries say. The
+ * effects hold from the next batch on. A control entry whose statement does not stand has none, and is a finding.
+ */
+import type { BatchHeader } from './batch-header.ts';
+import { controlFacts, isControlKind } from './ctl.ts';
+import type { Entry } from './entry.ts';
+import { MalformedError } from './errors.ts';
+import type { Sha256Hash } from './hash.ts';
+import { statementIdentity } from './key-status.ts';
+import type { Certificates } from './key-status.ts';
+import { authorityOf, changeConfig } from './log-config.ts';
+import { bootHead, bootKey, entryIdentity } from './log-position.ts';
+import type { BootHead, KeyRecord, LogState, WriterHead } from './log-position.ts';
+import { PersistentMap } from './persistent-map.ts';
+import { parseGapStatement, parseKeyStatement } from './statement.ts';
+import type { RightEdge } from './tree.ts';
+
+/** A valid batch, as far as the state goes. */
+export interface ValidBatch {
+  readonly header: BatchHeader;
+  readonly entries: readonly Entry[];
+  readonly certificates: Certificates;
+  readonly edge: RightEdge;
+  readonly sha256: Sha256Hash;
+  readonly versionId: string | null;
+}
+
+/** The state after a batch that has passed every check. */
+export function advance(state: LogState, batch: ValidBatch): LogState {
+  const { header, entries, edge } = batch;
+  const moved: LogState = {
+    ...state,
+    ...movedHeads(state, entries),
+    keys: withCertificates(state, batch.certificates),
+    verified: withVerified(state, batch.certificates),
+    number: header.number,
+    sha256: batch.sha256,
+    versionId: batch.versionId,
+    size: edge.size,
+    edge,
+    time: header.time,
+    final: header.final,
+  };
+  return header.control.reduce((current, offset) => {
+    const entry = entries[offset];
+    if (entry === undefined) return current;
+    const effect = controlEffect(current, entry, header.first + offset);
+    return typeof effect === 'string' ? current : effect;
+  }, moved);
+}
+
+/**
+ * The state after a control entry, or why it has no effect.
+ * @throws {@link MalformedError} `unsupported_version`: the root said something in a newer format, so stop.
+ */
+export function controlEffect(state: LogState, entry: Entry, index: number): LogState | string {
+  const { kind } = entry.payload;
+  if (!isControlKind(kind)) return state;
+  try {
+    if (kind === 'key') return keyEffect(state, entry);
+    if (kind === 'config') return configEffect(state, entry);
+    if (kind === 'gap') return gapEffect(state, entry);
+    return kind === 'policy' ? policyEffect(state, entry, index) : state;
+  } catch (error) {
+    if (!(error instanceof MalformedError) || error.code.startsWith('unsupported_')) throw error;
+    return error.message;
+  }
+}
+
+/** The head of a boot after one more leaf. Adoption holds from the next leaf on, not from the next batch. */
+export function nextBootHead(head: BootHead | undefined, order: number, entry: Entry): BootHead {
+  const { kind, wtr, at } = entry.payload;
+  return {
+    writer: wtr.id,
+    boot: wtr.boot,
+    order: head?.order ?? order,
+    seq: wtr.seq,
+    at: Math.max(head?.at ?? 0, at),
+    policy: adoptedPolicy(entry) ?? head?.policy ?? null,
+    ended: kind === 'close' || (head?.ended ?? false),
+  };
+}
+
+/** The policy that an entry says its boot decides with from here on; null where it says nothing. */
+function adoptedPolicy(entry: Entry): string | null {
+  const { kind, ctl } = entry.payload;
+  if (kind === 'boot') return controlFacts(kind, ctl).policy;
+  if (kind !== 'policy') return null;
+  const facts = controlFacts(kind, ctl);
+  return facts.act === 'adopt' ? facts.id : null;
+}
+
+function movedHeads(
+  state: LogState,
+  entries: readonly Entry[],
+): Pick<LogState, 'writers' | 'boots'> {
+  const boots = new Map<string, BootHead>();
+  const writers = new Map<string, WriterHead>();
+  for (const entry of entries) {
+    const { wtr } = entry.payload;
+    const key = bootKey(wtr.id, wtr.boot);
+    const head = boots.get(key) ?? state.boots.get(key);
+    const known = (writers.get(wtr.id) ?? state.writers.get(wtr.id))?.boots ?? 0;
+    boots.set(key, nextBootHead(head, known, entry));
+    writers.set(wtr.id, {
+      boots: head === undefined ? known + 1 : known,
+      prev: '',
+      boot: wtr.boot,
+    });
+  }
+  return {
+    writers: withAll(state.writers, withPrev(writers, entries)),
+    boots: withAll(state.boots, boots),
+  };
+}
+
+/** Only the last leaf of a writer is hashed: the hash of any other has no use here. */
+function withPrev(
+  writers: ReadonlyMap<string, WriterHead>,
+  entries: readonly Entry[],
+): Map<string, WriterHead> {
+  const last = new Map(entries.map((entry) => [entry.payload.wtr.id, entry]));
+  const complete = new Map<string, WriterHead>();
+  for (const [writer, head] of writers) {
+    const entry = last.get(writer);
+    if (entry !== undefined) complete.set(writer, { ...head, prev: entryIdentity(entry) });
+  }
+  return complete;
+}
+
+function withAll<V>(map: PersistentMap<V>, changed: ReadonlyMap<string, V>): PersistentMap<V> {
+  let grown = map;
+  for (const [key, value] of changed) grown = grown.with(key, value);
+  return grown;
+}
+
+function withCertificates(state: LogState, certificates: Certificates): PersistentMap<KeyRecord> {
+  let keys = state.keys;
+  for (const [kid, certificate] of certificates) {
+    const record = keys.get(kid);
+    if (record === undefined) {
+      keys = keys.with(kid, { kid, status: 'certified', certificate, final: null });
+    } else if (record.certificate === null) {
+      keys = keys.with(kid, { ...record, certificate });
+    }
+  }
+  return keys;
+}
+
+function withVerified(state: LogState, certificates: Certificates): LogState['verified'] {
+  let verified = state.verified;
+  for (const certificate of certificates.values()) {
+    const identity = statementIdentity(certificate.statement);
+    if (verified.get(identity) === undefined) verified = verified.with(identity, certificate);
+  }
+  return verified;
+}
+
+function keyEffect(state: LogState, entry: Entry): LogState | string {
+  const { statement } = controlFacts('key', entry.payload.ctl);
+  const says = parseKeyStatement(statement, authorityOf(state.genesis, state.config));
+  const record = state.keys.get(says.kid);
+  if (says.act === 'certify') {
+    if (record !== undefined && record.status !== 'certified') {
+      return `key ${says.kid} is ${record.status} for ever`;
+    }
+    return state;
+  }
+  const rest = { kid: says.kid, certificate: record?.certificate ?? null };
+  if (says.act === 'revoke') {
+    return withKey(state, { ...rest, status: 'revoked', final: null });
+  }
+  if (record !== undefined && record.status !== 'certified') {
+    return `key ${says.kid} is ${record.status} already`;
+  }
+  return withKey(state, { ...rest, status: 'retired', final: says.final });
+}
+
+function withKey(state: LogState, record: KeyRecord): LogState {
+  return { ...state, keys: state.keys.with(record.kid, record) };
+}
+
+function configEffect(state: LogState, entry: Entry): LogState {
+  const { statement } = controlFacts('config', entry.payload.ctl);
+  const config = changeConfig(statement, state.genesis, state.config);
+  // What other roots vouched for has to be vouched for again.
+  const verified =
+    config.roots === state.config.roots ? state.verified : PersistentMap.empty<never>();
+  return { ...state, config, verified };
+}
+
+function gapEffect(state: LogState, entry: Entry): LogState | string {
+  const { writer, boot, first, last, reason, statement } = controlFacts('gap', entry.payload.ctl);
+  if (statement !== undefined) {
+    const says = parseGapStatement(statement, authorityOf(state.genesis, state.config));
+    const same = [says.writer === writer, says.boot === boot, says.first === first];
+    if (![...same, says.last === last, says.reason === reason].every(Boolean)) {
+      return 'gap and its statement differ';
+    }
+  } else if (entry.payload.wtr.id !== writer) {
+    return 'gap of another writer has no statement of the root';
+  }
+  const head = bootHead(state, writer, boot);
+  if (head === undefined || last !== null) return state;
+  return { ...state, boots: state.boots.with(bootKey(writer, boot), { ...head, ended: true }) };
+}
+
+function policyEffect(state: LogState, entry: Entry, index: number): LogState | string {
+  const facts = controlFacts('policy', entry.payload.ctl);
+  if (facts.act !== 'activate') return state;
+  if (facts.id === null) return 'activation names no policy';
+  if (facts.previous !== state.activePolicy)
+    return 'activation does not follow on the policy in charge';
+  const former = state.activePolicy === null ? undefined : state.policies.get(state.activePolicy);
+  let policies = state.policies;
+  if (former !== undefined) {
+    const until = entry.payload.at + (facts.grace ?? 0);
+    policies = policies.with(former.id, { ...former, until });
+  }
+  policies = policies.with(facts.id, { id: facts.id, index, until: null });
+  return { ...state, policies, activePolicy: facts.id };
+}

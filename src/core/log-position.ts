@@ -1,0 +1,126 @@
+/**
+ * The state of a log at a position: all that the validity of the next batch depends on. Immutable; a batch makes a
+ * new one that shares what did not change. It grows with writers, boots and keys, never with entries.
+ */
+import { sha256Base64Url } from '#platform';
+import type { Entry } from './entry.ts';
+import type { Genesis } from './genesis.ts';
+import type { Sha256Hash } from './hash.ts';
+import { initialConfig } from './log-config.ts';
+import type { LogConfig } from './log-config.ts';
+import { PersistentMap } from './persistent-map.ts';
+import type { Certificate } from './statement.ts';
+import { emptyEdge } from './tree.ts';
+import type { RightEdge, TreeSize } from './tree.ts';
+
+/** Where a boot of a writer stands in the log. */
+export interface BootHead {
+  readonly writer: string;
+  readonly boot: string;
+  /** Which boot of its writer it is, counted from 0 by first appearance in the log. */
+  readonly order: number;
+  /** Number of its last leaf. */
+  readonly seq: number;
+  /** Highest admission time of its leaves, epoch ms. */
+  readonly at: number;
+  /** The policy that it says it decides with: of its boot entry, then of its last adoption. */
+  readonly policy: string | null;
+  /** Whether a `close` or `gap` ended it. */
+  readonly ended: boolean;
+}
+
+/** Where a writer stands in the log. */
+export interface WriterHead {
+  /** Boots that have appeared. */
+  readonly boots: number;
+  /** Hash of the signing input of its last leaf, base64url: what `prev` of its next should be. */
+  readonly prev: string;
+  /** The boot of its last leaf. */
+  readonly boot: string;
+}
+
+/** What the log knows of a key. `retired` and `revoked` are for ever. */
+export interface KeyRecord {
+  readonly kid: string;
+  readonly status: 'certified' | 'retired' | 'revoked';
+  /** Null where the root retired or revoked a key that no batch had used. */
+  readonly certificate: Certificate | null;
+  /** Of a retired writer key: the last that it signed. */
+  readonly final: { readonly boot: string; readonly seq: number } | null;
+}
+
+/** A policy that an activation put in charge. */
+export interface Activation {
+  readonly id: string;
+  /** Leaf index of the activation; null for the policy of genesis. */
+  readonly index: number | null;
+  /** After which admission time (epoch ms) it must not decide any more; null while it is in charge. */
+  readonly until: number | null;
+}
+
+/** A log after its batch `number`, or after genesis (-1). */
+export interface LogState {
+  readonly genesis: Genesis;
+  readonly config: LogConfig;
+  /** Number of the last valid batch; -1 before the first. */
+  readonly number: number;
+  /** Hash of its bytes; of genesis before the first. */
+  readonly sha256: Sha256Hash;
+  /** Version of its object; null where it was read from a place that has none. */
+  readonly versionId: string | null;
+  readonly size: TreeSize;
+  readonly edge: RightEdge;
+  /** Time of the last batch, or of genesis, epoch ms. */
+  readonly time: number;
+  readonly writers: PersistentMap<WriterHead>;
+  /** By {@link bootKey}. */
+  readonly boots: PersistentMap<BootHead>;
+  /** By kid: every key that a batch used or a `key` entry named. */
+  readonly keys: PersistentMap<KeyRecord>;
+  /** Certificates verified under the roots of this position, by `statementIdentity`. */
+  readonly verified: PersistentMap<Certificate>;
+  readonly policies: PersistentMap<Activation>;
+  /** The policy in charge; null before the first activation of a ledger whose genesis names none. */
+  readonly activePolicy: string | null;
+  /** Whether the last batch said that none follows. */
+  readonly final: boolean;
+}
+
+/** The state of a ledger before its first batch. */
+export function initialState(genesis: Genesis): LogState {
+  const policies = PersistentMap.empty<Activation>();
+  const first = genesis.policy?.id ?? null;
+  return {
+    genesis,
+    config: initialConfig(genesis),
+    number: -1,
+    sha256: genesis.hash,
+    versionId: '',
+    size: emptyEdge().size,
+    edge: emptyEdge(),
+    time: genesis.time,
+    writers: PersistentMap.empty(),
+    boots: PersistentMap.empty(),
+    keys: PersistentMap.empty(),
+    verified: PersistentMap.empty(),
+    policies:
+      first === null ? policies : policies.with(first, { id: first, index: null, until: null }),
+    activePolicy: first,
+    final: false,
+  };
+}
+
+/** The key of a boot in {@link LogState.boots}: both identifiers have a fixed length. */
+export function bootKey(writer: string, boot: string): string {
+  return boot + writer;
+}
+
+/** The head of a boot, or undefined before its first leaf. */
+export function bootHead(state: LogState, writer: string, boot: string): BootHead | undefined {
+  return state.boots.get(bootKey(writer, boot));
+}
+
+/** What identifies an entry wherever it stands: SHA-256 of its signing input, base64url. */
+export function entryIdentity(entry: Pick<Entry, 'signingInput'>): string {
+  return sha256Base64Url(entry.signingInput);
+}

@@ -1,0 +1,186 @@
+/** A small ledger made by hand, with keys and identifiers that never change. Not a test. */
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { encodeBatch } from '../../src/core/batch.ts';
+import { leafFacts, planBatch } from '../../src/core/batch-plan.ts';
+import type { BatchDraft } from '../../src/core/batch-plan.ts';
+import { toBase64Url, utf8Bytes } from '../../src/core/bytes.ts';
+import { ENTRY_TYP, entryBytes, parseEntry } from '../../src/core/entry.ts';
+import type { EntryPayload } from '../../src/core/entry.ts';
+import { makeGenesis, parseGenesis } from '../../src/core/genesis.ts';
+import type { Genesis, GenesisDraft } from '../../src/core/genesis.ts';
+import { jwkThumbprint, signJws } from '../../src/core/jws.ts';
+import type { JwsSigner, PublicJwk } from '../../src/core/jws.ts';
+import { applyBatch, initialState } from '../../src/core/log-state.ts';
+import type { Acceptance, LogState } from '../../src/core/log-state.ts';
+import { sha256, sha256Base64Url } from '../../src/core/platform.node.ts';
+import { makeCertificate } from '../../src/core/statement.ts';
+import type { Statement } from '../../src/core/statement.ts';
+import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
+import { makeUuid7 } from '../../src/core/uuid7.ts';
+
+/** 32 bytes that belong to a name. */
+export function bytesOf(name: string): Uint8Array {
+  return sha256(utf8Bytes(`stele golden ${name}`));
+}
+
+/** Base64url of the first `length` of {@link bytesOf}. */
+export function idOf(name: string, length = 16): string {
+  return toBase64Url(bytesOf(name).subarray(0, length));
+}
+
+/** An Ed25519 signer whose seed belongs to a name. */
+export function signerOf(name: string): JwsSigner {
+  const pkcs8 = Buffer.concat([
+    Buffer.from('302e020100300506032b657004220420', 'hex'),
+    bytesOf(`key ${name}`),
+  ]);
+  const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+  const { x } = createPublicKey(key).export({ format: 'jwk' });
+  const jwk: PublicJwk = { crv: 'Ed25519', kty: 'OKP', x: x! };
+  return {
+    alg: 'Ed25519',
+    kid: jwkThumbprint(jwk),
+    jwk,
+    sign: async (bytes) => Promise.resolve(new Uint8Array(sign(null, bytes, key))),
+  };
+}
+
+/** Genesis of a ledger with two root keys of which one suffices. */
+export function genesisDraft(changes: Partial<GenesisDraft> = {}): GenesisDraft {
+  return {
+    origin: 'stele.example/golden',
+    roots: { threshold: 1, keys: [signerOf('root a').jwk, signerOf('root b').jwk], next: [] },
+    classes: {
+      short: { mode: 'governance', days: 30, erasable: true, ground: null },
+      standard: { mode: 'compliance', days: 365, erasable: false, ground: 'PCI DSS 10.5.1' },
+    },
+    fallbackClass: 'standard',
+    labels: ['env', 'event_name'],
+    limits: { batchEntries: 1000, batchBytes: 4194304, headerBytes: 262144, entryBytes: 65535 },
+    maxSealMs: 60000,
+    maxDecisionMs: 5000,
+    heartbeatMs: 300000,
+    batchLock: { mode: 'compliance', days: 365 },
+    policy: { id: idOf('policy one', 32), approvals: [] },
+    weakStore: false,
+    predecessor: null,
+    time: 1767225600000,
+    ...changes,
+  };
+}
+
+/** A writer of the test ledger: its key, its boot and its chain. */
+export interface TestWriter {
+  readonly name: string;
+  readonly id: string;
+  readonly signer: JwsSigner;
+  readonly cert: Statement;
+  boot: string;
+  seq: number;
+  prev: string;
+}
+
+/** Members of an entry that a test sets itself. */
+export type EntryChanges = Partial<EntryPayload> & { readonly ctl?: JsonObject };
+
+/** Time of the first entry; each further one is a second later. */
+export const START = 1767225601000;
+
+/** A ledger in memory that seals what it is given, for tests of formats. */
+export class MiniLog {
+  readonly genesis: Genesis;
+  readonly roots: readonly JwsSigner[];
+  state: LogState;
+  #made = 0;
+
+  constructor(genesis: Genesis, roots: readonly JwsSigner[]) {
+    this.genesis = genesis;
+    this.roots = roots;
+    this.state = initialState(genesis);
+  }
+
+  static async create(changes: Partial<GenesisDraft> = {}): Promise<MiniLog> {
+    const roots = [signerOf('root a')];
+    return new MiniLog(parseGenesis(await makeGenesis(genesisDraft(changes), roots)), roots);
+  }
+
+  async writer(name: string): Promise<TestWriter> {
+    const signer = signerOf(`writer ${name}`);
+    const id = idOf(`writer ${name}`);
+    const fields = { gen: this.genesis.gen, use: 'writer' as const, jwk: signer.jwk, writer: id };
+    const cert = await makeCertificate(fields, this.roots);
+    return { name, id, signer, cert, boot: idOf(`boot ${name} 0`), seq: 0, prev: this.genesis.gen };
+  }
+
+  /** The payload of the next entry of a writer; does not move the writer. */
+  payload(writer: TestWriter, kind: string, changes: EntryChanges = {}): EntryPayload {
+    const at = changes.at ?? START + this.#made * 1000;
+    const number = this.#made;
+    this.#made += 1;
+    return {
+      v: 1,
+      iss: this.genesis.origin,
+      gen: this.genesis.gen,
+      jti: makeUuid7(at, bytesOf(`jti ${number}`).subarray(0, 10)),
+      iat: Math.floor(at / 1000),
+      at,
+      kind,
+      ret: { class: 'standard', mode: 'compliance', until: at - (at % 1000) + 31536000000 },
+      sby: at + 5000,
+      wtr: { id: writer.id, boot: writer.boot, seq: writer.seq, prev: writer.prev },
+      ...changes,
+    };
+  }
+
+  /** Signs the next entry of a writer and moves it on. */
+  async entry(writer: TestWriter, kind: string, changes: EntryChanges = {}): Promise<Uint8Array> {
+    const payload = this.payload(writer, kind, changes);
+    const jws = await signJws(ENTRY_TYP, payload as unknown as JsonValue, writer.signer);
+    writer.seq = payload.wtr.seq + 1;
+    writer.prev = sha256Base64Url(jws.slice(0, jws.lastIndexOf('.')));
+    return entryBytes(jws);
+  }
+
+  /** A draft of the next batch with everything that a test does not set. */
+  draft(writer: TestWriter, leaves: readonly Uint8Array[], changes: Partial<BatchDraft> = {}): BatchDraft {
+    return {
+      id: idOf(`batch ${this.state.number + 1}`),
+      writer: { id: writer.id, boot: writer.boot },
+      certs: [writer.cert],
+      leaves: leaves.map((bytes) => ({ ...leafFacts(parseEntry(bytes)), bytes })),
+      time: START + this.#made * 1000,
+      mode: 'compliance',
+      retainUntil: 1798848000000,
+      ...changes,
+    };
+  }
+
+  /** Plans and signs a batch without applying it. */
+  async batch(
+    writer: TestWriter,
+    leaves: readonly Uint8Array[],
+    changes: Partial<BatchDraft> = {},
+  ): Promise<Uint8Array> {
+    const { header } = planBatch(this.state, this.draft(writer, leaves, changes));
+    return encodeBatch(header, leaves, writer.signer);
+  }
+
+  /** Applies a batch. @throws when it is refused. */
+  apply(bytes: Uint8Array, versionId = `v${this.state.number + 1}`): Acceptance {
+    const verdict = applyBatch(this.state, bytes, versionId);
+    if (!verdict.ok) throw new Error(`${verdict.reason}: ${verdict.detail}`);
+    this.state = verdict.state;
+    return verdict;
+  }
+
+  /** Plans, signs and applies a batch. */
+  async seal(
+    writer: TestWriter,
+    leaves: readonly Uint8Array[],
+    changes: Partial<BatchDraft> = {},
+  ): Promise<Uint8Array> {
+    const bytes = await this.batch(writer, leaves, changes);
+    this.apply(bytes);
+    return bytes;
+  }
+}
