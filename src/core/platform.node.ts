@@ -1,13 +1,13 @@
 /** The core's primitives over `node:crypto`: the same signatures and verdicts as `platform.ts`, several times faster. */
-import { Buffer, isUtf8 } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { createHash, createHmac, createPublicKey, hash, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { MalformedError } from './errors.ts';
 import type { BytesEncoding } from './platform.ts';
 
 export type { BytesEncoding } from './platform.ts';
-// Rare (once for each key that is certified or read), and Node has no native form.
-export { isPrimeOrderEd25519 } from './platform.ts';
+// Node has no native form of the first, which is rare; of the second there is no faster one.
+export { isPrimeOrderEd25519, utf8Text } from './platform.ts';
 
 const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 const P256_SPKI = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
@@ -19,21 +19,22 @@ const P256_HALF_ORDER = Buffer.from(
 /** Importing a key costs about as much as a verification; a ledger has a handful of keys at a time. */
 const KEYS_MAX = 256;
 const keys = new Map<string, KeyObject>();
-/** Node has these natively on every Buffer; its types leave them out. */
-interface NativeWrites {
-  latin1Write(text: string, offset: number): number;
-}
-const digest = Buffer.alloc(32) as Buffer & NativeWrites;
 
 /** SHA-256 (FIPS 180-4). @returns 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  // A string and one write beat the Buffer that `hash` would make, by two (measured).
-  digest.latin1Write(hash('sha256', bytes, 'binary'), 0);
-  return new Uint8Array(digest);
+  // A string of 32 characters beats the Buffer that `hash` would make, by more than two for a tree's node (measured).
+  const binary = hash('sha256', bytes, 'binary');
+  const digest = new Uint8Array(32);
+  for (let i = 0; i < 32; i += 1) digest[i] = binary.charCodeAt(i);
+  return digest;
 }
 
-/** SHA-256 of bytes, or of a well-formed text's UTF-8, as base64url without padding (43 characters). */
+/**
+ * SHA-256 of bytes, or of a text's UTF-8, as base64url without padding (43 characters).
+ * @throws {@link MalformedError} `lone_surrogate`.
+ */
 export function sha256Base64Url(input: string | Uint8Array): string {
+  if (typeof input === 'string') checkWellFormed(input);
   return hash('sha256', input, 'base64url');
 }
 
@@ -82,16 +83,8 @@ export function verifyP256(
 
 /** UTF-8 of a text. @throws {@link MalformedError} `lone_surrogate`: such a text has no UTF-8 form. */
 export function utf8Bytes(text: string): Uint8Array {
-  if (!(text as string & { isWellFormed(): boolean }).isWellFormed()) {
-    throw new MalformedError('text has a surrogate without its pair', 'lone_surrogate');
-  }
+  checkWellFormed(text);
   return plain(Buffer.from(text, 'utf8'));
-}
-
-/** The text of UTF-8 bytes, a byte order mark kept. @throws {@link MalformedError} `invalid_utf8`. */
-export function utf8Text(bytes: Uint8Array): string {
-  if (!isUtf8(bytes)) throw new MalformedError('bytes are not UTF-8', 'invalid_utf8');
-  return view(bytes).toString('utf8');
 }
 
 /** The text form of bytes. */
@@ -102,6 +95,12 @@ export function encodeBytes(bytes: Uint8Array, encoding: BytesEncoding): string 
 /** The bytes of a text form, without judging it: see the portable form for why. */
 export function decodeBytes(text: string, encoding: BytesEncoding): Uint8Array {
   return plain(Buffer.from(text, encoding));
+}
+
+function checkWellFormed(text: string): void {
+  if (!(text as string & { isWellFormed(): boolean }).isWellFormed()) {
+    throw new MalformedError('text has a surrogate without its pair', 'lone_surrogate');
+  }
 }
 
 function importKey(
@@ -116,8 +115,11 @@ function importKey(
   try {
     const der = Buffer.concat([spki, publicKey]);
     const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
-    // The oldest goes: good enough for a bound that an honest ledger does not reach.
-    if (keys.size >= KEYS_MAX) keys.delete(keys.keys().next().value ?? '');
+    // The oldest go: good enough for a bound that an honest ledger does not reach.
+    for (const oldest of keys.keys()) {
+      if (keys.size < KEYS_MAX) break;
+      keys.delete(oldest);
+    }
     keys.set(name, key);
     return key;
   } catch {
@@ -139,7 +141,10 @@ function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** The same memory without Buffer's own methods: `slice` of a Buffer does not copy, and would surprise the core. */
+/**
+ * The same memory, maybe part of a larger one, without Buffer's own methods: `slice` of a Buffer does not copy, and
+ * would surprise the core.
+ */
 function plain(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }

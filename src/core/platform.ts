@@ -30,7 +30,10 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return nobleSha256(bytes);
 }
 
-/** SHA-256 of bytes, or of a well-formed text's UTF-8, as base64url without padding (43 characters). */
+/**
+ * SHA-256 of bytes, or of a text's UTF-8, as base64url without padding (43 characters).
+ * @throws {@link MalformedError} `lone_surrogate`.
+ */
 export function sha256Base64Url(input: string | Uint8Array): string {
   return encodeBytes(sha256(typeof input === 'string' ? utf8Bytes(input) : input), 'base64url');
 }
