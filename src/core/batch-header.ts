@@ -20,7 +20,6 @@ import {
   VersionId,
   WriterId,
 } from './schema.ts';
-import type { JsonValue } from './strict-json.ts';
 
 /** `typ` of a batch header. */
 export const BATCH_TYP = 'stele-batch+jwt';

@@ -15,7 +15,6 @@ import { parseSha256Hash } from './hash.ts';
 import type { Sha256Hash } from './hash.ts';
 import { signJws } from './jws.ts';
 import type { JwsSigner } from './jws.ts';
-import type { JsonValue } from './strict-json.ts';
 
 /** A batch object in its parts. Its header is of the right shape; nothing is verified. */
 export interface Batch {

@@ -13,7 +13,6 @@ import type { JwsSigner } from './jws.ts';
 import { applySchema, Base64Url32, refuseNewer } from './schema.ts';
 import { jwkCommitment, makeStatement, openStatement, statementTypes } from './statement.ts';
 import type { Authority, RootSet, Statement } from './statement.ts';
-import type { JsonValue } from './strict-json.ts';
 
 /** Schema of the payload of a `config` entry's statement. `previous` is {@link LogConfig.hash} before it. */
 export const ConfigStatementSchema = z.strictObject({
