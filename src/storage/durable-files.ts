@@ -2,9 +2,9 @@
  * Files that survive a power cut. The order of calls is the whole idea: a file's bytes are synced before its name is
  * made, and the directory that holds the name is synced before anybody is told.
  */
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
+import { toHex } from '../core/bytes.ts';
 import { SteleError } from '../core/errors.ts';
 import { fileError, isFileError } from './file-errors.ts';
 
@@ -24,14 +24,16 @@ interface DirectorySync {
 export class DurableFiles {
   readonly root: string;
   readonly #temp: string;
-  readonly #boot = randomBytes(6).toString('hex');
+  /** Distinguishes this opening from any other process that uses the folder, also from other machines' ids. */
+  readonly #boot: string;
   readonly #known = new Map<string, Promise<void>>();
   readonly #syncs = new Map<string, DirectorySync>();
   #serial = 0;
   #failure: unknown = null;
 
-  constructor(root: string) {
+  constructor(root: string, random: (bytes: number) => Uint8Array) {
     this.root = path.resolve(root);
+    this.#boot = toHex(random(8));
     this.#temp = path.join(this.root, '.tmp');
   }
 
@@ -72,7 +74,7 @@ export class DurableFiles {
   /** A fresh name in the folder of temporary files. */
   tempPath(): string {
     this.#serial += 1;
-    return path.join(this.#temp, `${process.pid}-${this.#boot}-${this.#serial}`);
+    return path.join(this.#temp, `${this.#boot}-${this.#serial}`);
   }
 
   /**

@@ -22,10 +22,14 @@ import { assertObjectKey } from './object-keys.ts';
 import type * as port from './object-store.ts';
 import { assertRetention, coversRetention, mayFollow } from './retention.ts';
 
-/** Where the files are, and the clock that says whether a lock date is past (epoch ms). */
+/** Where the files are, and what the store asks from outside. */
 export interface FileStoreComponents {
-  readonly root: string;
+  /** Made where it is missing. Relative to the working directory, if not absolute. */
+  readonly folder: string;
+  /** Epoch ms; tells whether a lock date is past and which temporary files are stale. */
   readonly clock: () => number;
+  /** Random bytes, for names of temporary files. */
+  readonly random: (bytes: number) => Uint8Array;
 }
 
 /**
@@ -34,7 +38,7 @@ export interface FileStoreComponents {
  * @throws {@link StoreDeniedError} when the root cannot be written, {@link StoreUnavailableError} for other faults.
  */
 export async function openFileStore(components: FileStoreComponents): Promise<FileStore> {
-  const files = new DurableFiles(components.root);
+  const files = new DurableFiles(components.folder, components.random);
   await converted(files.root, 'not-durable', async () => files.open(components.clock()));
   return new FileStore(files, components.clock);
 }

@@ -1,0 +1,105 @@
+/** The one place where errors of S3 and of its SDK are read; nothing foreign passes it. */
+import { SteleError } from '../core/errors.ts';
+import {
+  ObjectExistsError,
+  PreconditionError,
+  StoreConflictError,
+  StoreDeniedError,
+  StoreUnavailableError,
+} from './errors.ts';
+
+/** What S3 answered: `status` is null when no answer came. */
+export interface S3Failure {
+  readonly status: number | null;
+  readonly code: string;
+}
+
+/** Answers of the 4xx kind that say nothing against the request: the next attempt may well succeed. */
+const TRANSIENT = new Set([
+  'BadDigest',
+  'ExpiredToken',
+  'IncompleteBody',
+  'RequestTimeout',
+  'SlowDown',
+  'Throttling',
+  'ThrottlingException',
+  'TooManyRequests',
+  'XAmzContentChecksumMismatch',
+  'XAmzContentSHA256Mismatch',
+]);
+
+/** What became of a create or a replacement that failed. */
+export type Condition = 'if-none-match' | 'if-match';
+
+/** Reads status and code out of anything that the SDK throws. */
+export function failureOf(error: unknown): S3Failure {
+  if (typeof error !== 'object' || error === null) return { status: null, code: 'unknown' };
+  const { name, code, $metadata } = error as {
+    readonly name?: unknown;
+    readonly code?: unknown;
+    readonly $metadata?: { readonly httpStatusCode?: number };
+  };
+  // System errors carry the telling word in `code` and the name "Error"; S3's carry it in `name`.
+  const word = typeof code === 'string' ? code : name;
+  const status = $metadata?.httpStatusCode ?? null;
+  return { status, code: typeof word === 'string' ? word : 'unknown' };
+}
+
+/**
+ * Converts the failure of a conditional write. 412: taken or changed. 409: undecided. Refusals: nothing was written.
+ * Everything else, and no answer at all: unknown.
+ */
+export function s3WriteError(error: unknown, key: string, condition: Condition): SteleError {
+  if (error instanceof SteleError) return error;
+  const { status, code } = failureOf(error);
+  if (status === 412) {
+    return condition === 'if-match'
+      ? new PreconditionError(key, error)
+      : new ObjectExistsError(key, error);
+  }
+  if (status === 404 && condition === 'if-match' && code !== 'NoSuchBucket') {
+    return new PreconditionError(key, error);
+  }
+  // InvalidBucketState comes with 409 too, and no repetition cures it: the bucket has no Object Lock.
+  if (status === 409 && code !== 'InvalidBucketState') return new StoreConflictError(key, error);
+  if (isRefusal(status, code)) return denied(`write of ${key}`, status, code, error);
+  return new StoreUnavailableError(`write of ${key}: ${code}`, {
+    durability: 'unknown',
+    cause: error,
+  });
+}
+
+/** Converts the failure of a read or of a change of settings that can be repeated freely. */
+export function s3ReadError(error: unknown, what: string): SteleError {
+  if (error instanceof SteleError) return error;
+  const { status, code } = failureOf(error);
+  if (isRefusal(status, code)) return denied(what, status, code, error);
+  return new StoreUnavailableError(`${what}: ${code}`, { cause: error });
+}
+
+/**
+ * Whether an answer says that there is no such object, version or body to read. 405 is a delete marker read by its id;
+ * 400 with a version id is an id that this store cannot have given. A missing bucket is something else.
+ */
+export function isAbsence(error: unknown, hasVersionId: boolean): boolean {
+  const { status, code } = failureOf(error);
+  if (code === 'NoSuchBucket') return false;
+  return status === 404 || status === 405 || (hasVersionId && status === 400);
+}
+
+/** Whether a store refused on account of a lock: 403, or 400 from some. */
+export function isLockRefusal(error: unknown): boolean {
+  const { status, code } = failureOf(error);
+  return (
+    status === 403 || (status === 400 && (code === 'InvalidRequest' || code === 'ObjectLocked'))
+  );
+}
+
+function isRefusal(status: number | null, code: string): boolean {
+  if (status === null || TRANSIENT.has(code) || status === 408 || status === 429) return false;
+  return (status >= 400 && status < 500) || status === 501;
+}
+
+function denied(what: string, status: number | null, code: string, cause: unknown): SteleError {
+  return new StoreDeniedError(`${what}: ${status ?? ''} ${code}`, cause);
+}

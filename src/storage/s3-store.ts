@@ -1,0 +1,251 @@
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  PutObjectRetentionCommand,
+} from '@aws-sdk/client-s3';
+import type { HeadObjectCommandOutput, PutObjectCommandInput } from '@aws-sdk/client-s3';
+import { parseBase64, toBase64 } from '../core/bytes.ts';
+import { parseSha256Hash } from '../core/hash.ts';
+import type { Sha256Hash } from '../core/hash.ts';
+import { sha256 } from '#platform';
+import { ObjectMissingError, RetentionRefusedError, StoreUnavailableError } from './errors.ts';
+import { assertObjectKey } from './object-keys.ts';
+import type * as port from './object-store.ts';
+import { assertRetention, coversRetention, mayFollow } from './retention.ts';
+import { makeS3Clients } from './s3-clients.ts';
+import type { S3Clients, S3Settings } from './s3-clients.ts';
+import { failureOf, isAbsence, s3ReadError, s3WriteError } from './s3-errors.ts';
+import { listKeys, listKeyVersions } from './s3-listing.ts';
+import { s3Probing } from './s3-probing.ts';
+
+/**
+ * Makes a store of a bucket. Opens no connection yet: the probe is the first to talk.
+ *
+ * @throws {@link StoreDeniedError} for settings that contradict themselves.
+ */
+export function openS3Store(settings: S3Settings): S3Store {
+  return new S3Store(settings);
+}
+
+/**
+ * A bucket of S3, or of a store that speaks it, with versioning and Object Lock.
+ *
+ * Durable as far as the store is: AWS is before it answers; of the compatible servers that were tried none survives a
+ * power cut by itself, and nothing here can see that. Writes are sent once, with their SHA-256, which the store checks,
+ * and with explicit lock headers: the default of a bucket is never relied on.
+ */
+export class S3Store implements port.ObjectStore {
+  readonly kind = 's3';
+  readonly probing: port.StoreProbing;
+  readonly #clients: S3Clients;
+  readonly #bucket: string;
+  #now: number | null = null;
+
+  constructor(settings: S3Settings) {
+    this.#bucket = settings.bucket;
+    this.#clients = makeS3Clients(settings, (epochMs) => {
+      this.#now = epochMs;
+    });
+    this.probing = s3Probing(this.#clients.bulk, settings.bucket);
+  }
+
+  async putNew(
+    key: string,
+    bytes: Uint8Array,
+    options: port.PutOptions,
+  ): Promise<{ readonly versionId: string }> {
+    assertObjectKey(key);
+    if (options.retention !== null) assertRetention(options.retention);
+    const command = new PutObjectCommand({
+      ...this.#body(key, bytes, options),
+      ...lockHeaders(options.retention),
+      IfNoneMatch: '*',
+    });
+    try {
+      const answer = await this.#clients.commit.send(command);
+      // A bucket without versions names none; the probe refuses such a bucket.
+      return { versionId: answer.VersionId ?? 'null' };
+    } catch (error) {
+      throw s3WriteError(error, key, 'if-none-match');
+    }
+  }
+
+  async head(key: string, versionId?: string): Promise<port.ObjectHead | null> {
+    assertObjectKey(key);
+    const command = new HeadObjectCommand({
+      Bucket: this.#bucket,
+      Key: key,
+      VersionId: versionId,
+      ChecksumMode: 'ENABLED',
+    });
+    try {
+      const answer = await this.#clients.bulk.send(command);
+      return answer.DeleteMarker === true ? null : toHead(key, answer);
+    } catch (error) {
+      if (isAbsence(error, versionId !== undefined)) return null;
+      throw s3ReadError(error, `head of ${key}`);
+    }
+  }
+
+  async get(key: string, options: port.GetOptions = {}): Promise<port.StoredObject | null> {
+    assertObjectKey(key);
+    const { versionId, range } = options;
+    if (range !== undefined && range.end <= range.start) return this.#empty(key, versionId);
+    const command = new GetObjectCommand({
+      Bucket: this.#bucket,
+      Key: key,
+      VersionId: versionId,
+      Range: range === undefined ? undefined : `bytes=${range.start}-${range.end - 1}`,
+    });
+    try {
+      const answer = await this.#clients.bulk.send(command);
+      const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+      if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length) {
+        throw new StoreUnavailableError(
+          `get of ${key}: ${bytes.length} of ${answer.ContentLength} bytes came`,
+        );
+      }
+      return { bytes, versionId: answer.VersionId ?? 'null', etag: answer.ETag ?? '' };
+    } catch (error) {
+      if (failureOf(error).status === 416) return this.#empty(key, versionId);
+      if (isAbsence(error, versionId !== undefined)) return null;
+      throw s3ReadError(error, `get of ${key}`);
+    }
+  }
+
+  async listVersions(key: string): Promise<readonly port.ObjectVersion[]> {
+    assertObjectKey(key);
+    try {
+      return await listKeyVersions(this.#clients.bulk, this.#bucket, key);
+    } catch (error) {
+      throw s3ReadError(error, `versions of ${key}`);
+    }
+  }
+
+  async list(prefix: string, options: port.ListOptions = {}): Promise<readonly string[]> {
+    try {
+      return await listKeys(this.#clients.bulk, this.#bucket, prefix, options);
+    } catch (error) {
+      throw s3ReadError(error, `list of ${prefix}`);
+    }
+  }
+
+  async extendRetention(key: string, versionId: string, wanted: port.Retention): Promise<void> {
+    assertRetention(wanted);
+    const head = await this.head(key, versionId);
+    if (head === null) throw new ObjectMissingError(key, versionId);
+    if (coversRetention(head.retention, wanted)) return;
+    // Looked at first, for a store says the same to a lock that must not shrink and to a missing right.
+    if (!mayFollow(head.retention, wanted)) {
+      throw new RetentionRefusedError(`lock of ${key} cannot become ${wanted.mode}`);
+    }
+    const command = new PutObjectRetentionCommand({
+      Bucket: this.#bucket,
+      Key: key,
+      VersionId: versionId,
+      Retention: { Mode: s3Mode(wanted), RetainUntilDate: new Date(wanted.until) },
+    });
+    try {
+      await this.#clients.bulk.send(command);
+    } catch (error) {
+      if (failureOf(error).status === 400) {
+        throw new RetentionRefusedError(`lock of ${key} until ${wanted.until}`, error);
+      }
+      throw s3ReadError(error, `lock of ${key}`);
+    }
+  }
+
+  async replace(
+    key: string,
+    bytes: Uint8Array,
+    options: port.ReplaceOptions,
+  ): Promise<{ readonly etag: string }> {
+    assertObjectKey(key);
+    const command = new PutObjectCommand({
+      ...this.#body(key, bytes, options),
+      ...(options.etag === null ? { IfNoneMatch: '*' } : { IfMatch: options.etag }),
+    });
+    try {
+      const answer = await this.#clients.commit.send(command);
+      return { etag: answer.ETag ?? '' };
+    } catch (error) {
+      throw s3WriteError(error, key, 'if-match');
+    }
+  }
+
+  now(): number | null {
+    return this.#now;
+  }
+
+  async close(): Promise<void> {
+    this.#clients.commit.destroy();
+    this.#clients.bulk.destroy();
+    return Promise.resolve();
+  }
+
+  /** A Buffer and its known hash: a stream would go out in pieces that many stores refuse. */
+  #body(
+    key: string,
+    bytes: Uint8Array,
+    options: { readonly contentType: string; readonly cacheControl?: string },
+  ): PutObjectCommandInput {
+    return {
+      Bucket: this.#bucket,
+      Key: key,
+      Body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      ContentLength: bytes.length,
+      ContentType: options.contentType,
+      CacheControl: options.cacheControl,
+      // Both: the value alone goes out without the header that makes a store check it.
+      ChecksumAlgorithm: 'SHA256',
+      ChecksumSHA256: toBase64(sha256(bytes)),
+    };
+  }
+
+  async #empty(key: string, versionId: string | undefined): Promise<port.StoredObject | null> {
+    const head = await this.head(key, versionId);
+    if (head === null) return null;
+    return { bytes: new Uint8Array(), versionId: head.versionId, etag: head.etag };
+  }
+}
+
+function lockHeaders(retention: port.Retention | null): Partial<PutObjectCommandInput> {
+  if (retention === null) return {};
+  return {
+    ObjectLockMode: s3Mode(retention),
+    ObjectLockRetainUntilDate: new Date(retention.until),
+  };
+}
+
+function s3Mode(retention: port.Retention): 'COMPLIANCE' | 'GOVERNANCE' {
+  return retention.mode === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE';
+}
+
+function toHead(key: string, answer: HeadObjectCommandOutput): port.ObjectHead {
+  return {
+    key,
+    versionId: answer.VersionId ?? 'null',
+    size: answer.ContentLength ?? 0,
+    etag: answer.ETag ?? '',
+    sha256: toHash(answer.ChecksumSHA256),
+    retention: toRetention(answer),
+    lastModified: answer.LastModified?.getTime() ?? 0,
+  };
+}
+
+function toRetention(answer: HeadObjectCommandOutput): port.Retention | null {
+  const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until } = answer;
+  if (until === undefined || (mode !== 'COMPLIANCE' && mode !== 'GOVERNANCE')) return null;
+  return { mode: mode === 'COMPLIANCE' ? 'compliance' : 'governance', until: until.getTime() };
+}
+
+/** A multipart object's checksum is of another kind (it ends in its number of parts): then none is known. */
+function toHash(checksum: string | undefined): Sha256Hash | null {
+  if (checksum === undefined) return null;
+  try {
+    return parseSha256Hash(parseBase64(checksum));
+  } catch {
+    return null;
+  }
+}
