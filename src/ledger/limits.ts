@@ -1,0 +1,38 @@
+/** Every bound of the ledger, with its unit and why it is this. What genesis bounds is not here. */
+
+/** Bytes after which a journal segment is closed and the next begun: trimming frees whole segments. */
+export const SEGMENT_BYTES_MAX = 16_777_216;
+
+/** Bytes of records in one write and sync: bounds the memory of a group, and what one sync can make wait. */
+export const GROUP_BYTES_MAX = 4_194_304;
+
+/** Plain bytes of one gzip member of a payload object: one record is read by inflating one member (design 3.2). */
+export const MEMBER_BYTES_MAX = 65_536;
+
+/** Milliseconds after which the first retry of an unanswered store call comes, on average; it doubles from there. */
+export const RETRY_MS_MIN = 50;
+
+/** Longest wait between two retries: an outage's end is noticed within this. */
+export const RETRY_MS_MAX = 5000;
+
+/** Slots looked at at once while a long stretch of the log is learnt. */
+export const LEARN_AHEAD = 16;
+
+/** How far past an empty slot a certified batch is looked for, in doublings: 2^20 batches. */
+export const GALLOP_DOUBLINGS = 20;
+
+/** Every how many polls a delete marker or version behind an empty slot is looked for with a listing. */
+export const POLLS_A_LISTING = 60;
+
+/** Identities kept to recognise a repetition, and for how long (ms). About 200 bytes each. */
+export const IDENTITIES_MAX = 100_000;
+export const IDENTITY_MS_MAX = 86_400_000;
+
+/** Added to lock dates, so that a slow upload or a skewed clock does not shorten what was declared (ms). */
+export const LOCK_MARGIN_MS = 3_600_000;
+
+/** Bytes of sealed tiles and bundles kept in memory for proofs. */
+export const TILE_CACHE_BYTES = 8_388_608;
+
+/** Tries to sign an entry or batch before the group fails: a remote signer may drop a request. */
+export const SIGN_ATTEMPTS = 3;
