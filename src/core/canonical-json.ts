@@ -11,6 +11,9 @@ const SIGNED_LIMITS: JsonLimits = {
   stringLength: 4 * 1024 * 1024,
 };
 
+/** What JSON escapes, and what may be half of a pair. RFC 8785 §3.2.2.2. */
+const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
+
 /**
  * The RFC 8785 text of a value that came out of strict JSON: no white space, names ascending by UTF-16 code units
  * (§3.2.3), numbers and strings as ECMAScript writes them (§3.2.2).
@@ -29,12 +32,10 @@ export function canonicalJson(value: JsonValue): string {
 
 /** The RFC 8785 form of a string. Exported for texts that are put together piece by piece. */
 export function canonicalString(value: string): string {
-  const quoted = JSON.stringify(value);
-  // A lone surrogate comes out escaped, so a text that needed no escape has none.
-  if (quoted.length !== value.length + 2) {
-    assert(findLoneSurrogate(value) < 0, 'a JSON string is well-formed');
-  }
-  return quoted;
+  // A look is a third of the cost of `JSON.stringify`, and most strings need no escape (measured).
+  if (!ESCAPED.test(value)) return `"${value}"`;
+  assert(findLoneSurrogate(value) < 0, 'a JSON string is well-formed');
+  return JSON.stringify(value);
 }
 
 /** The names of an object in canonical order. */

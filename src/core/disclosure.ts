@@ -2,7 +2,7 @@
  * Disclosures of a record (RFC 9901 §4.2): salts from one extendable hash for each stream, digests from the leaves
  * up. The same record and key give the same bytes whenever they are made again, so only the record is stored.
  */
-import { sha256Base64Url, shake256 } from '#platform';
+import { sha256Base64Url, shake256, utf8Base64Url } from '#platform';
 import { concatBytes, toBase64Url, utf8Bytes } from './bytes.ts';
 import { canonicalJson, canonicalString } from './canonical-json.ts';
 import { assert } from './errors.ts';
@@ -95,7 +95,7 @@ function discloseNode(node: RecordNode, salts: string): void {
     assert(value !== undefined, 'a node without a value has a digest');
     text = canonicalJson(value);
   }
-  node.disclosure = toBase64Url(utf8Bytes(`["${salt}",${canonicalString(node.name)},${text}]`));
+  node.disclosure = utf8Base64Url(`["${salt}",${canonicalString(node.name)},${text}]`);
   node.digest = sha256Base64Url(node.disclosure);
 }
 

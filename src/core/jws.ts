@@ -2,7 +2,13 @@
  * Signed objects: compact JWS (RFC 7515 §7.1) in the one form that Stele writes. The protected header has exactly
  * three members in canonical order, so that it can be recognised byte by byte and never has to be interpreted.
  */
-import { isPrimeOrderEd25519, sha256Base64Url, verifyEd25519, verifyP256 } from '#platform';
+import {
+  isPrimeOrderEd25519,
+  sha256Base64Url,
+  utf8Base64Url,
+  verifyEd25519,
+  verifyP256,
+} from '#platform';
 import { concatBytes, parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from './bytes.ts';
 import { canonicalJson, isCanonicalJson, parseCanonicalJson } from './canonical-json.ts';
 import { MalformedError } from './errors.ts';
@@ -115,7 +121,7 @@ export function verifyJws(
 /** The text that a signature is over. @param payload - Canonical JSON. RFC 7515 §5.1. */
 export function jwsSigningInput(header: JwsHeader, payload: string): string {
   const protectedHeader = `{"alg":"${header.alg}","kid":"${header.kid}","typ":"${header.typ}"}`;
-  return `${toBase64Url(utf8Bytes(protectedHeader))}.${toBase64Url(utf8Bytes(payload))}`;
+  return `${utf8Base64Url(protectedHeader)}.${utf8Base64Url(payload)}`;
 }
 
 /** Joins what was signed and the signature to a compact JWS. RFC 7515 §7.1. */

@@ -115,6 +115,11 @@ export function utf8Text(bytes: Uint8Array): string {
   }
 }
 
+/** Base64url without padding of a text's UTF-8. @throws {@link MalformedError} `lone_surrogate`. */
+export function utf8Base64Url(text: string): string {
+  return encodeBytes(utf8Bytes(text), 'base64url');
+}
+
 /** The text form of bytes. */
 export function encodeBytes(bytes: Uint8Array, encoding: BytesEncoding): string {
   if (encoding === 'hex') return bytesToHex(bytes);
