@@ -133,7 +133,7 @@ function knownKey(spec: z.output<typeof apiKeySchema>): KnownKey {
       subject: {
         type: subject.type,
         id: subject.id,
-        properties: { ...subject.properties, roles },
+        properties: { ...subject.properties, issuer: API_KEY_ISSUER, roles },
       },
       auth: {
         method: 'api_key',

@@ -1,4 +1,5 @@
 import { SteleError } from '../core/errors.ts';
+import type { JsonObject } from '../core/strict-json.ts';
 
 /** How a caller is known: what stands in the record's `source.auth`. No secret is in it. */
 export interface CallerAuth {
@@ -12,12 +13,13 @@ export interface CallerAuth {
   readonly token_sha256: string | null;
 }
 
-/** Who calls, as OpenAPI AuthZEN's `subject` and as the record keeps it. */
+/** Who calls, as OpenID AuthZEN's `subject` and as the record keeps it. */
 export interface Caller {
   readonly subject: {
     readonly type: string;
     readonly id: string;
-    readonly properties: Readonly<Record<string, unknown>>;
+    /** `issuer`, `roles` and whatever else the issuer vouches for. */
+    readonly properties: JsonObject;
   };
   readonly auth: CallerAuth;
 }

@@ -1,5 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
-import { canonicalJson } from '../core/canonical-json.ts';
+import { randomBytes } from 'node:crypto';
 import { MalformedError } from '../core/errors.ts';
 import { readSecretFile, writeSecretFile } from './key-files.ts';
 
@@ -14,32 +13,12 @@ export interface LedgerSecret {
   readonly key: Uint8Array;
 }
 
-/** Who says "this is the same request again": one idempotency key of one caller. */
-export interface WriteIdentity {
-  readonly issuer: string;
-  readonly subject: string;
-  /** What kind of key it is: `idempotency-key`, `idempotency-key-line` or `cloudevents`. */
-  readonly scheme: string;
-  readonly key: string;
-}
-
 const SECRET_BYTES = 32;
 const ID_PATTERN = /^[A-Za-z0-9_-]{8,22}$/;
 
 /** Makes a new secret. */
 export function generateLedgerSecret(): LedgerSecret {
   return { id: randomBytes(8).toString('base64url'), key: randomBytes(SECRET_BYTES) };
-}
-
-/** `idk` of an entry payload: `<secret id>.<HMAC>` over the caller and its key. Specification: entry, `idk`. */
-export function identityDigest(secret: LedgerSecret, identity: WriteIdentity): string {
-  const { issuer, subject, scheme, key } = identity;
-  return seal(secret, `stele/idk/1\n${canonicalJson([issuer, subject, scheme, key])}`);
-}
-
-/** `idb` of an entry payload: `<secret id>.<HMAC>` over the event's RFC 8785 text, before any mask. */
-export function bodyDigest(secret: LedgerSecret, canonicalEvent: string): string {
-  return seal(secret, `stele/idb/1\n${canonicalEvent}`);
 }
 
 /** Writes a new secret file, mode 0600. @throws {@link SteleError} `file_exists`. */
@@ -72,8 +51,4 @@ export async function loadLedgerSecret(path: string): Promise<LedgerSecret> {
   const bytes = Buffer.from(key, 'base64url');
   if (bytes.length !== SECRET_BYTES || bytes.toString('base64url') !== key) throw malformed;
   return { id, key: new Uint8Array(bytes) };
-}
-
-function seal(secret: LedgerSecret, text: string): string {
-  return `${secret.id}.${createHmac('sha256', secret.key).update(text).digest('base64url')}`;
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose';
 import { MalformedError, SteleError } from '../core/errors.ts';
+import type { JsonValue } from '../core/strict-json.ts';
 import { CallerError } from './caller.ts';
 import type { Caller, VerifiedCaller } from './caller.ts';
 
@@ -28,7 +29,7 @@ export interface TokenSettings {
   readonly clockToleranceSeconds: number;
   /** AuthZEN type of subjects that a token names. @defaultValue 'user' */
   readonly subjectType: string;
-  /** Claims that reach the policy as `subject.properties`; others are not looked at, nor recorded. */
+  /** Claims that reach the policy as `subject.properties`, beside `issuer`; others are not looked at, nor recorded. */
   readonly claims: readonly string[];
 }
 
@@ -138,9 +139,10 @@ function callerOf(
 ): Caller {
   const id = payload.sub;
   if (id === undefined || id === '') throw new CallerError('token_invalid', 'sub is empty');
-  const properties: Record<string, unknown> = {};
+  const properties: Record<string, JsonValue> = { issuer: settings.issuer };
   for (const claim of settings.claims) {
-    if (Object.hasOwn(payload, claim)) properties[claim] = payload[claim];
+    // Out of a verified JSON text, so it is JSON.
+    if (Object.hasOwn(payload, claim)) properties[claim] = payload[claim] as JsonValue;
   }
   return {
     subject: { type: settings.subjectType, id, properties },

@@ -1,0 +1,94 @@
+import type { Request, Response } from 'express';
+import { REQUEST_ID_CHARACTERS_MAX, URL_CHARACTERS_MAX } from './limits.ts';
+import { ProblemError } from './problem.ts';
+
+/** One request on its way through the pipeline. */
+export interface Arrival {
+  readonly request: Request;
+  readonly response: Response;
+  /** Of the caller, where it gave one; in the answer, the log line and problems. */
+  readonly id: string;
+}
+
+/** Makes request ids: random once for a process, then counted. */
+export class RequestIds {
+  readonly #prefix: string;
+  #count = 0;
+
+  /** @param random - 6 bytes. */
+  constructor(random: Uint8Array) {
+    this.#prefix = Buffer.from(random).toString('hex');
+  }
+
+  /** `X-Request-Id`, else the trace id of `traceparent` (W3C Trace Context), else a new one. */
+  of(request: Request): string {
+    const given = request.headers['x-request-id'];
+    if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
+    const trace = request.headers['traceparent'];
+    const traceId = typeof trace === 'string' ? TRACEPARENT.exec(trace)?.[1] : undefined;
+    if (traceId !== undefined) return traceId;
+    this.#count += 1;
+    return `${this.#prefix}-${this.#count.toString(36)}`;
+  }
+}
+
+const REQUEST_ID = new RegExp(`^[A-Za-z0-9._:/+=-]{1,${REQUEST_ID_CHARACTERS_MAX}}$`);
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** Headers that decide something: with two of them, two readers could go by different ones. */
+const SINGLE_HEADERS = new Set([
+  'authorization',
+  'content-encoding',
+  'content-type',
+  'idempotency-key',
+]);
+
+/** @throws {@link ProblemError} `header_duplicate`, `url_too_long`. */
+export function checkArrival(request: Request): void {
+  if (request.url.length > URL_CHARACTERS_MAX) throw new ProblemError('url_too_long');
+  const { rawHeaders } = request;
+  let seen: Set<string> | null = null;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const raw = rawHeaders[index] ?? '';
+    // The shortest of them has 12 characters, the longest 16: most headers are passed over by their length.
+    if (raw.length < 12 || raw.length > 16) continue;
+    const name = raw.toLowerCase();
+    if (!SINGLE_HEADERS.has(name)) continue;
+    seen ??= new Set();
+    if (seen.has(name))
+      throw new ProblemError('header_duplicate', { detail: `${name} stands twice` });
+    seen.add(name);
+  }
+}
+
+/** What a query may hold: each parameter at most once. */
+export type Query = Readonly<Record<string, string>>;
+
+const NO_QUERY: Query = Object.freeze({});
+
+/**
+ * The query of a URL.
+ *
+ * @param allowed - Names that the route knows.
+ * @throws {@link ProblemError} `bad_parameter` for another name, or one twice.
+ */
+export function queryOf(request: Request, allowed: readonly string[]): Query {
+  const start = request.url.indexOf('?');
+  if (start === -1) return NO_QUERY;
+  const query: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(request.url.slice(start + 1))) {
+    if (!allowed.includes(name)) {
+      throw new ProblemError('bad_parameter', { detail: `this path has no such parameter` });
+    }
+    if (Object.hasOwn(query, name)) {
+      throw new ProblemError('bad_parameter', { detail: `${name} is given twice` });
+    }
+    query[name] = value;
+  }
+  return query;
+}
+
+/** A path parameter that the route's pattern has. */
+export function pathParameter(request: Request, name: string): string {
+  const value = request.params[name];
+  return typeof value === 'string' ? value : '';
+}

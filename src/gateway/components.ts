@@ -1,0 +1,44 @@
+import type { Callers } from '../keys/callers.ts';
+import type { LedgerSecret } from '../keys/ledger-secret.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { AppendJob, AppendOutcome, ReadJob, ReadOutcome } from '../policy/jobs.ts';
+
+/** Where the gateway says what it does: one line an event. `fields` hold no credential and no input. */
+export interface GatewayLog {
+  info(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(event: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** The part of the policy pool that a request needs. Outcomes stand in the order of their jobs. */
+export interface Decider {
+  append(jobs: AppendJob[]): Promise<AppendOutcome[]>;
+  read(jobs: ReadJob[]): Promise<ReadOutcome[]>;
+}
+
+/** A ledger as the gateway serves it: under a name, decided by a policy. */
+export interface ServedLedger {
+  /** First part of its paths. */
+  readonly name: string;
+  readonly ledger: Ledger;
+  readonly policy: Decider;
+  /** Shared by all writers of the ledger; knows a repeated write. */
+  readonly secret: LedgerSecret;
+  /** C2SP verifier keys whose signatures stand on its checkpoints. */
+  readonly vkeys: readonly string[];
+  /** Public keys that sign entries here, as a JWKS. */
+  readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
+}
+
+/** The objects with behaviour that a gateway is made of. */
+export interface GatewayComponents {
+  readonly ledgers: readonly ServedLedger[];
+  readonly callers: Callers;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  /** That many unpredictable bytes. */
+  readonly random: (bytes: number) => Uint8Array;
+  readonly log: GatewayLog;
+  /** Version of the program, for `/metrics` and `/openapi.json`. */
+  readonly version: string;
+}

@@ -1,0 +1,333 @@
+/** One served ledger at work: decides, records, waits. The order is the design: nothing has an effect unrecorded. */
+import { canonicalJson } from '../core/canonical-json.ts';
+import { SteleError } from '../core/errors.ts';
+import { parseStrictJson } from '../core/strict-json.ts';
+import type { JsonObject } from '../core/strict-json.ts';
+import { formatTlogProof } from '../core/tlog-proof.ts';
+import { parseLeafIndex } from '../core/tree.ts';
+import { makeUuid7 } from '../core/uuid7.ts';
+import type { Caller } from '../keys/caller.ts';
+import type { Reservation } from '../ledger/idempotency.ts';
+import type { EntryDraft, Receipt, SealedAt } from '../ledger/receipt.ts';
+import type { ActionName } from '../policy/decision.ts';
+import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
+import type {
+  AppendJob,
+  AppendOutcome,
+  DecidedAppend,
+  DecidedRead,
+  KnownFacts,
+  ReadJob,
+  ReadOutcome,
+  WriteIdentity,
+} from '../policy/jobs.ts';
+import { bodyDigest, identityDigest } from '../policy/write-identity.ts';
+import { isProblemCode } from './codes.ts';
+import { collector } from './collect.ts';
+import type { Collect } from './collect.ts';
+import type { GatewayComponents, ServedLedger } from './components.ts';
+import { DenialBudget } from './denial-budget.ts';
+import { ProblemError } from './problem.ts';
+import type { GatewaySettings } from './settings.ts';
+import { Summary } from './summary.ts';
+
+/** A state that a caller can wait for here. */
+export type Ack = 'durable' | 'sealed';
+
+/** One event to be appended. */
+export interface Write {
+  /** Its JSON text. */
+  readonly event: string;
+  readonly mediaType: string;
+  /** `null`: a repetition of it is another event. */
+  readonly identity: WriteIdentity | null;
+}
+
+/** Who asks, and from where: the same for every event of a request. */
+export interface Asker {
+  readonly caller: Caller;
+  /** Address of the connection, or of the client behind trusted proxies. */
+  readonly ip: string;
+}
+
+/** A write that is durable at least. */
+export interface Accepted {
+  readonly jti: string;
+  readonly jws: string;
+  readonly sealed: SealedAt | null;
+  /** C2SP tlog-proof, where a signed head covers the entry. */
+  readonly proof: string | null;
+  /** Whether it is the answer to an earlier request with the same identity. */
+  readonly replayed: boolean;
+}
+
+/** What is read, as the policy sees it. */
+export interface Reading {
+  readonly action: ActionName;
+  readonly resource: KnownFacts['resource'];
+  readonly mediaType: string;
+}
+
+type Recorded = Receipt | SteleError;
+
+const APPEND_ACTION = Object.freeze({ name: 'entry.append' });
+/** What a UUIDv7 takes. */
+const RANDOM_BYTES = 10;
+/** Milliseconds that a sealed write waits for the signed head that proves it: usually it comes with the seal. */
+const HEAD_WAIT_MS = 1_000;
+/** Addresses of one caller that are remembered. */
+const ADDRESSES_MAX = 64;
+/** Faults of one entry: the others of its group are tried again without it. */
+const OWN_FAULTS = new Set(['decision_stale', 'entry_too_large']);
+
+/** Decides and records what is asked of one ledger. */
+export class Desk {
+  readonly served: ServedLedger;
+  readonly summary: Summary;
+  readonly #components: GatewayComponents;
+  readonly #settings: GatewaySettings;
+  readonly #budget: DenialBudget;
+  readonly #ledgerFacts: JsonObject;
+  readonly #ledgerResource: KnownFacts['resource'];
+  readonly #known = new WeakMap<Caller, Map<string, KnownFacts>>();
+  readonly #decideAppend: Collect<AppendJob, AppendOutcome>;
+  readonly #decideRead: Collect<ReadJob, ReadOutcome>;
+  readonly #record: Collect<EntryDraft, Recorded>;
+
+  constructor(served: ServedLedger, components: GatewayComponents, settings: GatewaySettings) {
+    this.served = served;
+    this.#components = components;
+    this.#settings = settings;
+    const { name, ledger, policy } = served;
+    this.summary = new Summary(ledger, components.clock, components.log);
+    this.#budget = new DenialBudget(settings.denialsPerMinute);
+    this.#ledgerFacts = Object.freeze({ name, origin: ledger.genesis.origin });
+    this.#ledgerResource = Object.freeze({ type: 'ledger', id: name, properties: {} });
+    this.#decideAppend = collector(async (jobs) => policy.append(jobs), setImmediate);
+    this.#decideRead = collector(async (jobs) => policy.read(jobs), setImmediate);
+    // After the microtasks: by then every decision of a worker's answer has brought its draft.
+    this.#record = collector(
+      async (drafts) => this.#recordGroup(drafts),
+      (flush) => {
+        process.nextTick(flush);
+      },
+    );
+  }
+
+  /** The ledger itself as the resource of a request. */
+  get ledgerResource(): KnownFacts['resource'] {
+    return this.#ledgerResource;
+  }
+
+  /**
+   * Appends one event.
+   *
+   * @throws {@link ProblemError} for bad input, a conflict of identities and a denial, which is durable by then;
+   *   {@link SteleError} of the ledger and the pool.
+   */
+  async append(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
+    if (write.identity === null) return this.#appendNew(asker, write, ack);
+    const held = this.#reserve(write.identity, write.event);
+    if (held.outcome === 'reserved') {
+      try {
+        return await this.#appendNew(asker, write, ack);
+      } catch (error) {
+        held.release();
+        throw error;
+      }
+    }
+    if (!held.sameBody) throw new ProblemError('idempotency_conflict');
+    if (held.outcome === 'in_flight') throw new ProblemError('idempotency_in_flight');
+    return this.#replay(held.write, ack);
+  }
+
+  /**
+   * Decides a read and records that it was asked for. Resolves when the access entry is durable, or counted where the
+   * policy leaves it out.
+   *
+   * @throws {@link ProblemError} when denied.
+   */
+  async decideRead(asker: Asker, reading: Reading): Promise<DecidedRead> {
+    const { jti, at } = this.#newId();
+    const outcome = await this.#decideRead({
+      at,
+      jti,
+      known: {
+        subject: asker.caller.subject,
+        action: { name: reading.action },
+        resource: reading.resource,
+        context: { ip: asker.ip },
+        ledger: this.#ledgerFacts,
+      },
+      source: { media_type: reading.mediaType, auth: asker.caller.auth, producer: null },
+    });
+    if (outcome.outcome === 'refused') throw refused(outcome);
+    const recorded = await this.#recordAccess(asker, outcome, reading.action);
+    if (!outcome.allow) throw denied(outcome, recorded);
+    return outcome;
+  }
+
+  /** Waits for the seal of a durable write, and for the head that proves it. */
+  async settle(receipt: Receipt, ack: Ack, replayed: boolean): Promise<Accepted> {
+    const { jti, jws } = receipt;
+    if (ack === 'durable') return { jti, jws, sealed: null, proof: null, replayed };
+    const sealed = await within(receipt.sealed, this.#settings.sealWaitMs);
+    if (sealed === null) return { jti, jws, sealed: null, proof: null, replayed };
+    const published = await within(receipt.published, HEAD_WAIT_MS);
+    const proof = published === null ? null : await this.proof(sealed.index);
+    return { jti, jws, sealed, proof, replayed };
+  }
+
+  /** The C2SP tlog-proof of a leaf in the newest signed head. */
+  async proof(index: number): Promise<string> {
+    const { path, head } = await this.served.ledger.inclusion(index);
+    return formatTlogProof({ index: parseLeafIndex(index), path, checkpoint: head.note });
+  }
+
+  async #appendNew(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
+    const { jti, at } = this.#newId();
+    const outcome = await this.#decideAppend({
+      at,
+      jti,
+      event: write.event,
+      known: this.#knownOf(asker),
+      source: { media_type: write.mediaType, auth: asker.caller.auth, producer: null },
+      identity: write.identity,
+    });
+    if (outcome.outcome === 'refused') throw refused(outcome);
+    if (!outcome.allow) throw denied(outcome, await this.#recordDenial(asker, outcome));
+    const receipt = await this.#recordOne(outcome);
+    const wanted = outcome.ack === undefined || outcome.ack === 'durable' ? ack : 'sealed';
+    return this.settle(receipt, wanted, false);
+  }
+
+  #reserve(identity: WriteIdentity, event: string): Reservation {
+    const { secret, ledger } = this.served;
+    const body = canonicalJson(parseStrictJson(event, DEFAULT_INPUT_LIMITS.event));
+    return ledger.reserve(identityDigest(secret, identity), bodyDigest(secret, body));
+  }
+
+  async #replay(
+    write: { readonly jti: string; readonly receipt: Receipt | null },
+    ack: Ack,
+  ): Promise<Accepted> {
+    if (write.receipt !== null) return this.settle(write.receipt, ack, true);
+    const found = await this.served.ledger.entry(write.jti);
+    if (found === null) throw new ProblemError('internal');
+    const { jti, jws, index } = found;
+    const sealed = index === null ? null : { number: -1, index };
+    const proof = index === null || ack === 'durable' ? null : await this.proof(index);
+    return { jti, jws, sealed, proof, replayed: true };
+  }
+
+  async #recordDenial(asker: Asker, outcome: DecidedAppend): Promise<string | null> {
+    if (!this.#budget.take(asker.caller, outcome.at)) {
+      this.#countDenial('stele/append', APPEND_ACTION.name, outcome.err);
+      return null;
+    }
+    return (await this.#recordOne(outcome)).jti;
+  }
+
+  async #recordAccess(
+    asker: Asker,
+    outcome: DecidedRead,
+    action: ActionName,
+  ): Promise<string | null> {
+    const { prefix, recordLine, jti, at, sby, ret, allow } = outcome;
+    if (prefix === null) {
+      this.summary.count({ entrypoint: 'stele/read', action, allow });
+      return null;
+    }
+    if (!allow && !this.#budget.take(asker.caller, at)) {
+      this.#countDenial('stele/read', action, outcome.err);
+      return null;
+    }
+    return (await this.#recordOne({ jti, at, sby, ret, prefix, record: recordLine })).jti;
+  }
+
+  #countDenial(entrypoint: string, action: string, err: string | undefined): void {
+    this.summary.count({ entrypoint, action, allow: false, code: err ?? 'over_budget' });
+  }
+
+  async #recordOne(draft: EntryDraft): Promise<Receipt> {
+    const recorded = await this.#record(draft);
+    if (recorded instanceof SteleError) throw recorded;
+    return recorded;
+  }
+
+  async #recordGroup(drafts: readonly EntryDraft[]): Promise<readonly Recorded[]> {
+    const { ledger } = this.served;
+    try {
+      return await ledger.append(drafts);
+    } catch (error) {
+      if (!(error instanceof SteleError)) throw error;
+      if (drafts.length === 1 || !OWN_FAULTS.has(error.code)) return drafts.map(() => error);
+      const recorded: Recorded[] = [];
+      for (const draft of drafts) recorded.push(...(await this.#recordGroup([draft])));
+      return recorded;
+    }
+  }
+
+  /**
+   * What is known of every append of one caller from one address: one object, so that it crosses to a worker once for
+   * all events of a message, and is read there once for all messages.
+   */
+  #knownOf({ caller, ip }: Asker): KnownFacts {
+    const byAddress = this.#known.get(caller) ?? new Map<string, KnownFacts>();
+    let known = byAddress.get(ip);
+    if (known === undefined) {
+      known = {
+        subject: caller.subject,
+        action: APPEND_ACTION,
+        resource: this.#ledgerResource,
+        context: { ip },
+        ledger: this.#ledgerFacts,
+      };
+      if (byAddress.size >= ADDRESSES_MAX) byAddress.clear();
+      byAddress.set(ip, known);
+      this.#known.set(caller, byAddress);
+    }
+    return known;
+  }
+
+  #newId(): { readonly jti: string; readonly at: number } {
+    const at = this.#components.clock();
+    return { at, jti: makeUuid7(at, this.#components.random(RANDOM_BYTES)) };
+  }
+}
+
+function refused(outcome: {
+  readonly code: string;
+  readonly message: string;
+  readonly pointer?: string;
+}): ProblemError {
+  const { code, message, pointer } = outcome;
+  return new ProblemError(isProblemCode(code) ? code : 'malformed_input', {
+    detail: message,
+    ...(pointer === undefined ? {} : { pointer }),
+  });
+}
+
+function denied(
+  outcome: { readonly err?: string; readonly reasons: readonly string[] },
+  decision: string | null,
+): ProblemError {
+  const code = outcome.err ?? 'denied';
+  return new ProblemError(isProblemCode(code) ? code : 'denied', {
+    reasons: outcome.reasons,
+    ...(decision === null ? {} : { decision }),
+  });
+}
+
+/** What a promise gives, or null when it does not in time, or not at all: what is durable stays durable. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, ms, null);
+  });
+  try {
+    return await Promise.race([promise.catch(() => null), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,84 @@
+import type { Request } from 'express';
+import type { JsonLimits } from '../core/strict-json.ts';
+import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
+import { RequestIds } from './arrival.ts';
+import type { GatewayComponents } from './components.ts';
+import { Desk } from './desk.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { ProblemError } from './problem.ts';
+import type { GatewaySettings } from './settings.ts';
+
+/** What all requests share: the desks, how many are in flight, whether more are taken. */
+export class Gateway {
+  readonly components: GatewayComponents;
+  readonly settings: GatewaySettings;
+  readonly metrics: GatewayMetrics;
+  readonly requestIds: RequestIds;
+  readonly desks: ReadonlyMap<string, Desk>;
+  /** Bounds of one event as JSON, where the gateway itself has to read it. */
+  readonly eventLimits: JsonLimits;
+  readonly #flushing: NodeJS.Timeout;
+  #inFlight = 0;
+  #closing = false;
+
+  constructor(components: GatewayComponents, settings: GatewaySettings) {
+    this.components = components;
+    this.settings = settings;
+    this.eventLimits = { ...DEFAULT_INPUT_LIMITS.event, bytes: settings.eventBytesMax };
+    this.requestIds = new RequestIds(components.random(6));
+    this.desks = new Map(
+      components.ledgers.map((served) => [served.name, new Desk(served, components, settings)]),
+    );
+    this.metrics = new GatewayMetrics(this.desks, components.version);
+    this.#flushing = setInterval(() => void this.flushSummaries(), settings.summaryMs);
+    this.#flushing.unref();
+  }
+
+  desk(name: string): Desk | undefined {
+    return this.desks.get(name);
+  }
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  enter(): void {
+    this.#inFlight += 1;
+  }
+
+  leave(): void {
+    this.#inFlight -= 1;
+  }
+
+  /** @throws {@link ProblemError} `overloaded`. */
+  checkRoom(): void {
+    if (this.#inFlight > this.settings.requestsMax) throw new ProblemError('overloaded');
+  }
+
+  /** The caller's address: the connection's, or the one that trusted proxies name. */
+  addressOf(request: Request): string {
+    const address =
+      this.settings.trustedProxies.length === 0 ? request.socket.remoteAddress : request.ip;
+    return address ?? '';
+  }
+
+  /** Says "not ready" from now on. Requests are still answered. */
+  retire(): void {
+    this.#closing = true;
+  }
+
+  async flushSummaries(): Promise<void> {
+    for (const desk of this.desks.values()) await desk.summary.flush();
+  }
+
+  /** Seals what was counted. No request may be in flight. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#flushing);
+    await this.flushSummaries();
+  }
+}

@@ -1,0 +1,46 @@
+/** Bounds on what comes from outside. Each says its unit and why it is this number; what operators may want to change is in `settings.ts`. */
+
+/** Characters of an `Idempotency-Key`: what the APIs that made the header known allow. */
+export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 255;
+
+/** Lines of one NDJSON body: an answer line is about 2 KB, so the answer to a full one is 20 MB, streamed. */
+export const NDJSON_LINES_MAX = 10_000;
+
+/** Events of one CloudEvents batch: its answer is one JSON array in memory. */
+export const CLOUDEVENTS_BATCH_MAX = 1_000;
+
+/** Events of one body that are decided together: enough to fill a worker message, few enough to answer while the rest is decided. */
+export const EVENTS_AT_ONCE = 250;
+
+/**
+ * Times by which gzip may make a body larger. JSON logs reach about 10, repetitive ones 40; a bomb 1,000. Bodies that
+ * unpack to less than {@link GZIP_FREE_BYTES} are let through whatever their ratio.
+ */
+export const GZIP_RATIO_MAX = 100;
+
+/** Bytes that a gzip body may always unpack to: a small, very regular body is no bomb. */
+export const GZIP_FREE_BYTES = 65_536;
+
+/** Bytes of request line and headers together: Node's own default, set so that it stays. */
+export const HEADER_BYTES_MAX = 16_384;
+
+/** Headers of one request; far above what proxies add. */
+export const HEADERS_MAX = 100;
+
+/** Milliseconds that an idle connection is kept: above the 60 s at which common load balancers close their side. */
+export const KEEP_ALIVE_MS = 65_000;
+
+/** Milliseconds for the header section: a client that takes longer holds a connection for nothing. */
+export const HEADERS_MS = 10_000;
+
+/** Characters of an `X-Request-Id` that is taken over from the caller. */
+export const REQUEST_ID_CHARACTERS_MAX = 128;
+
+/** Characters of a path or a query: no route of ours needs a tenth. */
+export const URL_CHARACTERS_MAX = 4_096;
+
+/** Seconds after which a caller may try again what was refused for want of room. */
+export const RETRY_AFTER_SECONDS = 1;
+
+/** Verified media type headers that are remembered: clients send a handful. */
+export const MEDIA_TYPES_REMEMBERED = 256;

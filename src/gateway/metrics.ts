@@ -1,0 +1,133 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Desk } from './desk.ts';
+
+/** Seconds: from one fast append to a caller who waits for a slow store. */
+const SECONDS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
+
+interface Observer {
+  observe(value: number): void;
+}
+interface Incrementer {
+  inc(): void;
+}
+
+/**
+ * What the gateway counts, in Prometheus' base units. Labels are routes, statuses and ledger names, all of which the
+ * operator chose: never an id or anything of a caller.
+ */
+export class GatewayMetrics {
+  readonly registry = new Registry();
+  readonly #durations: Histogram<'route'>;
+  readonly #requests: Counter<'route' | 'status'>;
+  /** Children are kept: looking one up by labels costs more than counting. */
+  readonly #observers = new Map<string, Observer>();
+  readonly #counters = new Map<string, Incrementer>();
+
+  constructor(desks: ReadonlyMap<string, Desk>, version: string) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    new Gauge({
+      name: 'stele_build_info',
+      help: 'Always 1.',
+      labelNames: ['version'],
+      registers,
+    })
+      .labels(version)
+      .set(1);
+    this.#durations = new Histogram({
+      name: 'stele_http_request_duration_seconds',
+      help: 'From the headers to the last byte handed over.',
+      labelNames: ['route'],
+      buckets: SECONDS,
+      registers,
+    });
+    this.#requests = new Counter({
+      name: 'stele_http_requests_total',
+      help: 'Requests answered.',
+      labelNames: ['route', 'status'],
+      registers,
+    });
+    registerLedgerGauges(desks, registers);
+  }
+
+  /** Counts one answered request. */
+  observe(route: string, status: number, seconds: number): void {
+    let observer = this.#observers.get(route);
+    if (observer === undefined) {
+      observer = this.#durations.labels(route);
+      this.#observers.set(route, observer);
+    }
+    observer.observe(seconds);
+    const key = `${route} ${status}`;
+    let counter = this.#counters.get(key);
+    if (counter === undefined) {
+      counter = this.#requests.labels(route, String(status));
+      this.#counters.set(key, counter);
+    }
+    counter.inc();
+  }
+}
+
+interface LedgerGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly value: (desk: Desk) => number;
+}
+
+const LEDGER_GAUGES: readonly LedgerGauge[] = [
+  {
+    name: 'stele_ledger_ready',
+    help: 'Whether entries are taken.',
+    value: ({ served }) => Number(served.ledger.status().ready),
+  },
+  {
+    name: 'stele_ledger_tree_size',
+    help: 'Leaves of the newest head that this process knows.',
+    value: ({ served }) => served.ledger.status().treeSize,
+  },
+  {
+    name: 'stele_ledger_published_size',
+    help: 'Leaves that the published static view covers.',
+    value: ({ served }) => served.ledger.status().publishedSize,
+  },
+  {
+    name: 'stele_ledger_backlog_entries',
+    help: 'Entries that are durable and not sealed.',
+    value: ({ served }) => served.ledger.status().backlogEntries,
+  },
+  {
+    name: 'stele_ledger_backlog_bytes',
+    help: 'Bytes of entries that are durable and not sealed.',
+    value: ({ served }) => served.ledger.status().backlogBytes,
+  },
+  {
+    name: 'stele_ledger_oldest_unsealed_seconds',
+    help: 'Age of the oldest entry that is durable and not sealed.',
+    value: ({ served }) => served.ledger.status().oldestUnsealedMs / 1000,
+  },
+  {
+    name: 'stele_ledger_findings',
+    help: 'Findings met since the start.',
+    value: ({ served }) =>
+      Object.values(served.ledger.status().findings).reduce((sum, count) => sum + count, 0),
+  },
+  {
+    name: 'stele_ledger_summary_pending',
+    help: 'What is counted and not yet sealed in a summary entry.',
+    value: ({ summary }) => summary.pending,
+  },
+];
+
+function registerLedgerGauges(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {
+  for (const { name, help, value } of LEDGER_GAUGES) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['ledger'],
+      registers,
+      collect() {
+        for (const [ledger, desk] of desks) this.labels(ledger).set(value(desk));
+      },
+    });
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The order in which a request is handled, once for each of the three kinds of route. No handler can forget a step:
+ * it gets only what the steps before it gave.
+ *
+ *     open     answer
+ *     read     check, room, ledger, authenticate, parse, find, decide, record the access, answer
+ *     write    check, room, ledger, authenticate, parse, for each event: decide, record, acknowledge
+ */
+import { CallerError } from '../keys/caller.ts';
+import type { Caller } from '../keys/caller.ts';
+import type { ActionName } from '../policy/decision.ts';
+import type { DecidedRead, KnownFacts } from '../policy/jobs.ts';
+import { checkArrival, pathParameter } from './arrival.ts';
+import type { Arrival } from './arrival.ts';
+import type { Answer } from './answer.ts';
+import type { Asker, Desk } from './desk.ts';
+import type { Gateway } from './gateway.ts';
+import { ProblemError } from './problem.ts';
+
+/** A path with a method, and how it is answered. */
+export interface Route {
+  /** Label of its metrics. */
+  readonly name: string;
+  readonly method: 'get' | 'post';
+  /** Express pattern. */
+  readonly path: string;
+  /** Whether it is to record something: problems then say what became of it. */
+  readonly write: boolean;
+  readonly answer: (gateway: Gateway, arrival: Arrival) => Answer | Promise<Answer>;
+}
+
+/** A request that passed the steps before its handler. */
+export interface Admitted extends Arrival {
+  readonly gateway: Gateway;
+  readonly desk: Desk;
+  readonly asker: Asker;
+}
+
+/** How one thing is read. `Wish` is what the request asks for, `Found` what the ledger has of it. */
+export interface ReadSpec<Wish, Found> {
+  readonly action: ActionName;
+  /** Parses path, query and `Accept`. @throws {@link ProblemError} before anything is decided. */
+  readonly wish: (arrival: Arrival, gateway: Gateway) => Wish;
+  readonly find: (desk: Desk, wish: Wish) => Promise<Found>;
+  /** What the policy sees of it, without anything of its record. */
+  readonly resource: (desk: Desk, wish: Wish, found: Found) => KnownFacts['resource'];
+  readonly mediaType: (wish: Wish) => string;
+  /** Runs after the access is durable. */
+  readonly answer: (
+    admitted: Admitted,
+    wish: Wish,
+    found: Found,
+    decided: DecidedRead,
+  ) => Answer | Promise<Answer>;
+}
+
+/** A route that everybody may ask, without a decision: it tells nothing of a ledger's content. */
+export function openRoute(
+  facts: Pick<Route, 'name' | 'method' | 'path'>,
+  answer: Route['answer'],
+): Route {
+  return { ...facts, write: false, answer };
+}
+
+/** A route that is decided by `stele/read`, whose access is an entry before it is answered. */
+export function readRoute<Wish, Found>(
+  facts: Pick<Route, 'name' | 'path'>,
+  spec: ReadSpec<Wish, Found>,
+): Route {
+  const answer = async (gateway: Gateway, arrival: Arrival): Promise<Answer> => {
+    const admitted = await admit(gateway, arrival, spec.action);
+    const wish = spec.wish(arrival, gateway);
+    const found = await spec.find(admitted.desk, wish);
+    const decided = await admitted.desk.decideRead(admitted.asker, {
+      action: spec.action,
+      resource: spec.resource(admitted.desk, wish, found),
+      mediaType: spec.mediaType(wish),
+    });
+    return spec.answer(admitted, wish, found, decided);
+  };
+  return { ...facts, method: 'get', write: false, answer };
+}
+
+/** A route whose events are each decided by `stele/append` and recorded, whatever is decided. */
+export function writeRoute(
+  facts: Pick<Route, 'name' | 'path'>,
+  answer: (admitted: Admitted) => Promise<Answer>,
+): Route {
+  return {
+    ...facts,
+    method: 'post',
+    write: true,
+    answer: async (gateway, arrival) => answer(await admit(gateway, arrival, 'entry.append')),
+  };
+}
+
+async function admit(gateway: Gateway, arrival: Arrival, action: ActionName): Promise<Admitted> {
+  checkArrival(arrival.request);
+  gateway.checkRoom();
+  const desk = gateway.desk(pathParameter(arrival.request, 'ledger'));
+  const caller = await authenticate(gateway, arrival, desk, action);
+  // Only now: a stranger is not told which ledgers there are.
+  if (desk === undefined) throw new ProblemError('ledger_unknown');
+  return { ...arrival, gateway, desk, asker: { caller, ip: gateway.addressOf(arrival.request) } };
+}
+
+/** Failed authentication is no decision: it is counted, and sealed in the ledger's next summary. */
+async function authenticate(
+  gateway: Gateway,
+  { request }: Arrival,
+  desk: Desk | undefined,
+  action: ActionName,
+): Promise<Caller> {
+  try {
+    return await gateway.components.callers.identify(request.headers.authorization);
+  } catch (error) {
+    if (error instanceof CallerError) {
+      desk?.summary.count({
+        entrypoint: 'authenticate',
+        action,
+        allow: false,
+        code: error.code,
+      });
+    }
+    throw error;
+  }
+}

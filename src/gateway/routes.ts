@@ -1,0 +1,19 @@
+/** Every path, the busiest first: Express looks at them in order. */
+import type { Route } from './pipeline.ts';
+import { appendRoute } from './routes/append.ts';
+import { entryRoute, proofRoute } from './routes/entries.ts';
+import { healthRoutes } from './routes/health.ts';
+import { consistencyRoute, ledgerRoute } from './routes/ledgers.ts';
+import { checkpointRoute, tileRoute } from './routes/log.ts';
+
+/** The table of routes. */
+export const routes: readonly Route[] = [
+  appendRoute,
+  entryRoute,
+  proofRoute,
+  tileRoute,
+  checkpointRoute,
+  ledgerRoute,
+  consistencyRoute,
+  ...healthRoutes,
+];

@@ -1,0 +1,252 @@
+import type { Caller } from '../../keys/caller.ts';
+import type { WriteIdentity } from '../../policy/jobs.ts';
+import { queryOf } from '../arrival.ts';
+import type { Answer } from '../answer.ts';
+import { readBody } from '../body.ts';
+import { parseBatch, parseBinary, parseStructured } from '../cloudevents.ts';
+import type { CloudEvent } from '../cloudevents.ts';
+import type { Accepted, Ack, Write } from '../desk.ts';
+import {
+  CLOUDEVENTS_BATCH_MAX,
+  EVENTS_AT_ONCE,
+  IDEMPOTENCY_KEY_CHARACTERS_MAX,
+  NDJSON_LINES_MAX,
+} from '../limits.ts';
+import { mediaTypeOf } from '../media-type.ts';
+import { writeRoute } from '../pipeline.ts';
+import type { Admitted } from '../pipeline.ts';
+import { ProblemError, problemOf } from '../problem.ts';
+
+const JSON_TYPE = 'application/json';
+const NDJSON_TYPE = 'application/x-ndjson';
+const CLOUDEVENT_TYPE = 'application/cloudevents+json';
+const CLOUDEVENTS_TYPE = 'application/cloudevents-batch+json';
+const ACK_ONLY = ['ack'] as const;
+/** Structural whitespace of JSON that a client may pad a line with. */
+const BLANK = /^[ \t\r]*$/;
+
+/** `POST /v1/ledgers/{ledger}/entries`: one event or many, each decided and recorded on its own. */
+export const appendRoute = writeRoute(
+  { name: 'append', path: '/v1/ledgers/:ledger/entries' },
+  async (admitted) => {
+    const { request } = admitted;
+    const ack = ackOf(admitted);
+    const key = idempotencyKeyOf(request.headers['idempotency-key']);
+    const mediaType = mediaTypeOf(request.headers['content-type']);
+    if (request.headers['ce-specversion'] !== undefined) {
+      return appendBinary(admitted, ack, key, mediaType);
+    }
+    switch (mediaType) {
+      case JSON_TYPE:
+        return appendOne(admitted, ack, key);
+      case NDJSON_TYPE:
+        return appendLines(admitted, ack, key);
+      case CLOUDEVENT_TYPE:
+        return appendStructured(admitted, ack, key);
+      case CLOUDEVENTS_TYPE:
+        return appendBatch(admitted, ack, key);
+      default:
+        throw new ProblemError('media_type_unsupported', {
+          headers: [
+            'Accept-Post',
+            `${JSON_TYPE}, ${NDJSON_TYPE}, ${CLOUDEVENT_TYPE}, ${CLOUDEVENTS_TYPE}`,
+          ],
+        });
+    }
+  },
+);
+
+async function appendOne(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
+  const event = await readEvent(admitted);
+  const { desk, asker } = admitted;
+  const identity = identityOf(asker.caller, 'idempotency-key', key);
+  return acceptedAnswer(
+    admitted,
+    await desk.append(asker, { event, mediaType: JSON_TYPE, identity }, ack),
+  );
+}
+
+async function appendStructured(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
+  const event = parseStructured(await readEvent(admitted), admitted.gateway.eventLimits);
+  const write = writeOf(admitted, event, key, CLOUDEVENT_TYPE);
+  return acceptedAnswer(admitted, await admitted.desk.append(admitted.asker, write, ack));
+}
+
+async function appendBinary(
+  admitted: Admitted,
+  ack: Ack,
+  key: string | null,
+  mediaType: string,
+): Promise<Answer> {
+  const body = await readEvent(admitted);
+  const { headers } = admitted.request;
+  const event = parseBinary(headers, mediaType, body, admitted.gateway.eventLimits);
+  const write = writeOf(admitted, event, key, mediaType);
+  return acceptedAnswer(admitted, await admitted.desk.append(admitted.asker, write, ack));
+}
+
+async function appendBatch(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
+  if (key !== null) {
+    throw new ProblemError('idempotency_key_malformed', {
+      detail: 'the events of a batch are known by their source and id',
+    });
+  }
+  const { gateway } = admitted;
+  const text = await readMany(admitted);
+  const limits = { ...admitted.gateway.eventLimits, bytes: gateway.settings.bodyBytesMax };
+  const events = parseBatch(text, { ...limits, members: BATCH_MEMBERS_MAX }, CLOUDEVENTS_BATCH_MAX);
+  const writes = events.map((event) => writeOf(admitted, event, null, CLOUDEVENT_TYPE));
+  const results: string[] = [];
+  for (let from = 0; from < writes.length; from += EVENTS_AT_ONCE) {
+    const group = writes.slice(from, from + EVENTS_AT_ONCE);
+    results.push(
+      ...(await Promise.all(group.map(async (write) => resultOf(admitted, write, ack)))),
+    );
+  }
+  return {
+    status: 200,
+    type: JSON_TYPE,
+    body: `[${results.join(',')}]`,
+    headers: ['Cache-Control', 'no-store'],
+  };
+}
+
+/** Members and elements of a whole batch: what its events may have together before each is looked at alone. */
+const BATCH_MEMBERS_MAX = 1_000_000;
+
+async function appendLines(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
+  const lines = linesOf(await readMany(admitted));
+  const writes = lines.map((event, index) => ({
+    event,
+    mediaType: JSON_TYPE,
+    identity: identityOf(
+      admitted.asker.caller,
+      'idempotency-key-line',
+      key === null ? null : `${index}/${key}`,
+    ),
+  }));
+  return {
+    status: 200,
+    type: NDJSON_TYPE,
+    body: lineResults(admitted, writes, ack),
+    headers: ['Cache-Control', 'no-store'],
+  };
+}
+
+/** Decides and records group after group; what is acknowledged goes out before the next group is begun. */
+async function* lineResults(
+  admitted: Admitted,
+  writes: readonly Write[],
+  ack: Ack,
+): AsyncGenerator<string> {
+  for (let from = 0; from < writes.length; from += EVENTS_AT_ONCE) {
+    const group = writes.slice(from, from + EVENTS_AT_ONCE);
+    const results = await Promise.all(group.map(async (write) => resultOf(admitted, write, ack)));
+    yield `${results.join('\n')}\n`;
+  }
+}
+
+/** One of many: never throws, so that each has a status of its own. */
+async function resultOf(admitted: Admitted, write: Write, ack: Ack): Promise<string> {
+  const { desk, asker, gateway } = admitted;
+  try {
+    if (Buffer.byteLength(write.event) > gateway.settings.eventBytesMax)
+      throw eventTooLarge(admitted);
+    const accepted = await desk.append(asker, write, ack);
+    return `{"status":${statusOf(accepted)},${bodyOf(desk.served.name, accepted).slice(1)}`;
+  } catch (error) {
+    const { problem } = problemOf(error, admitted.id, true);
+    if (problem.status >= 500) {
+      gateway.components.log.error('problem', { request: admitted.id, code: problem.code, error });
+    }
+    return JSON.stringify(problem);
+  }
+}
+
+function writeOf(
+  { asker }: Admitted,
+  event: CloudEvent,
+  key: string | null,
+  mediaType: string,
+): Write {
+  const identity =
+    key === null
+      ? identityOf(asker.caller, 'cloudevents', event.identity)
+      : identityOf(asker.caller, 'idempotency-key', key);
+  return { event: event.text, mediaType, identity };
+}
+
+/** A key means something only for a caller: two of them may both count from one. */
+function identityOf(caller: Caller, scheme: string, key: string | null): WriteIdentity | null {
+  if (key === null) return null;
+  const { issuer, subject, method } = caller.auth;
+  return { issuer: issuer ?? method, subject: subject ?? '', scheme, key };
+}
+
+function acceptedAnswer({ desk }: Admitted, accepted: Accepted): Answer {
+  const { name } = desk.served;
+  const headers = [
+    'Cache-Control',
+    'no-store',
+    'Location',
+    `/v1/ledgers/${name}/entries/${accepted.jti}`,
+  ];
+  if (accepted.replayed) headers.push('Idempotent-Replayed', 'true');
+  return { status: statusOf(accepted), type: JSON_TYPE, body: bodyOf(name, accepted), headers };
+}
+
+function statusOf(accepted: Accepted): number {
+  return accepted.sealed === null ? 202 : 201;
+}
+
+/** Written by hand: every text in it is of our own making and needs no escapes, but for the proof. */
+function bodyOf(ledger: string, { jti, jws, sealed, proof, replayed }: Accepted): string {
+  const place = sealed === null ? '' : `,"index":${sealed.index},"proof":${JSON.stringify(proof)}`;
+  const again = replayed ? ',"replayed":true' : '';
+  const state = sealed === null ? 'durable' : 'sealed';
+  return `{"id":"${jti}","ledger":"${ledger}","state":"${state}"${place}${again},"entry":"${jws}"}`;
+}
+
+function ackOf({ request }: Admitted): Ack {
+  const ack = queryOf(request, ACK_ONLY)['ack'] ?? 'durable';
+  if (ack === 'durable' || ack === 'sealed') return ack;
+  if (ack === 'witnessed') throw new ProblemError('ack_unsupported');
+  throw new ProblemError('bad_parameter', { detail: 'ack is durable or sealed' });
+}
+
+const KEY_PATTERN = new RegExp(`^[!-~]{1,${IDEMPOTENCY_KEY_CHARACTERS_MAX}}$`);
+
+function idempotencyKeyOf(header: string | string[] | undefined): string | null {
+  if (header === undefined) return null;
+  if (typeof header === 'string' && KEY_PATTERN.test(header)) return header;
+  throw new ProblemError('idempotency_key_malformed');
+}
+
+async function readEvent(admitted: Admitted): Promise<string> {
+  const { request, response, gateway } = admitted;
+  const { eventBytesMax, bodyMs } = gateway.settings;
+  return readBody(request, response, { bytesMax: eventBytesMax, ms: bodyMs });
+}
+
+async function readMany(admitted: Admitted): Promise<string> {
+  const { request, response, gateway } = admitted;
+  const { bodyBytesMax, bodyMs } = gateway.settings;
+  return readBody(request, response, { bytesMax: bodyBytesMax, ms: bodyMs });
+}
+
+function linesOf(text: string): string[] {
+  const lines = text.split('\n').filter((line) => !BLANK.test(line));
+  if (lines.length === 0) throw new ProblemError('body_missing');
+  if (lines.length > NDJSON_LINES_MAX) {
+    throw new ProblemError('too_many_events', {
+      detail: `the body has ${lines.length} lines, at most ${NDJSON_LINES_MAX}`,
+    });
+  }
+  return lines;
+}
+
+function eventTooLarge({ gateway }: Admitted): ProblemError {
+  return new ProblemError('event_too_large', {
+    detail: `the event is over ${gateway.settings.eventBytesMax} bytes`,
+  });
+}

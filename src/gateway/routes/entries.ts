@@ -1,0 +1,229 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseDsc } from '../../core/disclosure.ts';
+import { entryBytes, parseEntry } from '../../core/entry.ts';
+import type { EntryPayload } from '../../core/entry.ts';
+import { isJsonObject } from '../../core/json-pointer.ts';
+import { discloseStored, parseRecord } from '../../core/record.ts';
+import type { StoredRecord } from '../../core/record.ts';
+import { selectDisclosures } from '../../core/redact.ts';
+import type { Selection } from '../../core/redact.ts';
+import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { uuid7Time } from '../../core/uuid7.ts';
+import { toBase64 } from '../../core/bytes.ts';
+import type { FoundEntry } from '../../ledger/receipt.ts';
+import type { DecidedRead, KnownFacts } from '../../policy/jobs.ts';
+import { pathParameter, queryOf } from '../arrival.ts';
+import type { Arrival } from '../arrival.ts';
+import { jsonAnswer } from '../answer.ts';
+import type { Answer } from '../answer.ts';
+import type { Desk } from '../desk.ts';
+import type { Gateway } from '../gateway.ts';
+import { readRoute } from '../pipeline.ts';
+import { ProblemError } from '../problem.ts';
+
+const JSON_TYPE = 'application/json';
+const SD_JWT_TYPE = 'application/sd-jwt';
+const TEXT_TYPE = 'text/plain';
+/** Milliseconds between two looks for the seal of an entry that a proof waits for. */
+const SEAL_POLL_MS = 20;
+const INDEX = /^(?:0|[1-9][0-9]{0,15})$/;
+const WAIT = /^([0-9]{1,6})(ms|s)$/;
+
+interface EntryWish {
+  readonly id: string | number;
+  readonly type: string;
+}
+
+interface ProofWish extends EntryWish {
+  readonly waitMs: number;
+}
+
+/** An entry with what its leaf says in clear, and its record where there is one. */
+interface OpenEntry extends FoundEntry {
+  readonly payload: EntryPayload;
+  readonly opened: StoredRecord | null;
+}
+
+/** `GET /v1/ledgers/{ledger}/entries/{id}`: one entry, as much of its record as the policy discloses. */
+export const entryRoute = readRoute(
+  { name: 'entry', path: '/v1/ledgers/:ledger/entries/:id' },
+  {
+    action: 'entry.read',
+    wish: (arrival): EntryWish => {
+      queryOf(arrival.request, []);
+      return { id: entryId(arrival), type: accepted(arrival, [JSON_TYPE, SD_JWT_TYPE]) };
+    },
+    find: findEntry,
+    resource: resourceOf,
+    mediaType: (wish) => wish.type,
+    answer: ({ desk }, wish, found, decided) => {
+      if (found === null) throw new ProblemError('entry_unknown');
+      const selection = disclose(found, decided);
+      const headers = ['Vary', 'Accept, Authorization', ...accessHeader(decided)];
+      if (wish.type === JSON_TYPE) {
+        return jsonAnswer(200, viewOf(desk, found, selection), headers);
+      }
+      return {
+        status: 200,
+        type: SD_JWT_TYPE,
+        // RFC 9901 §4: the JWS, each disclosure, and a tilde after every one of them.
+        body: [found.jws, ...(selection?.disclosures ?? []), ''].join('~'),
+        headers: ['Cache-Control', 'no-store', ...headers],
+      };
+    },
+  },
+);
+
+/** `GET /v1/ledgers/{ledger}/entries/{id}/proof`: C2SP tlog-proof, or the same as JSON. */
+export const proofRoute = readRoute(
+  { name: 'proof', path: '/v1/ledgers/:ledger/entries/:id/proof' },
+  {
+    action: 'entry.proof',
+    wish: (arrival, gateway): ProofWish => ({
+      id: entryId(arrival),
+      type: accepted(arrival, [TEXT_TYPE, JSON_TYPE]),
+      waitMs: waitOf(arrival, gateway),
+    }),
+    find: findEntry,
+    resource: resourceOf,
+    mediaType: (wish) => wish.type,
+    answer: async ({ desk, gateway }, wish, found, decided) => {
+      if (found === null) throw new ProblemError('entry_unknown');
+      const index = await sealedIndex(desk, found, wish.waitMs, gateway.components.clock);
+      const headers = ['Vary', 'Accept, Authorization', ...accessHeader(decided)];
+      if (wish.type === JSON_TYPE) return jsonProof(desk, found.jti, index, headers);
+      return {
+        status: 200,
+        type: 'text/plain; charset=utf-8',
+        body: await desk.proof(index),
+        headers: ['Cache-Control', 'no-store', ...headers],
+      };
+    },
+  },
+);
+
+/** Names the entry that records this access: the reader's receipt. */
+function accessHeader(decided: DecidedRead): readonly string[] {
+  return decided.prefix === null ? [] : ['Stele-Access-Id', decided.jti];
+}
+
+function entryId({ request }: Arrival): string | number {
+  const id = pathParameter(request, 'id');
+  if (uuid7Time(id) >= 0) return id;
+  const index = Number(id);
+  if (INDEX.test(id) && Number.isSafeInteger(index)) return index;
+  throw new ProblemError('bad_path', { detail: 'an id is a lower-case UUIDv7 or a leaf index' });
+}
+
+function accepted({ request }: Arrival, types: string[]): string {
+  const type = request.accepts(types);
+  if (type === false) throw new ProblemError('not_acceptable');
+  return type;
+}
+
+function waitOf({ request }: Arrival, gateway: Gateway): number {
+  const wait = queryOf(request, ['wait'])['wait'];
+  if (wait === undefined) return 0;
+  const [, digits, unit] = WAIT.exec(wait) ?? [];
+  if (digits === undefined) {
+    throw new ProblemError('bad_parameter', { detail: 'wait is a number and ms or s: 500ms, 5s' });
+  }
+  return Math.min(Number(digits) * (unit === 's' ? 1000 : 1), gateway.settings.proofWaitMs);
+}
+
+async function findEntry({ served }: Desk, wish: EntryWish): Promise<OpenEntry | null> {
+  const found = await served.ledger.entry(wish.id);
+  if (found === null) return null;
+  const { payload } = parseEntry(entryBytes(found.jws));
+  return { ...found, payload, opened: found.record === null ? null : parseRecord(found.record) };
+}
+
+/** What a policy may know of an entry before it decides who sees it: its leaf, and who wrote it. */
+function resourceOf(_desk: Desk, wish: EntryWish, found: OpenEntry | null): KnownFacts['resource'] {
+  if (found === null) return { type: 'entry', id: String(wish.id), properties: {} };
+  const { payload, index, opened } = found;
+  return {
+    type: 'entry',
+    id: found.jti,
+    properties: {
+      kind: payload.kind,
+      class: payload.ret.class,
+      labels: payload.lbl ?? {},
+      at: payload.at,
+      index,
+      owner: ownerOf(opened),
+    },
+  };
+}
+
+/** The subject that wrote the entry, of the issuer that named it. */
+function ownerOf(record: StoredRecord | null): JsonValue {
+  const input = record?.input;
+  const subject = isJsonObject(input) ? input['subject'] : undefined;
+  if (!isJsonObject(subject)) return null;
+  const properties = subject['properties'];
+  return {
+    type: subject['type'] ?? null,
+    id: subject['id'] ?? null,
+    issuer: isJsonObject(properties) ? (properties['issuer'] ?? null) : null,
+  };
+}
+
+function disclose(found: OpenEntry, { select }: DecidedRead): Selection | null {
+  const { opened, payload } = found;
+  if (opened === null || payload.dsc === undefined) return null;
+  return selectDisclosures(discloseStored(opened, parseDsc(payload.dsc)), select);
+}
+
+function viewOf({ served }: Desk, found: OpenEntry, selection: Selection | null): JsonObject {
+  const { jti, index, state, payload, jws } = found;
+  return {
+    id: jti,
+    ledger: served.name,
+    index,
+    state,
+    kind: payload.kind,
+    at: payload.at,
+    payload: payload as unknown as JsonObject,
+    record: selection?.view ?? null,
+    // How many, not which: names of hidden members are hidden too.
+    hidden: selection?.hidden.length ?? 0,
+    entry: jws,
+    disclosures: selection?.disclosures ?? [],
+  };
+}
+
+async function sealedIndex(
+  { served }: Desk,
+  found: FoundEntry,
+  waitMs: number,
+  clock: () => number,
+): Promise<number> {
+  const deadline = clock() + waitMs;
+  let index = found.index;
+  for (;;) {
+    const size = served.ledger.head()?.size ?? 0;
+    if (index !== null && index < size) return index;
+    if (clock() >= deadline) throw new ProblemError('entry_not_sealed');
+    await sleep(SEAL_POLL_MS);
+    index ??= (await served.ledger.entry(found.jti))?.index ?? null;
+  }
+}
+
+async function jsonProof(
+  { served }: Desk,
+  id: string,
+  index: number,
+  headers: readonly string[],
+): Promise<Answer> {
+  const { path, head } = await served.ledger.inclusion(index);
+  const proof = {
+    id,
+    index,
+    size: head.size,
+    root: toBase64(head.root),
+    path: path.map((hash) => toBase64(hash)),
+    checkpoint: head.note,
+  };
+  return jsonAnswer(200, proof, headers);
+}

@@ -1,0 +1,57 @@
+import { queryOf } from '../arrival.ts';
+import type { Answer } from '../answer.ts';
+import type { Gateway } from '../gateway.ts';
+import { openRoute } from '../pipeline.ts';
+import type { Route } from '../pipeline.ts';
+import { ProblemError } from '../problem.ts';
+
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+
+interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** Process only: a store that is away must not make a supervisor kill what holds the journal. */
+const alive = (): Answer => text(200, 'ok\n');
+
+/** Probes, as Kubernetes and operators expect them. */
+export const healthRoutes: readonly Route[] = [
+  openRoute({ name: 'livez', method: 'get', path: '/livez' }, alive),
+  openRoute({ name: 'healthz', method: 'get', path: '/healthz' }, alive),
+  openRoute({ name: 'readyz', method: 'get', path: '/readyz' }, (gateway, { request }) => {
+    const verbose = queryOf(request, ['verbose'])['verbose'] !== undefined;
+    const checks = checksOf(gateway);
+    const ok = checks.every((check) => check.ok);
+    const lines = checks.map(
+      ({ name, ok: fine, detail }) => `[${fine ? '+' : '-'}]${name} ${detail}\n`,
+    );
+    return text(ok ? 200 : 503, `${verbose ? lines.join('') : ''}${ok ? 'ok' : 'not ready'}\n`);
+  }),
+  openRoute({ name: 'metrics', method: 'get', path: '/metrics' }, async (gateway) => {
+    if (!gateway.settings.metrics) throw new ProblemError('route_unknown');
+    const { registry } = gateway.metrics;
+    return { status: 200, type: registry.contentType, body: await registry.metrics() };
+  }),
+];
+
+function checksOf(gateway: Gateway): readonly Check[] {
+  const shutdown = {
+    name: 'shutdown',
+    ok: !gateway.closing,
+    detail: gateway.closing ? 'closing' : 'ok',
+  };
+  const ledgers = [...gateway.desks].map(([name, { served }]) => {
+    const { ready, reason, backlogEntries, oldestUnsealedMs, storeReachable } =
+      served.ledger.status();
+    const store = storeReachable ? '' : ', store unreachable';
+    const backlog = `${backlogEntries} unsealed, oldest ${oldestUnsealedMs} ms${store}`;
+    return { name: `ledger/${name}`, ok: ready, detail: `${reason ?? 'ok'} (${backlog})` };
+  });
+  return [shutdown, ...ledgers];
+}
+
+function text(status: number, body: string): Answer {
+  return { status, type: TEXT_TYPE, body, headers: ['Cache-Control', 'no-store'] };
+}

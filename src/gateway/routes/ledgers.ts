@@ -1,0 +1,80 @@
+import { toBase64, toBase64Url } from '../../core/bytes.ts';
+import type { Arrival } from '../arrival.ts';
+import { queryOf } from '../arrival.ts';
+import { jsonAnswer } from '../answer.ts';
+import { readRoute } from '../pipeline.ts';
+import { ProblemError } from '../problem.ts';
+
+const JSON_TYPE = 'application/json';
+const SIZE = /^(?:0|[1-9][0-9]{0,15})$/;
+
+interface Range {
+  readonly from: number;
+  /** `null`: the newest signed head. */
+  readonly to: number | null;
+}
+
+/** `GET /v1/ledgers/{ledger}`: what a verifier needs to know before it looks at anything else. */
+export const ledgerRoute = readRoute(
+  { name: 'ledger', path: '/v1/ledgers/:ledger' },
+  {
+    action: 'ledger.read',
+    wish: ({ request }: Arrival) => queryOf(request, []),
+    find: async (desk) => Promise.resolve(desk.served.ledger.head()),
+    resource: (desk) => desk.ledgerResource,
+    mediaType: () => JSON_TYPE,
+    answer: ({ desk }, _wish, head) => {
+      const { name, ledger, vkeys, jwks } = desk.served;
+      const { genesis } = ledger;
+      return jsonAnswer(200, {
+        name,
+        origin: genesis.origin,
+        genesis: toBase64Url(genesis.hash),
+        vkeys,
+        jwks,
+        size: head?.size ?? 0,
+        root: head === null ? null : toBase64(head.root),
+        checkpoint: head?.note ?? null,
+        classes: genesis.classes,
+      });
+    },
+  },
+);
+
+/** `GET /v1/ledgers/{ledger}/consistency?from=&to=`: that the tree of one size extends that of another. */
+export const consistencyRoute = readRoute(
+  { name: 'consistency', path: '/v1/ledgers/:ledger/consistency' },
+  {
+    action: 'consistency.read',
+    wish: rangeOf,
+    find: async (desk) => Promise.resolve(desk.served.ledger.head()),
+    resource: (desk) => desk.ledgerResource,
+    mediaType: () => JSON_TYPE,
+    answer: async ({ desk }, { from, to }, head) => {
+      const size = head?.size ?? 0;
+      const until = to ?? size;
+      if (from > until || until > size) {
+        throw new ProblemError('range_invalid', { detail: `the newest signed size is ${size}` });
+      }
+      const path = await desk.served.ledger.consistency(from, until);
+      return jsonAnswer(200, {
+        from,
+        to: until,
+        path: path.map((hash) => toBase64(hash)),
+        ...(until === size ? { checkpoint: head?.note ?? null } : {}),
+      });
+    },
+  },
+);
+
+function rangeOf({ request }: Arrival): Range {
+  const { from, to } = queryOf(request, ['from', 'to']);
+  if (from === undefined) throw new ProblemError('bad_parameter', { detail: 'from is missing' });
+  return { from: sizeOf('from', from), to: to === undefined ? null : sizeOf('to', to) };
+}
+
+function sizeOf(name: string, text: string): number {
+  const size = Number(text);
+  if (SIZE.test(text) && Number.isSafeInteger(size)) return size;
+  throw new ProblemError('bad_parameter', { detail: `${name} is a tree size` });
+}
