@@ -3,6 +3,7 @@
  * is `policy_bad_output`, which denies: an unknown member is a misspelt one, and a misspelt `mask` stores a secret.
  */
 import { z } from 'zod';
+import type { Select } from '../core/redact.ts';
 
 /** Why a decision is a denial although, or because, the policy gave no usable answer. `pol.err` of the entry. */
 export const DENIAL_CODES = [
@@ -106,15 +107,9 @@ export const readResultSchema = z
 /** Parsed answer of `stele/read`. */
 export type ReadResult = Readonly<z.infer<typeof readResultSchema>>;
 
-/** What of a record a reader gets: everything but, only, or nothing beside the leaf. */
-export type Selection =
-  | { readonly kind: 'leaf' }
-  | { readonly kind: 'redact'; readonly pointers: readonly string[] }
-  | { readonly kind: 'disclose'; readonly pointers: readonly string[] };
-
-/** @returns what an allowed read discloses. */
-export function selectionOf(result: ReadResult): Selection {
-  if (result.redact !== undefined) return { kind: 'redact', pointers: result.redact };
-  if (result.disclose !== undefined) return { kind: 'disclose', pointers: result.disclose };
-  return { kind: 'leaf' };
+/** @returns what an allowed read discloses, as core's `selectDisclosures` takes it. */
+export function selectOf(result: ReadResult): Select {
+  if (result.redact !== undefined) return { redact: result.redact };
+  if (result.disclose !== undefined) return { disclose: result.disclose };
+  return 'leaf';
 }

@@ -160,6 +160,10 @@ export class PolicyEngine implements Evaluator {
     if (result === undefined || Object.keys(only as object).length !== 1) {
       throw new PolicyError('policy_bad_output', 'policy gave not exactly one result');
     }
+    // The result is a part of the record, at whose top SD-JWT has a member of this name (RFC 9901 section 4.1.1).
+    if (isJsonObject(result) && Object.hasOwn(result, '_sd_alg')) {
+      throw new PolicyError('policy_bad_output', 'result has the reserved member _sd_alg');
+    }
     return result;
   }
 

@@ -1,6 +1,8 @@
 /** What is asked of the policy and what comes back: plain data, so that it crosses a thread as it is. */
+import type { EntryRetention } from '../core/entry.ts';
+import type { Select } from '../core/redact.ts';
 import type { JsonObject } from '../core/strict-json.ts';
-import type { Ack, DenialCode, Selection } from './decision.ts';
+import type { Ack, DenialCode } from './decision.ts';
 
 /**
  * What the gateway vouches for in a decision (OpenID AuthZEN 1.0, sections 5.1 to 5.4, plus `ledger`). Callers'
@@ -69,13 +71,6 @@ export interface ReadJob {
   readonly source: SourceFacts;
 }
 
-/** `ret` of an entry: which class, how it is locked, and until when (epoch ms; null: an event starts it). */
-export interface EntryRetention {
-  readonly class: string;
-  readonly mode: 'compliance' | 'governance' | 'none';
-  readonly until: number | null;
-}
-
 /** The facts of an entry to be, shared by appends and reads. */
 export interface EntryFacts {
   readonly jti: string;
@@ -122,7 +117,7 @@ export interface DecidedRead extends EntryFacts {
   readonly kind: 'access' | 'denial';
   readonly reasons: readonly string[];
   readonly err?: DenialCode;
-  readonly select: Selection;
+  readonly select: Select;
   /** Whether this access is an entry. */
   readonly record: boolean;
   readonly prefix: string | null;

@@ -1,0 +1,111 @@
+# METADATA
+# title: Reading
+# description: |
+#   The public part of the log is open. Administrators read everything, owners what they wrote, auditors everything but
+#   personal data. Nobody else reads anything.
+package policy.read
+
+import data.lib.caller
+
+# METADATA
+# title: Whether anything is answered
+default allow := false
+
+allow if _is_open
+
+allow if _sees_all
+
+allow if _is_auditor
+
+# METADATA
+# title: How much of the record is disclosed
+# description: Nothing to redact is the whole record; no member at all is the leaf alone.
+default view := {}
+
+view := {"redact": []} if _sees_all
+
+view := {"redact": data.settings.personal} if {
+	_is_auditor
+	not _sees_all
+}
+
+# METADATA
+# title: Whether the read becomes an entry
+# description: Leaves and checkpoints carry no personal data, are read often and by anybody.
+default recorded := true
+
+recorded := false if _is_open
+
+_is_open if {
+	input.action.name in data.settings.open_actions
+	input.resource.type in {"ledger", "log"}
+}
+
+_entry_actions := {"entry.read", "entry.proof"}
+
+_is_entry_action if {
+	input.action.name in _entry_actions
+	input.resource.type == "entry"
+}
+
+_is_consistency if {
+	input.action.name == "consistency.read"
+	input.resource.type in {"ledger", "log"}
+}
+
+_sees_all if {
+	_is_entry_action
+	"admin" in caller.roles
+}
+
+_sees_all if {
+	_is_entry_action
+	caller.is_owner
+}
+
+_sees_all if {
+	_is_consistency
+	"admin" in caller.roles
+}
+
+_is_auditor if {
+	_is_entry_action
+	"auditor" in caller.roles
+}
+
+_is_auditor if {
+	_is_consistency
+	"auditor" in caller.roles
+}
+
+_is_known if _is_open
+
+_is_known if _is_entry_action
+
+_is_known if _is_consistency
+
+# METADATA
+# title: Why, for people
+reasons contains "the public part of the log is open" if _is_open
+
+reasons contains "administrators read everything" if {
+	_sees_all
+	"admin" in caller.roles
+}
+
+reasons contains "owners read what they wrote" if {
+	_is_entry_action
+	caller.is_owner
+}
+
+reasons contains "auditors read everything but personal data" if {
+	_is_auditor
+	not _sees_all
+}
+
+reasons contains "no role of the caller may read this" if {
+	_is_known
+	not allow
+}
+
+reasons contains "this action is not known for this resource" if not _is_known

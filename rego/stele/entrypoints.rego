@@ -1,0 +1,34 @@
+# METADATA
+# title: What the gateway asks
+# description: |
+#   The only rules that the gateway calls. Each puts together one decision from the package that reasons about it.
+#   `stele/admin` and `stele/alert` will stand here beside them.
+package stele
+
+import data.policy.append as append_policy
+import data.policy.read as read_policy
+
+# METADATA
+# title: May this event be appended?
+# description: Always one object of the shape in rego/README.md.
+# entrypoint: true
+append := {
+	"allow": append_policy.allow,
+	"class": append_policy.class,
+	"labels": append_policy.labels,
+	"mask": append_policy.mask,
+	"reasons": append_policy.reasons,
+}
+
+# METADATA
+# title: May this be read, and how much of it?
+# description: Always one object of the shape in rego/README.md.
+# entrypoint: true
+read := object.union(
+	{
+		"allow": read_policy.allow,
+		"reasons": read_policy.reasons,
+		"record": read_policy.recorded,
+	},
+	read_policy.view,
+)

@@ -1,0 +1,33 @@
+/** What decides for a gateway. `in-process.ts` is the simplest one; `worker-pool.ts` the one that can stop a policy. */
+import type { PolicyIdentity } from './identity.ts';
+import { knownTexts, textOf } from './input.ts';
+import type { AppendOutcome, AppendJob, ReadJob, ReadOutcome } from './jobs.ts';
+import type { AppendWork, ReadWork } from './decide.ts';
+
+/**
+ * Decides appends and reads by one policy. For implementers: every job gets exactly one outcome; whatever fails about the
+ * policy is a decided denial with its entry, never an error. For callers: a promise rejects only when the pool is closed
+ * or a bug was met.
+ */
+export interface PolicyPool {
+  /** Null where no policy could be loaded; then everything is denied with `engine_unavailable`. */
+  readonly policy: PolicyIdentity | null;
+  /** Decides events by `stele/append`. @returns outcomes in the order of the jobs. */
+  append(jobs: readonly AppendJob[]): Promise<AppendOutcome[]>;
+  /** Decides accesses by `stele/read`. @returns outcomes in the order of the jobs. */
+  read(jobs: readonly ReadJob[]): Promise<ReadOutcome[]>;
+  /** Lets what was asked be answered, then stops. */
+  close(): Promise<void>;
+}
+
+/** The form of an append that a decider takes. @param texts - Of objects that do not change. */
+export function appendWork(job: AppendJob, texts: WeakMap<object, string>): AppendWork {
+  const { event, identity } = job;
+  return { ...readWork(job, texts), event, identity };
+}
+
+/** The form of a read that a decider takes. */
+export function readWork(job: ReadJob, texts: WeakMap<object, string>): ReadWork {
+  const { at, jti, known, source } = job;
+  return { at, jti, known: knownTexts(known, texts), source: textOf(source, texts) };
+}

@@ -1,0 +1,39 @@
+/** From a bundle that was read to a policy that may decide: compiled, started once, and named. */
+import type { PolicyBundle } from './bundle.ts';
+import { ENTRYPOINTS } from './decision.ts';
+import { limitsFor, PolicyEngine } from './engine.ts';
+import type { CompiledPolicy } from './engine.ts';
+import { policyId } from './identity.ts';
+import type { PolicyIdentity } from './identity.ts';
+import { BundleError } from './policy-error.ts';
+import { compileModule } from './wasm-module.ts';
+
+/** A policy that was checked and can be handed to workers. */
+export interface PreparedPolicy {
+  readonly identity: PolicyIdentity;
+  readonly compiled: CompiledPolicy;
+}
+
+/**
+ * Compiles a bundle's module, starts it with its data, and checks that it has exactly the entrypoints its manifest promises,
+ * among them those that the gateway asks.
+ *
+ * @throws {@link BundleError}; then nothing of it may decide.
+ */
+export function preparePolicy(bundle: PolicyBundle): PreparedPolicy {
+  const limits = limitsFor(Buffer.byteLength(bundle.data));
+  const compiled = { module: compileModule(bundle.wasm), data: bundle.data, limits };
+  const { facts } = new PolicyEngine(compiled);
+  if (facts.entrypoints.join() !== bundle.entrypoints.join()) {
+    throw new BundleError(
+      `module has entrypoints ${facts.entrypoints.join()}, manifest ${bundle.entrypoints.join()}`,
+    );
+  }
+  const missing = Object.values(ENTRYPOINTS).find((name) => !facts.entrypoints.includes(name));
+  if (missing !== undefined) throw new BundleError(`bundle has no entrypoint ${missing}`);
+  const id = policyId(bundle, facts, limits);
+  return {
+    identity: { id, revision: bundle.revision, entrypoints: facts.entrypoints },
+    compiled,
+  };
+}
