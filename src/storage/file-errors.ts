@@ -7,16 +7,22 @@ const DENIED = new Set(['EACCES', 'EPERM', 'EROFS', 'EISDIR', 'ENOTDIR', 'EXDEV'
 
 /** Whether an error is the system's, with one of these codes. */
 export function isFileError(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(error.code as string);
+  return codes.includes(codeOf(error));
 }
 
 /** Converts an error of the file system; one of ours passes. The one place where such errors are read. */
 export function fileError(error: unknown, what: string, durability?: Durability): SteleError {
   if (error instanceof SteleError) return error;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const code = codeOf(error);
   if (DENIED.has(code)) return new StoreDeniedError(`${code} at ${what}`, error);
   return new StoreUnavailableError(`${code} at ${what}`, {
     cause: error,
     ...(durability === undefined ? {} : { durability }),
   });
+}
+
+/** By shape, not by class: errors of the system can come from another realm than ours. */
+function codeOf(error: unknown): string {
+  const isObject = typeof error === 'object' && error !== null;
+  return isObject && 'code' in error ? String(error.code) : 'unknown error';
 }
