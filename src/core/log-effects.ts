@@ -26,6 +26,13 @@ export interface ValidBatch {
   readonly versionId: string | null;
 }
 
+/** Why a control entry changes nothing. */
+export interface ControlFault {
+  /** `no_effect`: authentic, but not in its place; `bad_statement`: without authority. */
+  readonly code: 'bad_statement' | 'no_effect';
+  readonly detail: string;
+}
+
 /** The state after a batch that has passed every check. */
 export function advance(state: LogState, batch: ValidBatch): LogState {
   const { header, entries, edge } = batch;
@@ -46,7 +53,7 @@ export function advance(state: LogState, batch: ValidBatch): LogState {
     const entry = entries[offset];
     if (entry === undefined) return current;
     const effect = controlEffect(current, entry, header.first + offset);
-    return typeof effect === 'string' ? current : effect;
+    return 'code' in effect ? current : effect;
   }, moved);
 }
 
@@ -54,7 +61,11 @@ export function advance(state: LogState, batch: ValidBatch): LogState {
  * The state after a control entry, or why it has no effect.
  * @throws {@link MalformedError} `unsupported_version`: the root said something in a newer format, so stop.
  */
-export function controlEffect(state: LogState, entry: Entry, index: number): LogState | string {
+export function controlEffect(
+  state: LogState,
+  entry: Entry,
+  index: number,
+): LogState | ControlFault {
   const { kind } = entry.payload;
   if (!isControlKind(kind)) return state;
   try {
@@ -64,18 +75,29 @@ export function controlEffect(state: LogState, entry: Entry, index: number): Log
     return kind === 'policy' ? policyEffect(state, entry, index) : state;
   } catch (error) {
     if (!(error instanceof MalformedError) || error.code.startsWith('unsupported_')) throw error;
-    return error.message;
+    return { code: 'bad_statement', detail: error.message };
   }
 }
 
-/** The head of a boot after one more leaf. Adoption holds from the next leaf on, not from the next batch. */
-export function nextBootHead(head: BootHead | undefined, order: number, entry: Entry): BootHead {
+/**
+ * The head of a boot after one more leaf. An adoption holds from the next leaf on, not from the next batch.
+ *
+ * @param order - Which boot of its writer it is.
+ * @param hash - Of the leaf's signing input, base64url.
+ */
+export function nextBootHead(
+  head: BootHead | undefined,
+  order: number,
+  entry: Entry,
+  hash: string,
+): BootHead {
   const { kind, wtr, at } = entry.payload;
   return {
     writer: wtr.id,
     boot: wtr.boot,
-    order: head?.order ?? order,
+    order,
     seq: wtr.seq,
+    hash,
     at: Math.max(head?.at ?? 0, at),
     policy: adoptedPolicy(entry) ?? head?.policy ?? null,
     ended: kind === 'close' || (head?.ended ?? false),
@@ -97,36 +119,19 @@ function movedHeads(
 ): Pick<LogState, 'writers' | 'boots'> {
   const boots = new Map<string, BootHead>();
   const writers = new Map<string, WriterHead>();
-  for (const entry of entries) {
+  for (const [offset, entry] of entries.entries()) {
     const { wtr } = entry.payload;
     const key = bootKey(wtr.id, wtr.boot);
     const head = boots.get(key) ?? state.boots.get(key);
     const known = (writers.get(wtr.id) ?? state.writers.get(wtr.id))?.boots ?? 0;
-    boots.set(key, nextBootHead(head, known, entry));
-    writers.set(wtr.id, {
-      boots: head === undefined ? known + 1 : known,
-      prev: '',
-      boot: wtr.boot,
-    });
+    const order = head?.order ?? known;
+    // Only the last leaf of a run is hashed: no other leaf of it can be the last of its boot here.
+    const next = entries[offset + 1]?.payload.wtr;
+    const last = next?.boot !== wtr.boot || next.id !== wtr.id;
+    boots.set(key, nextBootHead(head, order, entry, last ? entryIdentity(entry) : ''));
+    writers.set(wtr.id, { boots: Math.max(known, order + 1), boot: wtr.boot });
   }
-  return {
-    writers: withAll(state.writers, withPrev(writers, entries)),
-    boots: withAll(state.boots, boots),
-  };
-}
-
-/** Only the last leaf of a writer is hashed: the hash of any other has no use here. */
-function withPrev(
-  writers: ReadonlyMap<string, WriterHead>,
-  entries: readonly Entry[],
-): Map<string, WriterHead> {
-  const last = new Map(entries.map((entry) => [entry.payload.wtr.id, entry]));
-  const complete = new Map<string, WriterHead>();
-  for (const [writer, head] of writers) {
-    const entry = last.get(writer);
-    if (entry !== undefined) complete.set(writer, { ...head, prev: entryIdentity(entry) });
-  }
-  return complete;
+  return { writers: withAll(state.writers, writers), boots: withAll(state.boots, boots) };
 }
 
 function withAll<V>(map: PersistentMap<V>, changed: ReadonlyMap<string, V>): PersistentMap<V> {
@@ -140,7 +145,7 @@ function withCertificates(state: LogState, certificates: Certificates): Persiste
   for (const [kid, certificate] of certificates) {
     const record = keys.get(kid);
     if (record === undefined) {
-      keys = keys.with(kid, { kid, status: 'certified', certificate, final: null });
+      keys = keys.with(kid, { kid, status: 'certified', certificate, final: null, until: null });
     } else if (record.certificate === null) {
       keys = keys.with(kid, { ...record, certificate });
     }
@@ -157,22 +162,23 @@ function withVerified(state: LogState, certificates: Certificates): LogState['ve
   return verified;
 }
 
-function keyEffect(state: LogState, entry: Entry): LogState | string {
+function keyEffect(state: LogState, entry: Entry): LogState | ControlFault {
   const { statement } = controlFacts('key', entry.payload.ctl);
   const says = parseKeyStatement(statement, authorityOf(state.genesis, state.config));
   const record = state.keys.get(says.kid);
   if (says.act === 'certify') {
     if (record !== undefined && record.status !== 'certified') {
-      return `key ${says.kid} is ${record.status} for ever`;
+      return noEffect(`key ${says.kid} is ${record.status} for ever`);
     }
     return state;
   }
-  const rest = { kid: says.kid, certificate: record?.certificate ?? null };
+  const { size } = state;
+  const rest = { kid: says.kid, certificate: record?.certificate ?? null, until: size };
   if (says.act === 'revoke') {
     return withKey(state, { ...rest, status: 'revoked', final: null });
   }
   if (record !== undefined && record.status !== 'certified') {
-    return `key ${says.kid} is ${record.status} already`;
+    return noEffect(`key ${says.kid} is ${record.status} already`);
   }
   return withKey(state, { ...rest, status: 'retired', final: says.final });
 }
@@ -190,34 +196,41 @@ function configEffect(state: LogState, entry: Entry): LogState {
   return { ...state, config, verified };
 }
 
-function gapEffect(state: LogState, entry: Entry): LogState | string {
+function gapEffect(state: LogState, entry: Entry): LogState | ControlFault {
   const { writer, boot, first, last, reason, statement } = controlFacts('gap', entry.payload.ctl);
   if (statement !== undefined) {
     const says = parseGapStatement(statement, authorityOf(state.genesis, state.config));
     const same = [says.writer === writer, says.boot === boot, says.first === first];
     if (![...same, says.last === last, says.reason === reason].every(Boolean)) {
-      return 'gap and its statement differ';
+      return badStatement('gap and its statement differ');
     }
   } else if (entry.payload.wtr.id !== writer) {
-    return 'gap of another writer has no statement of the root';
+    return badStatement('gap of another writer has no statement of the root');
   }
   const head = bootHead(state, writer, boot);
   if (head === undefined || last !== null) return state;
   return { ...state, boots: state.boots.with(bootKey(writer, boot), { ...head, ended: true }) };
 }
 
-function policyEffect(state: LogState, entry: Entry, index: number): LogState | string {
-  const facts = controlFacts('policy', entry.payload.ctl);
-  if (facts.act !== 'activate') return state;
-  if (facts.id === null) return 'activation names no policy';
-  if (facts.previous !== state.activePolicy)
-    return 'activation does not follow on the policy in charge';
-  const former = state.activePolicy === null ? undefined : state.policies.get(state.activePolicy);
-  let policies = state.policies;
+function policyEffect(state: LogState, entry: Entry, index: number): LogState | ControlFault {
+  const { act, id, previous, grace } = controlFacts('policy', entry.payload.ctl);
+  const { activePolicy } = state;
+  if (act !== 'activate') return state;
+  if (id === null) return noEffect('activation names no policy');
+  if (previous !== activePolicy) return noEffect('activation does not follow on the one in charge');
+  let { policies } = state;
+  const former = activePolicy === null ? undefined : policies.get(activePolicy);
   if (former !== undefined) {
-    const until = entry.payload.at + (facts.grace ?? 0);
-    policies = policies.with(former.id, { ...former, until });
+    policies = policies.with(former.id, { ...former, until: entry.payload.at + (grace ?? 0) });
   }
-  policies = policies.with(facts.id, { id: facts.id, index, until: null });
-  return { ...state, policies, activePolicy: facts.id };
+  policies = policies.with(id, { id, index, until: null });
+  return { ...state, policies, activePolicy: id };
+}
+
+function noEffect(detail: string): ControlFault {
+  return { code: 'no_effect', detail };
+}
+
+function badStatement(detail: string): ControlFault {
+  return { code: 'bad_statement', detail };
 }

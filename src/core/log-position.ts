@@ -21,6 +21,8 @@ export interface BootHead {
   readonly order: number;
   /** Number of its last leaf. */
   readonly seq: number;
+  /** Hash of the signing input of that leaf, base64url: what `prev` of its next has to be. */
+  readonly hash: string;
   /** Highest admission time of its leaves, epoch ms. */
   readonly at: number;
   /** The policy that it says it decides with: of its boot entry, then of its last adoption. */
@@ -33,8 +35,6 @@ export interface BootHead {
 export interface WriterHead {
   /** Boots that have appeared. */
   readonly boots: number;
-  /** Hash of the signing input of its last leaf, base64url: what `prev` of its next should be. */
-  readonly prev: string;
   /** The boot of its last leaf. */
   readonly boot: string;
 }
@@ -47,6 +47,8 @@ export interface KeyRecord {
   readonly certificate: Certificate | null;
   /** Of a retired writer key: the last that it signed. */
   readonly final: { readonly boot: string; readonly seq: number } | null;
+  /** Tree size up to which it may have signed; null as long as it is certified. */
+  readonly until: TreeSize | null;
 }
 
 /** A policy that an activation put in charge. */

@@ -4,10 +4,11 @@
  */
 import { z } from 'zod';
 import { sha256Base64Url } from '#platform';
+import { parseBase64Url } from './bytes.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { MalformedError } from './errors.ts';
 import { algorithmOf, jwkThumbprint, parseJws, parsePublicJwk, signJws, verifyJws } from './jws.ts';
-import type { JwsAlgorithm, JwsSigner, PublicJwk } from './jws.ts';
+import type { JwsSigner, PublicJwk } from './jws.ts';
 import {
   Algorithm,
   applySchema,
@@ -19,6 +20,7 @@ import {
   StatementSchema,
   WriterId,
 } from './schema.ts';
+import { formatVkey, KEY_TYPES } from './signed-note.ts';
 import type { JsonValue } from './strict-json.ts';
 
 /** One payload, signed by several root keys: compact JWS ascending by `kid`. */
@@ -174,7 +176,10 @@ export function parseCertificate(statement: Statement, authority: Authority): Ce
   if (fields.kid !== jwkThumbprint(jwk)) throw badCertificate('kid is not the thumbprint of jwk');
   if (fields.alg !== algorithmOf(jwk)) throw badCertificate('alg is not the one of jwk');
   if (authority.roots.keys.some((root) => jwkThumbprint(root) === fields.kid)) {
-    throw badCertificate('key is a root key');
+    throw badCertificate('is of a root key');
+  }
+  if (fields.use === 'checkpoint' && fields.vkey !== vkeyOf(authority.origin, jwk)) {
+    throw badCertificate('has a vkey that is not its key under the name of the origin');
   }
   return { ...fields, statement };
 }
@@ -222,9 +227,13 @@ export function parseGapStatement(statement: Statement, authority: Authority): G
   return fields;
 }
 
-/** The algorithm that a certificate fixes for its key. */
-export function certifiedAlgorithm(certificate: Certificate): JwsAlgorithm {
-  return certificate.alg;
+/**
+ * The text form of a checkpoint key: of type Ed25519, under the name of the log's origin (C2SP tlog-checkpoint). Null
+ * for a key of another kind, which signs no notes in this version.
+ */
+export function vkeyOf(origin: string, jwk: PublicJwk): string | null {
+  if (jwk.kty !== 'OKP') return null;
+  return formatVkey(origin, KEY_TYPES.ed25519, parseBase64Url(jwk.x));
 }
 
 function payloadSegment(signingInput: string): string {

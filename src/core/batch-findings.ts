@@ -1,0 +1,201 @@
+/** Findings that a valid batch shows by itself, against the state before it. Pure. */
+import type { Batch } from './batch.ts';
+import { voidsDigest } from './batch-header.ts';
+import type { VoidSlot } from './batch-header.ts';
+import { equalBytes } from './bytes.ts';
+import { openCheckpoint } from './checkpoint.ts';
+import { controlFacts } from './ctl.ts';
+import { leafFindings, repetitionFindings, signatureFindings } from './entry-findings.ts';
+import type { LogMemory } from './entry-findings.ts';
+import { MalformedError } from './errors.ts';
+import { finding } from './findings.ts';
+import type { Finding } from './findings.ts';
+import type { Sha256Hash } from './hash.ts';
+import { readCertificates } from './key-status.ts';
+import type { Certificates } from './key-status.ts';
+import { controlEffect } from './log-effects.ts';
+import { bootHead } from './log-position.ts';
+import type { LogState } from './log-position.ts';
+import { membersFault } from './payload-object.ts';
+import { parseVkey, verifierOf } from './signed-note.ts';
+import { parseKeyStatement } from './statement.ts';
+import { authorityOf } from './log-config.ts';
+import { edgeRoot } from './tree.ts';
+
+const DAY_MS = 86_400_000;
+
+/** What a caller knows beside the batch. What is left out is not looked at. */
+export interface FindingsContext extends LogMemory {
+  /** Roots of earlier sizes. */
+  readonly rootAt?: (size: number) => Sha256Hash | undefined;
+  /** What was found on the numbers that the batch declares void. */
+  readonly voids?: readonly VoidSlot[];
+  /** Default true. Without, a signature a leaf is saved. */
+  readonly signatures?: boolean;
+}
+
+/**
+ * All findings of a batch that `applyBatch` accepted on `state`.
+ *
+ * @param state - Before the batch.
+ */
+export function findingsOf(
+  state: LogState,
+  batch: Batch,
+  context: FindingsContext = {},
+): Finding[] {
+  const { header, entries } = batch;
+  const { number, time } = header;
+  const certificates = readCertificates(state, header.certs);
+  return [
+    ...placeFindings(state, batch, context),
+    ...lockFindings(state, batch),
+    ...checkpointFindings(state, batch, certificates, context),
+    ...(context.signatures === false
+      ? []
+      : signatureFindings(state, entries, certificates, number)),
+    ...leafFindings(state, entries, time, number),
+    ...repetitionFindings(state, entries, context, number),
+    ...controlFindings(state, batch),
+  ];
+}
+
+/** Where the batch stands: versions, voids, silence before it, and the shape of its payload references. */
+function placeFindings(state: LogState, { header }: Batch, context: FindingsContext): Finding[] {
+  const { number, previous, voids } = header;
+  const at = { batch: number };
+  const found: Finding[] = [];
+  if (state.versionId !== null && previous.versionId !== state.versionId) {
+    const detail = `names version ${previous.versionId}, found ${state.versionId}`;
+    found.push(finding('version_mismatch', at, detail));
+  }
+  for (let slot = voids?.first ?? number; slot < number; slot += 1) {
+    found.push(finding('void_batch', { batch: slot }, `passed over by batch ${number}`));
+  }
+  if (
+    context.voids !== undefined &&
+    voids !== null &&
+    voidsDigest(context.voids) !== voids.digest
+  ) {
+    found.push(finding('void_mismatch', at, `${voids.count} from ${voids.first}`));
+  }
+  const silence = header.time - state.time;
+  if (state.number >= 0 && silence > state.config.heartbeatMs + state.config.maxSealMs) {
+    found.push(finding('silent_period', at, `${silence} ms`));
+  }
+  for (const payload of header.payloads) {
+    const fault = membersFault(payload, header.count);
+    if (fault !== undefined) {
+      found.push(finding('payload_mismatch', { ...at, key: payload.key }, fault));
+    }
+  }
+  return found;
+}
+
+/** Whether the declared locks reach as far as genesis and the entries ask. */
+function lockFindings(state: LogState, { header, entries }: Batch): Finding[] {
+  const { batchLock } = state.config;
+  const at = { batch: header.number };
+  const found: Finding[] = [];
+  const reach = (until: number | null): number => until ?? 0;
+  const latest = entries.reduce((last, { payload }) => Math.max(last, reach(payload.ret.until)), 0);
+  const floor = header.time + batchLock.days * DAY_MS;
+  const wanted = floorSecond(Math.max(floor, latest));
+  if (batchLock.mode !== 'none') {
+    if (header.mode === 'none' || reach(header.retainUntil) < wanted) {
+      found.push(finding('short_lock', at, `batch until ${header.retainUntil}, want ${wanted}`));
+    }
+    if (batchLock.mode === 'compliance' && header.mode === 'governance') {
+      found.push(finding('short_lock', at, 'batch in governance mode, want compliance'));
+    }
+  }
+  for (const { key, class: name, mode, retainUntil } of header.payloads) {
+    const until = entries
+      .filter(({ payload }) => payload.ret.class === name && payload._sd !== undefined)
+      .reduce((last, { payload }) => Math.max(last, reach(payload.ret.until)), 0);
+    if (mode !== 'none' && reach(retainUntil) < floorSecond(until)) {
+      found.push(finding('short_lock', { ...at, key }, `until ${retainUntil}, want ${until}`));
+    }
+  }
+  return found;
+}
+
+/** Checkpoints that the batch carries: of earlier sizes of this very tree, by certified keys that still might sign. */
+function checkpointFindings(
+  state: LogState,
+  { header }: Batch,
+  certificates: Certificates,
+  context: FindingsContext,
+): Finding[] {
+  const trusted = [...certificates.values()].flatMap((certificate) =>
+    certificate.use === 'checkpoint' ? [certificate] : [],
+  );
+  const verifiers = trusted.map(({ vkey }) => verifierOf(parseVkey(vkey)));
+  return header.checkpoints.flatMap((note, i) => {
+    const fault = checkpointFault();
+    return fault === undefined
+      ? []
+      : [finding('bad_checkpoint', { batch: header.number }, `checkpoint ${i}: ${fault}`)];
+
+    function checkpointFault(): string | undefined {
+      try {
+        const opened = openCheckpoint(note, state.genesis.origin, verifiers);
+        const { size, root } = opened.checkpoint;
+        if (size > state.size) return `size ${size} is not of an earlier tree`;
+        const known = size === state.size ? edgeRoot(state.edge) : context.rootAt?.(size);
+        if (known !== undefined && !equalBytes(known, root)) return `root of size ${size} differs`;
+        const expired = trusted.find(({ vkey, kid }) => {
+          const signed = opened.verified.some(({ id }) => id === parseVkey(vkey).id);
+          const until = state.keys.get(kid)?.until ?? null;
+          return signed && until !== null && size > until;
+        });
+        return expired === undefined ? undefined : `key ${expired.kid} was out of use at ${size}`;
+      } catch (error) {
+        if (error instanceof MalformedError) return `${error.code}: ${error.message}`;
+        throw error;
+      }
+    }
+  });
+}
+
+/** Control entries without effect, declared losses, and retirements that come after the fact. */
+function controlFindings(state: LogState, { header, entries }: Batch): Finding[] {
+  const found: Finding[] = [];
+  let current: LogState = state;
+  for (const offset of header.control) {
+    const entry = entries[offset];
+    if (entry === undefined) continue;
+    const index = header.first + offset;
+    const at = { batch: header.number, index };
+    const effect = controlEffect(current, entry, index);
+    if ('code' in effect) {
+      found.push(finding(effect.code, at, effect.detail));
+      continue;
+    }
+    const { kind, ctl } = entry.payload;
+    if (kind === 'gap') {
+      const { writer, boot, first, last, reason } = controlFacts('gap', ctl);
+      const lost = `${first} to ${last ?? 'the end'}: ${reason}`;
+      found.push(finding('gap', { ...at, writer, boot }, lost));
+    } else if (kind === 'key') {
+      const past = pastFinal(current, controlFacts('key', ctl).statement);
+      if (past !== undefined) found.push(finding('past_final', at, past));
+    }
+    current = effect;
+  }
+  return found;
+}
+
+/** A retirement names the last that a key signed; the log should not have more of that boot already. */
+function pastFinal(state: LogState, statement: readonly string[]): string | undefined {
+  const says = parseKeyStatement(statement, authorityOf(state.genesis, state.config));
+  if (says.act !== 'retire' || says.final === null) return undefined;
+  const certificate = state.keys.get(says.kid)?.certificate;
+  if (certificate?.use !== 'writer') return undefined;
+  const seq = bootHead(state, certificate.writer, says.final.boot)?.seq ?? -1;
+  return seq > says.final.seq ? `final is ${says.final.seq}, the log has ${seq}` : undefined;
+}
+
+function floorSecond(ms: number): number {
+  return Math.floor(ms / 1000) * 1000;
+}

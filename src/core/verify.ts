@@ -1,0 +1,7 @@
+/** Verification: of one entry with its proof, and of a whole log. */
+export { LogVerification } from './verify-log.ts';
+export type { BatchSource, LogAnchors, LogOptions } from './verify-log.ts';
+export { verifyProof } from './verify-proof.ts';
+export type { ProofAnchors, ProofEvidence, ProofExpectation, ProofReport } from './verify-proof.ts';
+export { step, verdictOf } from './report.ts';
+export type { Report, ReportVerdict, Step, StepVerdict } from './report.ts';
