@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import { generateKeyPair, SignJWT } from 'jose';
+import type { CryptoKey } from 'jose';
+import { exportJWK } from 'jose';
+import { makeGenesis } from '../../../src/core/genesis.ts';
+import { createGatewayServer, startGateway } from '../../../src/gateway/server.ts';
+import type { RunningGateway } from '../../../src/gateway/server.ts';
+import { gatewayDefaults } from '../../../src/gateway/settings.ts';
+import type { GatewaySettings } from '../../../src/gateway/settings.ts';
+import type { GatewayLog } from '../../../src/gateway/components.ts';
+import { ApiKeys, generateApiKey } from '../../../src/keys/api-keys.ts';
+import { Callers, callersDefaults } from '../../../src/keys/callers.ts';
+import { generateKey } from '../../../src/keys/key-files.ts';
+import { generateLedgerSecret } from '../../../src/keys/ledger-secret.ts';
+import { jwsSigner, noteSigner } from '../../../src/keys/signers.ts';
+import { localKeys, tokenDefaults, tokenVerifier } from '../../../src/keys/tokens.ts';
+import { FakeLedger } from './fake-ledger.ts';
+import { jsPool, roleRules } from './js-policy.ts';
+import type { Answerer } from './js-policy.ts';
+
+export { createGatewayServer };
+
+/** The issuer and audience that the tests' gateway believes. */
+export const ISSUER = 'https://issuer.example';
+export const AUDIENCE = 'stele';
+export const ORIGIN = 'stele.example/log/demo';
+
+/** A running gateway with all that a test may want to look at. */
+export interface World {
+  readonly url: string;
+  readonly running: RunningGateway;
+  readonly ledger: FakeLedger;
+  readonly vkey: string;
+  /** API keys by role. */
+  readonly keys: Readonly<Record<'service' | 'auditor' | 'admin' | 'other', string>>;
+  readonly issuerKey: CryptoKey;
+  /** Public RSA key in PEM, of the same JWKS: what a confused verifier would take for an HMAC secret. */
+  readonly rsaPem: string;
+  readonly rsaKey: CryptoKey;
+  /** The policy that answers; tests exchange it. */
+  policy: Answerer;
+  readonly logged: Record<string, unknown>[];
+  /** Everything that is recorded, sealed or not. */
+  recorded(): number;
+  close(): Promise<void>;
+}
+
+/** Signs a token of the tests' issuer; `claims` go over the good ones, and `undefined` takes one away. */
+export async function signToken(
+  key: CryptoKey,
+  claims: Record<string, unknown> = {},
+  header: Record<string, unknown> = {},
+): Promise<string> {
+  const now = Math.floor(Date.now() / 1000);
+  const payload = {
+    iss: ISSUER,
+    aud: AUDIENCE,
+    sub: 'alice',
+    exp: now + 600,
+    roles: ['service'],
+    ...claims,
+  };
+  return new SignJWT(payload)
+    .setProtectedHeader({ alg: 'EdDSA', kid: 'ed', ...header })
+    .sign(key);
+}
+
+/** Starts a gateway over a fake ledger and a policy in JavaScript. */
+export async function startWorld(
+  settings: Partial<GatewaySettings> = {},
+  options: { readonly anonymous?: boolean } = {},
+): Promise<World> {
+  const root = jwsSigner(generateKey());
+  const writerSigner = jwsSigner(generateKey());
+  const notes = noteSigner(ORIGIN, generateKey());
+  const clock = (): number => Date.now();
+  const genesis = await makeGenesis(genesisFields(root.jwk), [root]);
+  const ledger = new FakeLedger({ genesis, writerSigner, noteSigner: notes, clock });
+  const secret = generateLedgerSecret();
+  const ed = await generateKeyPair('EdDSA', { extractable: true });
+  const rsa = await generateKeyPair('RS256', { extractable: true });
+  const jwks = {
+    keys: [
+      { ...(await exportJWK(ed.publicKey)), kid: 'ed', alg: 'EdDSA' },
+      { ...(await exportJWK(rsa.publicKey)), kid: 'rsa', alg: 'RS256' },
+    ],
+  };
+  const { exportSPKI } = await import('jose');
+  const roles = ['service', 'auditor', 'admin', 'other'] as const;
+  const made = roles.map((role) => ({ role, ...generateApiKey() }));
+  const callers = new Callers(
+    {
+      tokens: tokenVerifier(
+        localKeys(JSON.stringify(jwks), 'test'),
+        { ...tokenDefaults, issuer: ISSUER, audience: AUDIENCE },
+        clock,
+      ),
+      apiKeys: new ApiKeys(
+        made.map(({ role, sha256 }) => ({
+          id: `key-${role}`,
+          sha256,
+          subject: { type: 'service', id: role },
+          roles: [role],
+        })),
+      ),
+      clock,
+    },
+    { ...callersDefaults, anonymous: options.anonymous ?? false },
+  );
+  const logged: Record<string, unknown>[] = [];
+  const log = recordingLog(logged);
+  const world = { policy: roleRules };
+  const running = await startGateway(
+    {
+      ledgers: [
+        {
+          name: 'demo',
+          ledger,
+          policy: jsPool(() => world.policy, ledger.genesis, secret),
+          secret,
+          vkeys: [notes.vkey],
+          jwks: { keys: [{ ...writerSigner.jwk, kid: writerSigner.kid }] },
+        },
+      ],
+      callers,
+      clock,
+      random: (size) => randomBytes(size),
+      log,
+      version: '0.0.0',
+    },
+    { ...gatewayDefaults, ...settings },
+    { host: '127.0.0.1', port: 0 },
+  );
+  return Object.assign(world, {
+    url: `http://127.0.0.1:${running.port}`,
+    running,
+    ledger,
+    vkey: notes.vkey,
+    keys: Object.fromEntries(made.map(({ role, key }) => [role, key])) as World['keys'],
+    issuerKey: ed.privateKey,
+    rsaKey: rsa.privateKey,
+    rsaPem: await exportSPKI(rsa.publicKey),
+    logged,
+    recorded: () => ledger.entries.length,
+    close: async () => running.close(),
+  });
+}
+
+function recordingLog(logged: Record<string, unknown>[]): GatewayLog {
+  const note =
+    (level: string) =>
+    (event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+      logged.push({ level, event, ...fields });
+    };
+  return { info: note('info'), warn: note('warn'), error: note('error') };
+}
+
+function genesisFields(root: object): Parameters<typeof makeGenesis>[0] {
+  return {
+    origin: ORIGIN,
+    roots: { threshold: 1, keys: [root as never], next: [] },
+    classes: { standard: { mode: 'governance', days: 1, erasable: false, ground: null } },
+    fallbackClass: 'standard',
+    labels: [],
+    limits: {
+      batchEntries: 1000,
+      batchBytes: 10_000_000,
+      headerBytes: 1_000_000,
+      entryBytes: 65_535,
+    },
+    maxSealMs: 60_000,
+    maxDecisionMs: 1000,
+    heartbeatMs: 60_000,
+    batchLock: { mode: 'governance', days: 1 },
+    policy: null,
+    weakStore: false,
+    predecessor: null,
+    time: Date.now(),
+  };
+}
