@@ -38,32 +38,48 @@ export async function listKeyVersions(
   return mergeOldestFirst([...versions.values()].reverse(), [...markers.values()].reverse());
 }
 
-/** Current keys with a prefix, ascending. */
+/**
+ * Current keys with a prefix, ascending.
+ *
+ * One store (SeaweedFS) sorts versioned keys as if each ended in `.versions`: `a` then comes after `a.b`, also on a page
+ * that starts after `a-`. So pages are whole and followed by token, what was found is sorted here, and a page more is
+ * read where its last key could stand before a shorter one that belongs into the answer.
+ */
 export async function listKeys(
   client: S3Client,
   bucket: string,
   prefix: string,
   options: ListOptions,
 ): Promise<readonly string[]> {
-  const { max = Infinity } = options;
-  const keys: string[] = [];
-  let after = options.after;
-  let isTruncated = true;
-  while (isTruncated && keys.length < max) {
-    // By last key instead of by token: every store has it, and it tells by itself whether the listing advances.
-    const page: { keys: string[]; isTruncated: boolean } = await keyPage(
-      client,
-      bucket,
-      prefix,
-      after,
-      Math.min(PAGE_KEYS_MAX, max - keys.length),
-    );
-    const fresh = page.keys.filter((key) => after === undefined || key > after);
-    keys.push(...fresh);
-    isTruncated = page.isTruncated && fresh.length > 0;
-    after = fresh.at(-1) ?? after;
+  const { after = '', max = Infinity } = options;
+  const keys = new Set<string>();
+  if (max <= 0) return [];
+  let token: string | undefined;
+  for (;;) {
+    const page: KeyPage = await keyPage(client, bucket, prefix, after, token);
+    for (const key of page.keys) if (key > after) keys.add(key);
+    const isEnough = keys.size >= max && !isOvertaking(page.keys.at(-1), keys, max, prefix);
+    if (isEnough || page.next === undefined) break;
+    if (page.next === token) throw new StoreUnavailableError(`list of ${prefix} does not advance`);
+    token = page.next;
   }
-  return keys;
+  return [...keys].sort().slice(0, max);
+}
+
+/** Whether a key that is not listed yet, a beginning of `last`, may sort before the last of the answer. */
+function isOvertaking(
+  last: string | undefined,
+  keys: ReadonlySet<string>,
+  max: number,
+  prefix: string,
+): boolean {
+  const end = [...keys].sort().at(max - 1);
+  if (last === undefined || end === undefined) return false;
+  for (let at = prefix.length; at < last.length && at <= end.length; at += 1) {
+    if ('.-+'.includes(last.charAt(at))) return true;
+    if (last.charAt(at) !== end.charAt(at)) return false;
+  }
+  return false;
 }
 
 interface VersionPage {
@@ -129,16 +145,27 @@ function comesBefore(marker: ObjectVersion, version: ObjectVersion): boolean {
   return marker.lastModified < version.lastModified;
 }
 
+interface KeyPage {
+  readonly keys: readonly string[];
+  readonly next: string | undefined;
+}
+
 async function keyPage(
   client: S3Client,
   bucket: string,
   prefix: string,
-  after: string | undefined,
-  max: number,
-): Promise<{ keys: string[]; isTruncated: boolean }> {
+  after: string,
+  token: string | undefined,
+): Promise<KeyPage> {
   const page = await client.send(
-    new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, StartAfter: after, MaxKeys: max }),
+    new ListObjectsV2Command({
+      Bucket: bucket,
+      Prefix: prefix,
+      MaxKeys: PAGE_KEYS_MAX,
+      ...(after === '' || token !== undefined ? {} : { StartAfter: after }),
+      ContinuationToken: token,
+    }),
   );
   const keys = (page.Contents ?? []).flatMap((entry) => entry.Key ?? []);
-  return { keys, isTruncated: page.IsTruncated ?? false };
+  return { keys, next: page.IsTruncated === true ? page.NextContinuationToken : undefined };
 }

@@ -71,8 +71,9 @@ async function lockOf(
     const { ObjectLockEnabled: enabled, Rule: rule } = answer.ObjectLockConfiguration ?? {};
     return {
       objectLock: enabled === 'Enabled' ? 'enabled' : 'disabled',
-      // Any rule at all: what a later release of S3 may put there locks things just as well.
-      defaultRetention: rule === undefined ? 'none' : 'present',
+      // Any member of a rule: what a later release of S3 may put there locks things just as well. One server shows an
+      // empty rule where there is none.
+      defaultRetention: isEmpty(rule) ? 'none' : 'present',
     };
   } catch (error) {
     if (failureOf(error).code === 'ObjectLockConfigurationNotFoundError') {
@@ -81,6 +82,10 @@ async function lockOf(
     if (isUnreadable(error)) return { objectLock: 'unknown', defaultRetention: 'unknown' };
     throw s3ReadError(error, `object lock of ${bucket}`);
   }
+}
+
+function isEmpty(rule: object | undefined): boolean {
+  return Object.values(rule ?? {}).every((member) => member === undefined);
 }
 
 /** Not permitted, or not implemented. */

@@ -1,5 +1,6 @@
 import {
   GetObjectCommand,
+  GetObjectRetentionCommand,
   HeadObjectCommand,
   PutObjectCommand,
   PutObjectRetentionCommand,
@@ -81,7 +82,11 @@ export class S3Store implements port.ObjectStore {
     });
     try {
       const answer = await this.#clients.bulk.send(command);
-      return answer.DeleteMarker === true ? null : toHead(key, answer);
+      if (answer.DeleteMarker === true) return null;
+      const head = toHead(key, answer);
+      if (head.retention !== null || versionId === undefined) return head;
+      // One server shows the lock of a version that is not the current one only when asked for nothing else.
+      return { ...head, retention: await this.#retentionOf(key, versionId) };
     } catch (error) {
       if (isAbsence(error, versionId !== undefined)) return null;
       throw s3ReadError(error, `head of ${key}`);
@@ -203,6 +208,20 @@ export class S3Store implements port.ObjectStore {
     };
   }
 
+  /** The lock of one version by the call that is about nothing else; null where there is none to be seen. */
+  async #retentionOf(key: string, versionId: string): Promise<port.Retention | null> {
+    const target = { Bucket: this.#bucket, Key: key, VersionId: versionId };
+    try {
+      const answer = await this.#clients.bulk.send(new GetObjectRetentionCommand(target));
+      const { Mode: mode, RetainUntilDate: until } = answer.Retention ?? {};
+      return toRetention(mode, until);
+    } catch (error) {
+      const { status } = failureOf(error);
+      if (status !== null && status >= 400 && status < 500) return null;
+      throw error;
+    }
+  }
+
   async #empty(key: string, versionId: string | undefined): Promise<port.StoredObject | null> {
     const head = await this.head(key, versionId);
     if (head === null) return null;
@@ -229,13 +248,12 @@ function toHead(key: string, answer: HeadObjectCommandOutput): port.ObjectHead {
     size: answer.ContentLength ?? 0,
     etag: answer.ETag ?? '',
     sha256: toHash(answer.ChecksumSHA256),
-    retention: toRetention(answer),
+    retention: toRetention(answer.ObjectLockMode, answer.ObjectLockRetainUntilDate),
     lastModified: answer.LastModified?.getTime() ?? 0,
   };
 }
 
-function toRetention(answer: HeadObjectCommandOutput): port.Retention | null {
-  const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until } = answer;
+function toRetention(mode: string | undefined, until: Date | undefined): port.Retention | null {
   if (until === undefined || (mode !== 'COMPLIANCE' && mode !== 'GOVERNANCE')) return null;
   return { mode: mode === 'COMPLIANCE' ? 'compliance' : 'governance', until: until.getTime() };
 }

@@ -177,6 +177,7 @@ async function makeBucket(
   objectLock: boolean,
 ): Promise<void> {
   const { region, endpoint, accessKeyId, secretAccessKey } = access;
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const client = new S3Client({
     region,
     endpoint: endpoint ?? '',
