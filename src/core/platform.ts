@@ -91,11 +91,7 @@ export function verifyP256(
   signature: Uint8Array,
 ): boolean {
   if (publicKey.length !== 65 || publicKey[0] !== 4 || signature.length !== 64) return false;
-  try {
-    return p256.verify(signature, message, publicKey, { lowS: true });
-  } catch {
-    return false;
-  }
+  return p256.verify(signature, message, publicKey, { lowS: true });
 }
 
 /** UTF-8 of a text. @throws {@link MalformedError} `lone_surrogate`: such a text has no UTF-8 form. */

@@ -200,6 +200,27 @@ describe.each(platforms)('UTF-8 in $name', ({ platform }) => {
   });
 });
 
+describe.each(platforms)('the base64url of a text in $name', ({ platform }) => {
+  test.each([
+    { about: 'nothing', text: '' },
+    { about: 'ASCII', text: '{"a":1}' },
+    { about: 'all lengths of UTF-8', text: 'aé€😀' },
+    { about: 'a million letters', text: 'x'.repeat(1_000_000) },
+    { about: 'a million of three bytes', text: '€'.repeat(1_000_000) },
+  ])('is that of its UTF-8, for $about', ({ text }) => {
+    expect(platform.utf8Base64Url(text)).toBe(Buffer.from(text, 'utf8').toString('base64url'));
+  });
+
+  test.each(['\ud800', 'x'.repeat(1_000_000) + '\udc00'])(
+    'has no form for a lone surrogate',
+    (text) => {
+      expect(() => platform.utf8Base64Url(text)).toThrow(
+        expect.objectContaining({ code: 'lone_surrogate' }),
+      );
+    },
+  );
+});
+
 describe('Node and a browser agree', () => {
   const bytes = fc.uint8Array({ maxLength: 200 });
   const encodings = ['hex', 'base64', 'base64url'] as const;
