@@ -64,7 +64,7 @@ export function parseCanonicalJson(text: string): JsonValue {
 }
 
 /** Whether `text` is JSON in its own canonical form. Never throws. */
-export function isCanonicalJson(text: string): boolean {
+export function isCanonical(text: string): boolean {
   try {
     parseCanonicalJson(text);
     return true;

@@ -6,72 +6,86 @@ import {
   isLabels,
   isPolicyOutcome,
   LABEL_BYTES_MAX,
+  PART_COUNT,
   PATTERNS,
 } from './entry-payload.ts';
 import type { EntryPayload, PolicyOutcome } from './entry-payload.ts';
-import type { JsonValue } from './strict-json.ts';
+import {
+  Base64Url32,
+  ClassName,
+  Code,
+  Count,
+  EpochMs,
+  Origin,
+  RetentionMode,
+  WriterId,
+} from './schema.ts';
 import { uuid7Time } from './uuid7.ts';
 
-const hash = z.string().regex(PATTERNS.hash).describe('base64url of a SHA-256');
-const id = z.string().regex(PATTERNS.id).describe('base64url of 16 random bytes');
-const count = z.number().int().nonnegative();
-const identity = z.string().regex(PATTERNS.identity).describe('secret id, dot, base64url HMAC');
+const Identity = z.string().regex(PATTERNS.identity).describe('secret id, dot, base64url HMAC');
 
 /** Where an entry stands in its writer's chain. */
-export const writerPositionSchema = z.strictObject({ id, boot: id, seq: count, prev: hash });
+const WriterPositionSchema = z.strictObject({
+  id: WriterId.describe('born with the journal folder'),
+  boot: WriterId.describe('new at every start'),
+  seq: Count.describe('from 0 in each boot, without gaps'),
+  prev: Base64Url32.describe('SHA-256 of the previous signing input of this writer; first: gen'),
+});
 
 /** Which policy decided, and how. */
-export const policyOutcomeSchema = z
+const PolicyOutcomeSchema = z
   .strictObject({
-    id: hash.nullable(),
+    id: Base64Url32.nullable().describe('null where nothing could be evaluated'),
     entrypoint: z.string().regex(PATTERNS.entrypoint),
     allow: z.boolean(),
-    err: z.string().regex(PATTERNS.code).optional(),
+    err: z.exactOptional(Code),
   })
   .refine((outcome) => isPolicyOutcome(outcome as PolicyOutcome), {
-    message: 'id is null only with err, and err allows nothing',
+    error: 'id is null without err, or err allows',
   });
 
 /** How long the record is kept. */
-export const entryRetentionSchema = z.strictObject({
-  class: z.string().regex(PATTERNS.class),
-  mode: z.enum(['compliance', 'governance', 'none']),
-  until: count.nullable().describe('epoch ms; null where an event will start it'),
+const EntryRetentionSchema = z.strictObject({
+  class: ClassName,
+  mode: RetentionMode,
+  until: EpochMs.nullable().describe('null where an event will start it'),
 });
 
 /** The payload of an entry. Specification: docs/formats.md, Entry. */
-export const entryPayloadSchema = z
+export const EntryPayloadSchema = z
   .strictObject({
     v: z.literal(1),
-    iss: z.string().regex(PATTERNS.origin).describe('origin of the ledger'),
-    gen: hash.describe('SHA-256 of the genesis object'),
+    iss: Origin.describe('origin of the ledger'),
+    gen: Base64Url32.describe('SHA-256 of the genesis object'),
     jti: z
       .string()
-      .refine((text) => uuid7Time(text) >= 0, 'not a UUIDv7')
+      .refine((text) => uuid7Time(text) >= 0, { error: 'not a lower-case UUIDv7' })
       .describe('UUIDv7 of the time at'),
-    iat: count.describe('at in whole seconds, rounded down'),
-    at: count.describe('admission, epoch ms'),
-    kind: z.string().regex(PATTERNS.kind),
-    wtr: writerPositionSchema,
-    pol: policyOutcomeSchema.optional(),
-    ret: entryRetentionSchema,
-    sby: count.describe('sealed by, epoch ms'),
-    idk: identity.optional(),
-    idb: identity.optional(),
-    lbl: z
-      .record(z.string(), z.string())
-      .refine((labels) => isLabels(labels), `more than ${LABEL_BYTES_MAX} bytes`)
-      .optional(),
-    ctl: z.record(z.string(), z.json()).optional().describe('facts of a control kind'),
-    was: hash.optional().describe('hash of the signing input that this entry reissues'),
-    dsc: z.string().regex(PATTERNS.dsc).optional(),
-    _sd: z
-      .array(hash)
-      .length(3)
-      .refine((digests) => isDigests(digests as JsonValue), 'not ascending')
-      .optional(),
-    _sd_alg: z.literal('sha-256').optional(),
+    iat: Count.describe('at in whole seconds, rounded down'),
+    at: EpochMs.describe('admission'),
+    kind: z.string().regex(PATTERNS.kind).describe('an unknown one is let through and reported'),
+    wtr: WriterPositionSchema,
+    pol: z.exactOptional(PolicyOutcomeSchema).describe('absent on entries of the system'),
+    ret: EntryRetentionSchema,
+    sby: EpochMs.describe('sealed by then, or the promise is broken'),
+    idk: z.exactOptional(Identity).describe('identity of the write'),
+    idb: z.exactOptional(Identity).describe('identity of its body'),
+    lbl: z.exactOptional(
+      z.record(z.string(), z.string()).refine((labels) => isLabels(labels), {
+        error: `more than ${LABEL_BYTES_MAX} bytes`,
+      }),
+    ),
+    ctl: z.exactOptional(z.record(z.string(), z.json())).describe('facts of a control kind'),
+    was: z.exactOptional(Base64Url32).describe('SHA-256 of the signing input it reissues'),
+    dsc: z.exactOptional(z.string().regex(PATTERNS.dsc)).describe('disclosure scheme and depths'),
+    _sd: z.exactOptional(
+      z
+        .array(Base64Url32)
+        .length(PART_COUNT)
+        .refine((digests) => isDigests(digests), { error: 'digests are not ascending' }),
+    ),
+    _sd_alg: z.exactOptional(z.literal('sha-256')),
   })
   .refine((payload) => findContradiction(payload as EntryPayload) === undefined, {
-    message: 'members contradict each other',
+    error: 'members contradict each other',
   });

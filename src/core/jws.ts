@@ -10,7 +10,7 @@ import {
   verifyP256,
 } from '#platform';
 import { concatBytes, parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from './bytes.ts';
-import { canonicalJson, isCanonicalJson, parseCanonicalJson } from './canonical-json.ts';
+import { canonicalJson, parseCanonicalJson } from './canonical-json.ts';
 import { MalformedError } from './errors.ts';
 import { isJsonObject } from './json-pointer.ts';
 import type { JsonValue } from './strict-json.ts';
@@ -173,11 +173,6 @@ export function parsePublicJwk(value: JsonValue): PublicJwk {
 /** The algorithm that a key is for. */
 export function algorithmOf(jwk: PublicJwk): JwsAlgorithm {
   return jwk.kty === 'OKP' ? 'Ed25519' : 'ES256';
-}
-
-/** Whether a text is JSON in its own RFC 8785 form, as everything signed must be. Never throws. */
-export function isCanonical(text: string): boolean {
-  return isCanonicalJson(text);
 }
 
 function parseHeader(segment: string, typ: string): JwsHeader {
