@@ -13,6 +13,7 @@ export * from './hash.ts';
 export * from './tree.ts';
 export * from './proof.ts';
 export * from './tile.ts';
+export { ENTRY_BYTES_MAX } from './tile.ts';
 export * from './cosignature.ts';
 export * from './signed-note.ts';
 export * from './checkpoint.ts';
@@ -27,7 +28,7 @@ export * from './jws.ts';
 // The entry and its record (RFC 9901).
 export * from './uuid7.ts';
 export * from './entry.ts';
-export { entryPayloadSchema } from './entry-schema.ts';
+export { EntryPayloadSchema } from './entry-schema.ts';
 export * from './ctl.ts';
 export * from './disclosure.ts';
 export * from './redact.ts';
