@@ -22,6 +22,11 @@ export type BytesEncoding = 'hex' | 'base64' | 'base64url';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const ALPHABETS = { base64: `${ALPHABET}+/`, base64url: `${ALPHABET}-_` };
+const VALUES = { base64: valuesOf('base64'), base64url: valuesOf('base64url') };
+const NO_BYTES = new Uint8Array(0);
+/** A key's order costs about 2 ms, and a ledger meets its few keys again in every batch. */
+const PRIME_ORDER_KEYS_MAX = 256;
+const primeOrderKeys = new Set<string>();
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -76,8 +81,13 @@ export function verifyEd25519(
  * prime order, so that a signature binds its message and cofactored verifiers agree with ours.
  */
 export function isPrimeOrderEd25519(publicKey: Uint8Array): boolean {
+  const name = bytesToHex(publicKey);
+  if (primeOrderKeys.has(name)) return true;
   const key = readPoint(publicKey);
-  return key !== undefined && !key.is0() && key.isTorsionFree();
+  if (key === undefined || key.is0() || !key.isTorsionFree()) return false;
+  if (primeOrderKeys.size >= PRIME_ORDER_KEYS_MAX) primeOrderKeys.clear();
+  primeOrderKeys.add(name);
+  return true;
 }
 
 /**
@@ -120,16 +130,15 @@ export function utf8Base64Url(text: string): string {
 export function encodeBytes(bytes: Uint8Array, encoding: BytesEncoding): string {
   if (encoding === 'hex') return bytesToHex(bytes);
   const alphabet = ALPHABETS[encoding];
+  const letter = (group: number, place: number): string =>
+    alphabet.charAt(Math.floor(group / place) % 64);
   let text = '';
   for (let i = 0; i < bytes.length; i += 3) {
     const group = at(bytes, i) * 65536 + at(bytes, i + 1) * 256 + at(bytes, i + 2);
-    const letters = Math.min(bytes.length - i, 3) + 1;
-    for (let k = 0; k < letters; k += 1) {
-      text += alphabet.charAt(Math.floor(group / 64 ** (3 - k)) % 64);
-    }
-    if (encoding === 'base64') text += '='.repeat(4 - letters);
+    text += letter(group, 262144) + letter(group, 4096) + letter(group, 64) + letter(group, 1);
   }
-  return text;
+  const unpadded = text.slice(0, Math.ceil((bytes.length * 4) / 3));
+  return encoding === 'base64' ? unpadded.padEnd(text.length, '=') : unpadded;
 }
 
 /**
@@ -138,21 +147,26 @@ export function encodeBytes(bytes: Uint8Array, encoding: BytesEncoding): string 
  */
 export function decodeBytes(text: string, encoding: BytesEncoding): Uint8Array {
   if (encoding === 'hex') return /^(?:[0-9a-f]{2})*$/.test(text) ? hexToBytes(text) : NO_BYTES;
-  const alphabet = ALPHABETS[encoding];
-  const letters = text.replace(/={0,2}$/, '');
-  const bytes = new Uint8Array(Math.floor((letters.length * 3) / 4));
-  for (let i = 0, at = 0; i < letters.length; i += 4, at += 3) {
-    let group = 0;
-    for (let k = 0; k < 4; k += 1) {
-      const letter = letters.charAt(i + k);
-      group = group * 64 + (letter === '' ? 0 : Math.max(0, alphabet.indexOf(letter)));
-    }
-    bytes.set([Math.floor(group / 65536), group / 256, group].slice(0, bytes.length - at), at);
+  const values = VALUES[encoding];
+  const value = (index: number): number => at(values, text.charCodeAt(index));
+  const letters = text.replace(/={1,2}$/, '').length;
+  const bytes = new Uint8Array(Math.floor((letters * 3) / 4));
+  for (let i = 0, to = 0; to < bytes.length; i += 4, to += 3) {
+    const group = ((value(i) * 64 + value(i + 1)) * 64 + value(i + 2)) * 64 + value(i + 3);
+    // An element takes a number modulo 256, and one past the end takes none.
+    bytes[to] = group / 65536;
+    bytes[to + 1] = group / 256;
+    bytes[to + 2] = group;
   }
   return bytes;
 }
 
-const NO_BYTES = new Uint8Array(0);
+/** The value of each letter, by its code. */
+function valuesOf(encoding: 'base64' | 'base64url'): Uint8Array {
+  const values = new Uint8Array(128);
+  for (let i = 0; i < 64; i += 1) values[ALPHABETS[encoding].charCodeAt(i)] = i;
+  return values;
+}
 
 function at(bytes: Uint8Array, index: number): number {
   return bytes[index] ?? 0;

@@ -132,7 +132,18 @@ describe.each(platforms)('Ed25519 in $name', ({ platform }) => {
     { about: '31 bytes', key: valid.key.subarray(1), want: false },
   ])('certifies $about: $want', ({ key, want }) => {
     expect(platform.isPrimeOrderEd25519(key)).toBe(want);
+    expect(platform.isPrimeOrderEd25519(key)).toBe(want);
   });
+});
+
+test('more keys of prime order than are kept change no verdict', () => {
+  for (let i = 0; i < 260; i += 1) {
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const spki = publicKey.export({ format: 'der', type: 'spki' });
+    expect(portable.isPrimeOrderEd25519(new Uint8Array(spki.subarray(-32)))).toBe(true);
+  }
+  expect(portable.isPrimeOrderEd25519(valid.key)).toBe(true);
+  expect(portable.isPrimeOrderEd25519(new Uint8Array(32))).toBe(false);
 });
 
 test('more Ed25519 keys than Node keeps change no verdict', () => {
