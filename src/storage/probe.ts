@@ -6,7 +6,7 @@
  */
 import { SteleError } from '../core/errors.ts';
 import { equalBytes, toHex, utf8Bytes } from '../core/bytes.ts';
-import { ObjectExistsError, StoreUnavailableError } from './errors.ts';
+import { ObjectExistsError, StoreDeniedError, StoreUnavailableError } from './errors.ts';
 import type { ObjectStore, Retention } from './object-store.ts';
 import { coversRetention, wholeSecond } from './retention.ts';
 
@@ -91,10 +91,20 @@ export async function probeStore(
 ): Promise<ProbeReport> {
   const probe = new Probe(store, components);
   const checks: ProbeFinding[] = [];
-  for (const check of PROBE_CHECKS) checks.push({ check, ...(await probe.run(check)) });
+  for (const check of PROBE_CHECKS) checks.push({ check, ...(await outcomeOf(probe, check)) });
   const report = { checks };
   if (checks.some(({ verdict }) => verdict === 'failed')) throw new StoreProbeError(report);
   return report;
+}
+
+/** A refusal after the first create is a finding: the same caller was permitted to do the like before. */
+async function outcomeOf(probe: Probe, check: ProbeCheck): Promise<Outcome> {
+  try {
+    return await probe.run(check);
+  } catch (error) {
+    if (probe.hasCreated && error instanceof StoreDeniedError) return failed(error.message);
+    throw error;
+  }
 }
 
 /** One run: two keys, and the object of record on the first. */
@@ -106,6 +116,7 @@ class Probe {
   readonly #bytes: Uint8Array;
   #retention: Retention | null = null;
   #versionId = '';
+  #hasCreated = false;
 
   constructor(store: ObjectStore, { prefix, random, clock }: ProbeComponents) {
     const id = toHex(random(16));
@@ -114,6 +125,11 @@ class Probe {
     this.#key = `${prefix}probe/${id}/single`;
     this.#raceKey = `${prefix}probe/${id}/race`;
     this.#bytes = utf8Bytes(`probe ${id}\n`);
+  }
+
+  /** Whether the first create was answered. */
+  get hasCreated(): boolean {
+    return this.#hasCreated;
   }
 
   async run(check: ProbeCheck): Promise<Outcome> {
@@ -162,6 +178,7 @@ class Probe {
     const until = wholeSecond(Math.max(this.#clock(), this.#store.now() ?? 0) + LOCK_MS);
     this.#retention = { mode: 'compliance', until };
     const answer = await this.#put(this.#key, this.#bytes);
+    this.#hasCreated = true;
     if (answer === null) return failed('a key that nobody used is taken');
     this.#versionId = answer;
     if (answer === '' || answer === 'null') return failed('a create names no version');
