@@ -61,7 +61,8 @@ async function problemOf(response: Response): Promise<SteleError> {
     typeof problem[name] === 'string' ? problem[name] : undefined;
   const pointer = word('pointer');
   const durability = word('durability') as Durability | undefined;
-  const retry: Disposition = response.status >= 500 || response.status === 429 ? 'retry' : 'fix-input';
+  const retry: Disposition =
+    response.status >= 500 || response.status === 429 ? 'retry' : 'fix-input';
   return new SteleError(
     word('code') ?? `http_${response.status}`,
     word('detail') ?? word('title') ?? `the gateway answered ${response.status}`,

@@ -39,7 +39,7 @@ export class Configuration {
 
   optionalText(key: string): string | null {
     const value = this.#value(key);
-    return value === null || value === undefined ? null : String(value as string);
+    return typeof value === 'string' ? value : null;
   }
 
   whole(key: string): number {
@@ -119,7 +119,9 @@ function parseYaml(text: string, faults: string[]): unknown {
   try {
     return parse(text, { uniqueKeys: true, maxAliasCount: 0 }) as unknown;
   } catch (cause) {
-    faults.push(`the configuration file is not YAML: ${(cause as Error).message.split('\n')[0] ?? ''}`);
+    faults.push(
+      `the configuration file is not YAML: ${(cause as Error).message.split('\n')[0] ?? ''}`,
+    );
     return null;
   }
 }

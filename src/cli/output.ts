@@ -38,7 +38,12 @@ export function createOutput(options: { readonly json: boolean }): Output {
 
 function drawn(label: string, total: number): Progress {
   const bars = new MultiBar(
-    { format: `${label} [{bar}] {value}/{total}`, clearOnComplete: true, hideCursor: true, stream: process.stderr },
+    {
+      format: `${label} [{bar}] {value}/{total}`,
+      clearOnComplete: true,
+      hideCursor: true,
+      stream: process.stderr,
+    },
     Presets.shades_classic,
   );
   const bar = bars.create(total, 0);

@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import type { Genesis } from '../core/genesis.ts';
+import { gatewayDefaults } from '../gateway/settings.ts';
+import { startGateway } from '../gateway/server.ts';
+import { loadKey } from '../keys/key-files.ts';
+import { loadLedgerSecret } from '../keys/ledger-secret.ts';
+import type { LedgerSecret } from '../keys/ledger-secret.ts';
+import { jwsSigner, noteSigner } from '../keys/signers.ts';
+import { findGenesis, openLedger } from '../ledger/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
+import type { PreparedPolicy } from '../policy/prepare.ts';
+import { openWorkerPool } from '../policy/worker-pool.ts';
+import type { WorkerPool } from '../policy/worker-pool.ts';
+import { SteleError } from '../core/errors.ts';
+import { objectKeys } from '../storage/object-keys.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { probeStore } from '../storage/probe.ts';
+import type { Configuration } from './configuration.ts';
+import { homeOf, loadStatement } from './home.ts';
+import { createLog } from './logging.ts';
+import type { Log } from './logging.ts';
+import { openCallers } from './open-callers.ts';
+import { openPolicy } from './open-policy.ts';
+import { openStore } from './open-store.ts';
+import { version } from './version.ts';
+
+/** A gateway that serves, and what it is made of. */
+export interface Composition {
+  /** Base URL without a trailing slash. */
+  readonly url: string;
+  readonly ledger: Ledger;
+  readonly vkey: string;
+  /** Stops listening, drains, seals, closes. May be called twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Composes and starts the gateway that the configuration describes. What was opened is closed again when a later part
+ * fails.
+ */
+export async function composeGateway(configuration: Configuration): Promise<Composition> {
+  const log = createLog(configuration.text('log.level'));
+  const closers: (() => Promise<void>)[] = [];
+  let closed: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    for (const step of closers.reverse()) await step();
+  };
+  try {
+    const policy = await openPolicy(configuration);
+    const store = await openStore(configuration);
+    closers.push(async () => store.close());
+    const genesis = await genesisOf(configuration, store);
+    const secret = await loadLedgerSecret(homeOf(configuration).ledgerSecret);
+    const pool = await openPool(configuration, policy, genesis, secret);
+    closers.push(async () => pool.close());
+    const { ledger, vkey, jwk } = await openOwnLedger(configuration, {
+      store,
+      genesis,
+      log,
+      policyId: policy.identity.id,
+    });
+    closers.push(async () => ledger.close());
+    const name = configuration.text('ledger');
+    const gateway = await startGateway(
+      {
+        ledgers: [{ name, ledger, policy: pool, secret, vkeys: [vkey], jwks: { keys: [jwk] } }],
+        callers: await openCallers(configuration),
+        clock: () => Date.now(),
+        random: (bytes) => randomBytes(bytes),
+        log,
+        version,
+      },
+      gatewayDefaults,
+      { host: configuration.text('listen.host'), port: configuration.whole('listen.port') },
+    );
+    closers.push(async () => gateway.close());
+    const url = `http://${gateway.host}:${gateway.port}`;
+    return { url, ledger, vkey, close: async () => (closed ??= close()) };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Genesis of the configured ledger. @throws {@link SteleError} `not_initialised`: `serve` never founds a ledger. */
+async function genesisOf(configuration: Configuration, store: ObjectStore): Promise<Genesis> {
+  const ledger = configuration.text('ledger');
+  const genesis = await findGenesis(store, ledger);
+  if (genesis !== null) return genesis;
+  throw new SteleError(
+    'not_initialised',
+    `there is no ledger ${ledger} in this store: run \`stele init\` first`,
+    { disposition: 'fix-configuration' },
+  );
+}
+
+async function openPool(
+  configuration: Configuration,
+  policy: PreparedPolicy,
+  genesis: Genesis,
+  secret: LedgerSecret,
+): Promise<WorkerPool> {
+  const { origin, gen, classes, fallbackClass, labels, maxSealMs } = genesis;
+  return openWorkerPool(
+    policy,
+    {
+      origin,
+      gen,
+      classes,
+      fallbackClass,
+      labels,
+      maxSealMs,
+      secret,
+      limits: DEFAULT_INPUT_LIMITS,
+    },
+    {
+      workers: configuration.whole('policy.workers'),
+      deadlineMs: configuration.whole('policy.deadlineMs'),
+    },
+  );
+}
+
+/** Opens the ledger as this gateway's writer, after the store has shown that it keeps its promises. */
+async function openOwnLedger(
+  configuration: Configuration,
+  parts: { store: ObjectStore; genesis: Genesis; log: Log; policyId: string },
+): Promise<{ ledger: Ledger; vkey: string; jwk: Readonly<Record<string, unknown>> }> {
+  const home = homeOf(configuration);
+  const { store, genesis, log, policyId } = parts;
+  const name = configuration.text('ledger');
+  const random = (bytes: number): Uint8Array => randomBytes(bytes);
+  const clock = (): number => Date.now();
+  if (!genesis.weakStore) {
+    await probeStore(store, { prefix: objectKeys(name).prefix, random, clock });
+  }
+  const writerSigner = jwsSigner(await loadKey(home.writerKey));
+  const checkpointSigner = noteSigner(genesis.origin, await loadKey(home.checkpointKey));
+  const ledger = await openLedger(
+    {
+      store,
+      clock,
+      random,
+      log,
+      writerSigner,
+      writerCert: await loadStatement(home.writerCertificate),
+      checkpointSigner,
+      checkpointCert: await loadStatement(home.checkpointCertificate),
+    },
+    {
+      ledger: name,
+      folder: home.writer,
+      sealIntervalMs: configuration.whole('sealing.intervalMs'),
+      publishMs: configuration.whole('sealing.publishMs'),
+      followMs: configuration.whole('sealing.followMs'),
+      backlogBytes: configuration.whole('journal.maxBytes'),
+      backlogMs: configuration.whole('journal.maxAgeMs'),
+      policy: policyId,
+    },
+  );
+  const { kid, jwk } = writerSigner;
+  return { ledger, vkey: checkpointSigner.vkey, jwk: { ...jwk, kid, alg: 'Ed25519', use: 'sig' } };
+}

@@ -1,0 +1,27 @@
+import type { Command } from 'commander';
+import { contextOf } from './context.ts';
+import { settingsTable } from './settings-table.ts';
+import type { SettingSpec } from './settings-table.ts';
+
+/** `stele config`: every setting, what holds, and where it came from. Secrets are not shown. */
+export function addConfigCommand(program: Command): void {
+  program
+    .command('config')
+    .description('print every setting, its value and where it came from')
+    .addHelpText('after', '\nExample:\n  stele config --set store.kind=s3 --json')
+    .action((_options: unknown, command: Command) => {
+      const { configuration, output } = contextOf(command);
+      const specs: readonly SettingSpec[] = settingsTable;
+      const rows = specs.map((spec) => {
+        const setting = configuration.settings.get(spec.key);
+        const value = setting?.value ?? null;
+        const shown = spec.secret === true && value !== null ? '(hidden)' : value;
+        return { key: spec.key, value: shown, origin: setting?.origin ?? 'default' };
+      });
+      const width = Math.max(...rows.map((row) => row.key.length));
+      const lines = rows.map(
+        (row) => `${row.key.padEnd(width)}  ${JSON.stringify(row.value)}  (${row.origin})`,
+      );
+      output.result(rows, lines.join('\n'));
+    });
+}

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { SteleError } from '../core/errors.ts';
+import type { Connection } from './client.ts';
+import { resolveConfiguration } from './configuration.ts';
+import type { Configuration } from './configuration.ts';
+import { createOutput } from './output.ts';
+import type { Output } from './output.ts';
+
+/** Flags that every command knows. */
+interface GlobalFlags {
+  readonly json?: boolean;
+  readonly config?: string;
+  readonly set?: readonly string[];
+  readonly ledger?: string;
+  readonly url?: string;
+  readonly key?: string;
+}
+
+/** What a command gets: how to talk, what holds, whom to call. */
+export interface CommandContext {
+  readonly output: Output;
+  readonly configuration: Configuration;
+  /** The gateway that a client command talks to. */
+  readonly connection: Connection;
+}
+
+/** Reads flags, environment and file into one context. @throws {@link SteleError} `configuration_invalid`. */
+export function contextOf(command: Command): CommandContext {
+  const flags = command.optsWithGlobals<GlobalFlags>();
+  const path = flags.config ?? process.env['STELE_CONFIG'];
+  const configuration = resolveConfiguration({
+    flags: { ...assignments(flags.set ?? []), ...named(flags) },
+    environment: process.env,
+    ...(path === undefined ? {} : { file: readConfigurationFile(path) }),
+  });
+  const address = `${configuration.text('listen.host')}:${configuration.text('listen.port')}`;
+  return {
+    output: createOutput({ json: flags.json === true }),
+    configuration,
+    connection: {
+      url: (flags.url ?? `http://${address}`).replace(/\/$/, ''),
+      ledger: configuration.text('ledger'),
+      token: flags.key ?? process.env['STELE_KEY'] ?? null,
+    },
+  };
+}
+
+function named(flags: GlobalFlags): Record<string, string> {
+  return flags.ledger === undefined ? {} : { ledger: flags.ledger };
+}
+
+function assignments(given: readonly string[]): Record<string, string> {
+  const flags: Record<string, string> = {};
+  for (const text of given) {
+    const at = text.indexOf('=');
+    if (at <= 0) {
+      throw new SteleError('configuration_invalid', `--set ${text} is not key=value`, {
+        disposition: 'fix-configuration',
+      });
+    }
+    flags[text.slice(0, at)] = text.slice(at + 1);
+  }
+  return flags;
+}
+
+function readConfigurationFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new SteleError('configuration_invalid', `the configuration file ${path} cannot be read`, {
+      disposition: 'fix-configuration',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import type { Report } from '../core/verify.ts';
+import { call } from './client.ts';
+import type { Connection } from './client.ts';
+import { composeGateway } from './compose.ts';
+import type { Composition } from './compose.ts';
+import type { Configuration } from './configuration.ts';
+import { contextOf } from './context.ts';
+import { foundLedger } from './founding.ts';
+import { checkStore } from './fsck.ts';
+import { exists, homeOf } from './home.ts';
+import { addCaller } from './keygen.ts';
+import { policyIdentity } from './open-policy.ts';
+import { openStore } from './open-store.ts';
+import type { Output } from './output.ts';
+import { untilStopped } from './serve.ts';
+import { packageRoot } from './version.ts';
+
+const EVENTS_FILE = new URL('test/data/cloudtrail/events.ndjson.gz', packageRoot);
+const LINES_A_REQUEST = 100;
+const roles = ['service', 'auditor', 'admin'] as const;
+
+/** The three demo keys by role. They open nothing but a demo on this machine, so they are kept in the clear. */
+type DemoKeys = Readonly<Record<(typeof roles)[number], string>>;
+
+/** `stele demo`: a gateway with real events in it, and what to try. */
+export function addDemoCommand(program: Command): void {
+  program
+    .command('demo')
+    .description(
+      'start a gateway on this machine with real events, verify the ledger, say what to try',
+    )
+    .option('--once', 'stop after the ledger was verified instead of serving')
+    .addHelpText('after', '\nExample:\n  stele demo\nA second run goes on with the same ledger.')
+    .action(async (options: { once?: boolean }, command: Command) => {
+      const { configuration, output } = contextOf(command);
+      const keys = await prepare(configuration, output);
+      const composition = await composeGateway(configuration);
+      try {
+        const connection = {
+          url: composition.url,
+          ledger: configuration.text('ledger'),
+          token: keys.service,
+        };
+        await fill(connection, composition, output);
+        const report = await verifyWhole(configuration, composition, output);
+        tellWhatHappened(configuration, composition, keys, report, output);
+        if (options.once === true) await composition.close();
+        else await untilStopped(composition);
+      } catch (error) {
+        await composition.close();
+        throw error;
+      }
+    });
+}
+
+/** Founds the ledger and makes the keys, the first time. */
+async function prepare(configuration: Configuration, output: Output): Promise<DemoKeys> {
+  const home = homeOf(configuration);
+  const path = join(home.folder, 'demo-keys.json');
+  if (await exists(path)) return JSON.parse(await readFile(path, 'utf8')) as DemoKeys;
+  output.note('founding a ledger with keys of its own');
+  const store = await openStore(configuration);
+  try {
+    await foundLedger(configuration, store, await policyIdentity(configuration));
+  } finally {
+    await store.close();
+  }
+  const keys: Record<string, string> = {};
+  for (const role of roles) {
+    const type = role === 'service' ? 'service' : 'user';
+    keys[role] = await addCaller(home.apiKeys, { id: `demo-${role}`, type, roles: [role] });
+  }
+  await mkdir(home.folder, { recursive: true });
+  await writeFile(path, `${JSON.stringify(keys)}\n`, { mode: 0o600 });
+  return keys as unknown as DemoKeys;
+}
+
+/** Appends the real events, once. */
+async function fill(
+  connection: Connection,
+  composition: Composition,
+  output: Output,
+): Promise<void> {
+  const events = gunzipSync(readFileSync(EVENTS_FILE)).toString('utf8').trim().split('\n');
+  if (composition.ledger.status().treeSize > events.length) {
+    output.note(`the ledger has ${composition.ledger.status().treeSize} entries from before`);
+    return;
+  }
+  output.note(`appending ${events.length} real CloudTrail events`);
+  const bar = output.progress('appending', events.length);
+  try {
+    for (let first = 0; first < events.length; first += LINES_A_REQUEST) {
+      await call(connection, {
+        method: 'POST',
+        path: 'entries?ack=sealed',
+        headers: { 'content-type': 'application/x-ndjson' },
+        body: `${events.slice(first, first + LINES_A_REQUEST).join('\n')}\n`,
+      }).then(async (response) => response.text());
+      bar.update(Math.min(first + LINES_A_REQUEST, events.length));
+    }
+  } finally {
+    bar.stop();
+  }
+}
+
+/** Reads the whole ledger from the store, as an auditor would, with nothing of the gateway's memory. */
+async function verifyWhole(
+  configuration: Configuration,
+  composition: Composition,
+  output: Output,
+): Promise<Report> {
+  output.note('verifying the whole ledger from the store');
+  const store = await openStore(configuration);
+  try {
+    const flags = { vkey: composition.vkey, records: true, view: true };
+    return await checkStore(configuration, store, flags, output);
+  } finally {
+    await store.close();
+  }
+}
+
+function tellWhatHappened(
+  configuration: Configuration,
+  composition: Composition,
+  keys: DemoKeys,
+  report: Report,
+  output: Output,
+): void {
+  const { treeSize, batchNumber } = composition.ledger.status();
+  const bad = report.steps.filter((step) => step.verdict === 'fail').length;
+  const verdict = bad === 0 ? pc.green('verified') : pc.red(`${bad} checks FAILED`);
+  const base = `${composition.url}/v1/ledgers/${configuration.text('ledger')}`;
+  const text = `
+${pc.bold('Stele')} serves ledger ${pc.bold(configuration.text('ledger'))} at ${composition.url}
+  ${treeSize} entries in ${batchNumber + 1} batches, each decided by Rego, signed and sealed: whole ledger ${verdict}
+  ${composition.vkey}
+
+Try, in another terminal:
+
+  append   curl -sS ${base}/entries -H 'authorization: Bearer ${keys.service}' \\
+             -H 'content-type: application/json' -d '{"eventSource":"demo","eventName":"Hello"}'
+
+  read     npx stele entry 5 --key ${keys.auditor}
+           (an auditor sees no personal data; the admin key ${keys.admin} sees all)
+
+  prove    npx stele prove 5 --key ${keys.auditor} --out five
+           npx stele verify five.tlog-proof --vkey '${composition.vkey}'
+
+Ctrl-C stops it.`;
+  output.result(
+    {
+      url: composition.url,
+      vkey: composition.vkey,
+      keys,
+      treeSize,
+      batches: batchNumber + 1,
+      report,
+    },
+    text,
+  );
+}

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { fsck } from '../ledger/fsck.ts';
+import type { FsckReport } from '../ledger/fsck.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { Configuration } from './configuration.ts';
+import { contextOf } from './context.ts';
+import { openStore } from './open-store.ts';
+import type { Output } from './output.ts';
+import { exitCodeOfReport, printReport } from './report-text.ts';
+
+/** What `stele fsck` and `stele verify <store>` are told. */
+export interface CheckFlags {
+  readonly vkey?: string;
+  readonly checkpoint?: string;
+  readonly genesis?: string;
+  readonly records: boolean;
+  readonly view: boolean;
+}
+
+/** `stele fsck`: the whole ledger, from the configured store alone. */
+export function addFsckCommand(program: Command): void {
+  program
+    .command('fsck')
+    .description(
+      'check the whole ledger from the store alone: history, signatures, locks, records, view',
+    )
+    .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the store')
+    .option('--checkpoint <file>', 'a checkpoint that you kept: nothing of it may be missing')
+    .option('--genesis <hash>', 'hash of genesis, from somewhere else than the store')
+    .option('--no-records', 'do not read and open the records')
+    .option('--no-view', 'do not compare the published static view')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  stele fsck\n  stele fsck --vkey "$VKEY" --checkpoint last.note --json',
+    )
+    .action(async (flags: CheckFlags, command: Command) => {
+      const { configuration, output } = contextOf(command);
+      const store = await openStore(configuration);
+      try {
+        const report = await checkStore(configuration, store, flags, output);
+        printReport(report, output);
+        process.exitCode = exitCodeOfReport(report);
+      } finally {
+        await store.close();
+      }
+    });
+}
+
+/** Runs the whole-ledger check with progress on a terminal. */
+export async function checkStore(
+  configuration: Configuration,
+  store: ObjectStore,
+  flags: CheckFlags,
+  output: Output,
+): Promise<FsckReport> {
+  const bar = output.progress('batches', 0);
+  try {
+    return await fsck(store, configuration.text('ledger'), {
+      now: Date.now(),
+      records: flags.records,
+      view: flags.view,
+      ...(flags.vkey === undefined ? {} : { vkeys: [flags.vkey] }),
+      ...(flags.genesis === undefined ? {} : { gen: flags.genesis }),
+      ...(flags.checkpoint === undefined
+        ? {}
+        : { checkpoints: [await readFile(flags.checkpoint, 'utf8')] }),
+      progress: (_entries, batch, batches) => {
+        bar.update(Math.min(batch + 1, batches));
+      },
+    });
+  } finally {
+    bar.stop();
+  }
+}

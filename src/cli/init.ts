@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { contextOf } from './context.ts';
+import { foundLedger } from './founding.ts';
+import { homeOf } from './home.ts';
+import { openStore } from './open-store.ts';
+import { policyIdentity } from './open-policy.ts';
+
+/** `stele init`: found a ledger, or join one, with keys made where they are missing. */
+export function addInitCommand(program: Command): void {
+  program
+    .command('init')
+    .description('found a ledger (genesis, root key), or certify this gateway for one that exists')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  stele init --ledger payments --set origin=audit.example.com/log/payments\n  stele init --set store.kind=s3 --set store.bucket=audit-ledger\n\nMove <data>/<ledger>/keys/root.json offline afterwards: only new writers need it.',
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const { configuration, output } = contextOf(command);
+      const store = await openStore(configuration);
+      try {
+        const done = await foundLedger(configuration, store, await policyIdentity(configuration));
+        const { origin, gen } = done.genesis;
+        output.note(
+          done.created
+            ? `founded ${origin}; move ${homeOf(configuration).rootKey} to a safe place`
+            : `joined ${origin} as writer ${done.writer}`,
+        );
+        output.result(
+          { origin, genesis: gen, vkey: done.vkey, writer: done.writer, created: done.created },
+          done.vkey,
+        );
+      } finally {
+        await store.close();
+      }
+    });
+}

@@ -1,0 +1,66 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import { generateApiKey, parseApiKeys } from '../keys/api-keys.ts';
+import type { ApiKeySpec } from '../keys/api-keys.ts';
+import { SteleError } from '../core/errors.ts';
+import { contextOf } from './context.ts';
+import { exists, homeOf } from './home.ts';
+
+/** A caller that is to get a key. */
+export interface NewCaller {
+  readonly id: string;
+  readonly type: string;
+  readonly roles: readonly string[];
+}
+
+/** `stele keygen`: an API key for a caller. The file keeps its hash only. */
+export function addKeygenCommand(program: Command): void {
+  program
+    .command('keygen')
+    .description('make an API key for a caller; it is printed once and kept as a hash')
+    .requiredOption('--id <id>', 'who the caller is')
+    .option('--type <type>', 'subject type', 'service')
+    .option('--role <role...>', 'roles that the policy knows: service, auditor, admin', [])
+    .addHelpText(
+      'after',
+      '\nExample:\n  stele keygen --id billing --role service\nA running gateway reads the file at its next start.',
+    )
+    .action(async (options: { id: string; type: string; role: string[] }, command: Command) => {
+      const { output, configuration } = contextOf(command);
+      const path = homeOf(configuration).apiKeys;
+      const key = await addCaller(path, {
+        id: options.id,
+        type: options.type,
+        roles: options.role,
+      });
+      output.note(`kept as a hash in ${path}`);
+      output.result({ id: options.id, key }, key);
+    });
+}
+
+/**
+ * Adds a caller to an API key file and returns the key, which is nowhere else.
+ * @throws {@link SteleError} `caller_exists`.
+ */
+export async function addCaller(path: string, caller: NewCaller): Promise<string> {
+  const keys: ApiKeySpec[] = (await exists(path))
+    ? parseApiKeys(await readFile(path, 'utf8'), path)
+    : [];
+  if (keys.some((each) => each.id === caller.id)) {
+    throw new SteleError('caller_exists', `${path} has a key ${caller.id} already`, {
+      disposition: 'fix-input',
+    });
+  }
+  const { key, sha256 } = generateApiKey();
+  const added: ApiKeySpec = {
+    id: caller.id,
+    sha256,
+    subject: { type: caller.type, id: caller.id, properties: {} },
+    roles: [...caller.roles],
+  };
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFile(path, stringify({ keys: [...keys, added] }), { mode: 0o600 });
+  return key;
+}

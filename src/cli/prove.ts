@@ -1,0 +1,35 @@
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { call } from './client.ts';
+import { contextOf } from './context.ts';
+
+/** `stele prove`: everything an offline verifier needs about one entry, in two files. */
+export function addProveCommand(program: Command): void {
+  program
+    .command('prove')
+    .description('fetch an entry and its proof, for `stele verify` with the network off')
+    .argument('<id>', 'entry id or leaf index')
+    .option('--out <name>', 'write <name>.sd-jwt and <name>.tlog-proof', 'entry')
+    .option('--wait <seconds>', 'how long to wait for the seal', '5')
+    .addHelpText(
+      'after',
+      '\nExample:\n  stele prove 0 --out first --key $KEY && stele verify first.tlog-proof --vkey "$VKEY"',
+    )
+    .action(async (id: string, options: { out: string; wait: string }, command: Command) => {
+      const { output, connection } = contextOf(command);
+      const name = encodeURIComponent(id);
+      // The proof first: with it the entry is known to be sealed.
+      const proof = await call(connection, {
+        path: `entries/${name}/proof?wait=${encodeURIComponent(options.wait)}s`,
+        accept: 'text/plain',
+      });
+      const entry = await call(connection, {
+        path: `entries/${name}`,
+        accept: 'application/sd-jwt',
+      });
+      const files = { proof: `${options.out}.tlog-proof`, entry: `${options.out}.sd-jwt` };
+      await writeFile(files.proof, await proof.text());
+      await writeFile(files.entry, await entry.text());
+      output.result(files, `wrote ${files.proof} and ${files.entry}`);
+    });
+}

@@ -1,0 +1,61 @@
+import type { Report } from '../core/report.ts';
+import { exitCodes } from './exit.ts';
+import { mark } from './output.ts';
+import type { Output } from './output.ts';
+
+/** Findings printed in words before the rest is only counted. */
+const FINDINGS_SHOWN = 20;
+
+/** Prints a report: each step with its verdict, the findings, what a pass shows and what it does not. */
+export function printReport(report: Report, output: Output): void {
+  const width = Math.max(...report.steps.map(({ name }) => name.length));
+  const steps = report.steps.map(
+    ({ name, verdict, detail }) =>
+      `  ${name.replaceAll('_', ' ').padEnd(width)}  ${mark[verdict]}  ${detail}`,
+  );
+  const findings = report.findings
+    .slice(0, FINDINGS_SHOWN)
+    .map(
+      ({ severity, code, at, detail }) =>
+        `  ${severity} ${code} at ${JSON.stringify(at)}: ${detail}`,
+    );
+  const more = report.findings.length - findings.length;
+  if (more > 0) findings.push(`  and ${more} more (--json lists all)`);
+  const text = [
+    verdictText[report.verdict],
+    ...steps,
+    ...section('found', findings),
+    ...section('this establishes', report.establishes.map(indented)),
+    ...section('this does not establish', report.doesNotEstablish.map(indented)),
+  ];
+  output.result(report, text.join('\n'));
+}
+
+/** The exit code of a verdict. */
+export function exitCodeOfReport({ verdict }: Report): number {
+  switch (verdict) {
+    case 'valid':
+      return exitCodes.ok;
+    case 'self_attested':
+      return exitCodes.selfAttested;
+    case 'incomplete':
+      return exitCodes.incomplete;
+    case 'invalid':
+      return exitCodes.invalid;
+  }
+}
+
+const verdictText = {
+  valid: 'VALID',
+  self_attested: 'VALID, self-attested only: no key or hash of this check came from elsewhere',
+  incomplete: 'INCOMPLETE: a step that matters could not be made',
+  invalid: 'INVALID',
+} as const;
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [`${title}:`, ...lines];
+}
+
+function indented(line: string): string {
+  return `  ${line}`;
+}

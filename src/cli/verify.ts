@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { parsePublicJwk } from '../core/jws.ts';
+import type { PublicJwk } from '../core/jws.ts';
+import type { JsonValue } from '../core/strict-json.ts';
+import type { Report } from '../core/report.ts';
+import type { Statement } from '../core/statement.ts';
+import { SteleError } from '../core/errors.ts';
+import { verifyProof } from '../core/verify.ts';
+import type { ProofAnchors, ProofEvidence } from '../core/verify.ts';
+import { resolveConfiguration } from './configuration.ts';
+import type { Configuration } from './configuration.ts';
+import { contextOf } from './context.ts';
+import { checkStore } from './fsck.ts';
+import type { CheckFlags } from './fsck.ts';
+import { exists } from './home.ts';
+import { openStore } from './open-store.ts';
+import type { Output } from './output.ts';
+import { exitCodeOfReport, printReport } from './report-text.ts';
+import { verifyServedLog } from './verify-view.ts';
+
+interface VerifyFlags extends CheckFlags {
+  readonly entry?: string;
+  readonly genesisFile?: string;
+  readonly certificates?: string;
+  readonly jwks?: string;
+}
+
+/** `stele verify`: a proof in files, a whole store, or a served log; nothing of the gateway is believed. */
+export function addVerifyCommand(program: Command): void {
+  program
+    .command('verify')
+    .description(
+      'verify a proof (offline), a store (file:///…, s3://bucket/ledger) or a served log (http…)',
+    )
+    .argument('<target>', 'a .tlog-proof file, or the URL of a store or of a log')
+    .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the operator')
+    .option('--entry <file>', 'the entry (JWS or SD-JWT) of the proof; default: <name>.sd-jwt')
+    .option('--genesis <hash>', 'hash of genesis, from somewhere else')
+    .option('--genesis-file <file>', 'the genesis object, to check certificates against')
+    .option('--certificates <file>', 'JSON array of certificates of the keys in the proof')
+    .option('--jwks <file>', 'JWKS of the entry signers, where there are no certificates')
+    .option('--checkpoint <file>', 'a checkpoint that you kept: nothing of it may be missing')
+    .option('--no-records', 'of a store: do not read and open the records')
+    .option('--no-view', 'of a store: do not compare the published static view')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  stele verify entry.tlog-proof --vkey "$VKEY"\n  stele verify file:///srv/store/payments --vkey "$VKEY"\n  stele verify http://127.0.0.1:8420/log/demo --vkey "$VKEY"',
+    )
+    .action(async (target: string, flags: VerifyFlags, command: Command) => {
+      const { configuration, output } = contextOf(command);
+      const report = await verifyTarget(target, flags, configuration, output);
+      printReport(report, output);
+      process.exitCode = exitCodeOfReport(report);
+    });
+}
+
+async function verifyTarget(
+  target: string,
+  flags: VerifyFlags,
+  configuration: Configuration,
+  output: Output,
+): Promise<Report> {
+  if (/^https?:/.test(target)) {
+    return verifyServedLog(target, flags.vkey ?? null, output);
+  }
+  if (/^(file|s3):/.test(target)) {
+    const settings = storeSettings(target, configuration);
+    const store = await openStore(settings);
+    try {
+      return await checkStore(settings, store, flags, output);
+    } finally {
+      await store.close();
+    }
+  }
+  return verifyProof(await readEvidence(target, flags), anchorsOf(flags));
+}
+
+/** `file:///folder/ledger` and `s3://bucket/ledger` as settings; credentials and endpoint stay as configured. */
+function storeSettings(target: string, configuration: Configuration): Configuration {
+  const url = new URL(target);
+  const [ledger = '', ...parents] = url.pathname.split('/').filter(Boolean).reverse();
+  const place: Record<string, string> =
+    url.protocol === 'file:'
+      ? {
+          'store.kind': 'file',
+          'store.path': fileURLToPath(`file:///${parents.reverse().join('/')}`),
+        }
+      : { 'store.kind': 's3', 'store.bucket': url.hostname };
+  const kept = ['store.endpoint', 'store.region', 'store.accessKeyId', 'store.secretAccessKey'];
+  const flags = Object.fromEntries(
+    kept.flatMap((key) => {
+      const value = configuration.optionalText(key);
+      return value === null ? [] : [[key, value] as const];
+    }),
+  );
+  return resolveConfiguration({ flags: { ...flags, ...place, ledger }, environment: {} });
+}
+
+async function readEvidence(target: string, flags: VerifyFlags): Promise<ProofEvidence> {
+  const entry = flags.entry ?? target.replace(/\.tlog-proof$/, '.sd-jwt');
+  if (!(await exists(target)) || !(await exists(entry))) {
+    throw new SteleError(
+      'file_missing',
+      `verify needs ${target} and its entry ${entry} (\`stele prove\` makes both)`,
+      { disposition: 'fix-configuration' },
+    );
+  }
+  const json = async (path: string): Promise<unknown> => JSON.parse(await readFile(path, 'utf8'));
+  return {
+    proof: await readFile(target, 'utf8'),
+    entry: (await readFile(entry, 'utf8')).trim(),
+    ...(flags.genesisFile === undefined ? {} : { genesis: await readFile(flags.genesisFile) }),
+    ...(flags.certificates === undefined
+      ? {}
+      : { certificates: (await json(flags.certificates)) as Statement[] }),
+    ...(flags.jwks === undefined
+      ? {}
+      : {
+          keys: ((await json(flags.jwks)) as { keys: Record<string, JsonValue>[] }).keys.map(
+            bareJwk,
+          ),
+        }),
+  };
+}
+
+/** The members that identify a public key; a JWKS carries others beside them. */
+function bareJwk(jwk: Record<string, JsonValue>): PublicJwk {
+  const named = ['crv', 'kty', 'x', 'y'].flatMap((name) => {
+    const value = jwk[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return parsePublicJwk(Object.fromEntries(named));
+}
+
+function anchorsOf(flags: VerifyFlags): ProofAnchors {
+  return {
+    ...(flags.vkey === undefined ? {} : { vkeys: [flags.vkey] }),
+    ...(flags.genesis === undefined ? {} : { gen: flags.genesis }),
+  };
+}
