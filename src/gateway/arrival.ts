@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import type { z } from 'zod';
 import { REQUEST_ID_CHARACTERS_MAX, URL_CHARACTERS_MAX } from './limits.ts';
 import { ProblemError } from './problem.ts';
 
@@ -60,31 +61,35 @@ export function checkArrival(request: Request): void {
   }
 }
 
-/** What a query may hold: each parameter at most once. */
-export type Query = Readonly<Record<string, string>>;
-
-const NO_QUERY: Query = Object.freeze({});
+/** What each schema gives for no query at all: most requests have none. */
+const withoutQuery = new WeakMap<z.ZodType, unknown>();
 
 /**
- * The query of a URL.
+ * The query of a URL, each parameter at most once.
  *
- * @param allowed - Names that the route knows.
- * @throws {@link ProblemError} `bad_parameter` for another name, or one twice.
+ * @param schema - Closed: a parameter that it does not have is refused, for it is a misspelt one.
+ * @throws {@link ProblemError} `bad_parameter`.
  */
-export function queryOf(request: Request, allowed: readonly string[]): Query {
+export function queryOf<T>(request: Request, schema: z.ZodType<T>): T {
   const start = request.url.indexOf('?');
-  if (start === -1) return NO_QUERY;
-  const query: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(request.url.slice(start + 1))) {
-    if (!allowed.includes(name)) {
-      throw new ProblemError('bad_parameter', { detail: `this path has no such parameter` });
-    }
-    if (Object.hasOwn(query, name)) {
+  if (start === -1 && withoutQuery.has(schema)) return withoutQuery.get(schema) as T;
+  const given: Record<string, string> = {};
+  const text = start === -1 ? '' : request.url.slice(start + 1);
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (Object.hasOwn(given, name)) {
       throw new ProblemError('bad_parameter', { detail: `${name} is given twice` });
     }
-    query[name] = value;
+    given[name] = value;
   }
-  return query;
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const name = issue?.path.join('.') ?? '';
+    const detail = `${name === '' ? 'query' : name}: ${issue?.message ?? 'malformed'}`;
+    throw new ProblemError('bad_parameter', { detail });
+  }
+  if (start === -1) withoutQuery.set(schema, parsed.data);
+  return parsed.data;
 }
 
 /** A path parameter that the route's pattern has. */

@@ -1,7 +1,7 @@
 import type { Callers } from '../keys/callers.ts';
 import type { LedgerSecret } from '../keys/ledger-secret.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { AppendJob, AppendOutcome, ReadJob, ReadOutcome } from '../policy/jobs.ts';
+import type { PolicyPool } from '../policy/pool.ts';
 
 /** Where the gateway says what it does: one line an event. `fields` hold no credential and no input. */
 export interface GatewayLog {
@@ -10,18 +10,12 @@ export interface GatewayLog {
   error(event: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** The part of the policy pool that a request needs. Outcomes stand in the order of their jobs. */
-export interface Decider {
-  append(jobs: AppendJob[]): Promise<AppendOutcome[]>;
-  read(jobs: ReadJob[]): Promise<ReadOutcome[]>;
-}
-
 /** A ledger as the gateway serves it: under a name, decided by a policy. */
 export interface ServedLedger {
   /** First part of its paths. */
   readonly name: string;
   readonly ledger: Ledger;
-  readonly policy: Decider;
+  readonly policy: Pick<PolicyPool, 'policy' | 'append' | 'read'>;
   /** Shared by all writers of the ledger; knows a repeated write. */
   readonly secret: LedgerSecret;
   /** C2SP verifier keys whose signatures stand on its checkpoints. */

@@ -19,6 +19,7 @@ import type {
   KnownFacts,
   ReadJob,
   ReadOutcome,
+  SourceFacts,
   WriteIdentity,
 } from '../policy/jobs.ts';
 import { bodyDigest, identityDigest } from '../policy/write-identity.ts';
@@ -46,8 +47,8 @@ export interface Write {
 /** Who asks, and from where: the same for every event of a request. */
 export interface Asker {
   readonly caller: Caller;
-  /** Address of the connection, or of the client behind trusted proxies. */
-  readonly ip: string;
+  /** `ip` of the connection, or of the client behind trusted proxies, and `request_id`. One object for the request. */
+  readonly context: JsonObject;
 }
 
 /** A write that is durable at least. */
@@ -75,8 +76,8 @@ const APPEND_ACTION = Object.freeze({ name: 'entry.append' });
 const RANDOM_BYTES = 10;
 /** Milliseconds that a sealed write waits for the signed head that proves it: usually it comes with the seal. */
 const HEAD_WAIT_MS = 1_000;
-/** Addresses of one caller that are remembered. */
-const ADDRESSES_MAX = 64;
+/** Media types of one caller that are remembered; in binary mode it may name any. */
+const MEDIA_TYPES_MAX = 16;
 /** Faults of one entry: the others of its group are tried again without it. */
 const OWN_FAULTS = new Set(['decision_stale', 'entry_too_large']);
 
@@ -89,7 +90,7 @@ export class Desk {
   readonly #budget: DenialBudget;
   readonly #ledgerFacts: JsonObject;
   readonly #ledgerResource: KnownFacts['resource'];
-  readonly #known = new WeakMap<Caller, Map<string, KnownFacts>>();
+  readonly #sources = new WeakMap<Caller['auth'], Map<string, SourceFacts>>();
   readonly #decideAppend: Collect<AppendJob, AppendOutcome>;
   readonly #decideRead: Collect<ReadJob, ReadOutcome>;
   readonly #record: Collect<EntryDraft, Recorded>;
@@ -156,10 +157,10 @@ export class Desk {
         subject: asker.caller.subject,
         action: { name: reading.action },
         resource: reading.resource,
-        context: { ip: asker.ip },
+        context: asker.context,
         ledger: this.#ledgerFacts,
       },
-      source: { media_type: reading.mediaType, auth: asker.caller.auth, producer: null },
+      source: this.#sourceOf(asker.caller, reading.mediaType),
     });
     if (outcome.outcome === 'refused') throw refused(outcome);
     const recorded = await this.#recordAccess(asker, outcome, reading.action);
@@ -190,8 +191,14 @@ export class Desk {
       at,
       jti,
       event: write.event,
-      known: this.#knownOf(asker),
-      source: { media_type: write.mediaType, auth: asker.caller.auth, producer: null },
+      known: {
+        subject: asker.caller.subject,
+        action: APPEND_ACTION,
+        resource: this.#ledgerResource,
+        context: asker.context,
+        ledger: this.#ledgerFacts,
+      },
+      source: this.#sourceOf(asker.caller, write.mediaType),
       identity: write.identity,
     });
     if (outcome.outcome === 'refused') throw refused(outcome);
@@ -268,26 +275,14 @@ export class Desk {
     }
   }
 
-  /**
-   * What is known of every append of one caller from one address: one object, so that it crosses to a worker once for
-   * all events of a message, and is read there once for all messages.
-   */
-  #knownOf({ caller, ip }: Asker): KnownFacts {
-    const byAddress = this.#known.get(caller) ?? new Map<string, KnownFacts>();
-    let known = byAddress.get(ip);
-    if (known === undefined) {
-      known = {
-        subject: caller.subject,
-        action: APPEND_ACTION,
-        resource: this.#ledgerResource,
-        context: { ip },
-        ledger: this.#ledgerFacts,
-      };
-      if (byAddress.size >= ADDRESSES_MAX) byAddress.clear();
-      byAddress.set(ip, known);
-      this.#known.set(caller, byAddress);
-    }
-    return known;
+  /** One object for all that a caller sends in one form: the pool knows its text by the object. */
+  #sourceOf({ auth }: Caller, mediaType: string): SourceFacts {
+    const known = this.#sources.get(auth) ?? new Map<string, SourceFacts>();
+    const source = known.get(mediaType) ?? { media_type: mediaType, auth, producer: null };
+    if (known.size >= MEDIA_TYPES_MAX) known.clear();
+    known.set(mediaType, source);
+    this.#sources.set(auth, known);
+    return source;
   }
 
   #newId(): { readonly jti: string; readonly at: number } {

@@ -101,7 +101,8 @@ async function admit(gateway: Gateway, arrival: Arrival, action: ActionName): Pr
   const caller = await authenticate(gateway, arrival, desk, action);
   // Only now: a stranger is not told which ledgers there are.
   if (desk === undefined) throw new ProblemError('ledger_unknown');
-  return { ...arrival, gateway, desk, asker: { caller, ip: gateway.addressOf(arrival.request) } };
+  const context = { ip: gateway.addressOf(arrival.request), request_id: arrival.id };
+  return { ...arrival, gateway, desk, asker: { caller, context } };
 }
 
 /** Failed authentication is no decision: it is counted, and sealed in the ledger's next summary. */

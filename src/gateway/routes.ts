@@ -4,6 +4,7 @@ import { appendRoute } from './routes/append.ts';
 import { entryRoute, proofRoute } from './routes/entries.ts';
 import { healthRoutes } from './routes/health.ts';
 import { consistencyRoute, ledgerRoute } from './routes/ledgers.ts';
+import { openApiRoute } from './routes/openapi.ts';
 import { checkpointRoute, tileRoute } from './routes/log.ts';
 
 /** The table of routes. */
@@ -16,4 +17,5 @@ export const routes: readonly Route[] = [
   ledgerRoute,
   consistencyRoute,
   ...healthRoutes,
+  openApiRoute,
 ];

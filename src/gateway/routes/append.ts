@@ -1,3 +1,4 @@
+import { parseStrictJson } from '../../core/strict-json.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { WriteIdentity } from '../../policy/jobs.ts';
 import { queryOf } from '../arrival.ts';
@@ -6,22 +7,18 @@ import { readBody } from '../body.ts';
 import { parseBatch, parseBinary, parseStructured } from '../cloudevents.ts';
 import type { CloudEvent } from '../cloudevents.ts';
 import type { Accepted, Ack, Write } from '../desk.ts';
-import {
-  CLOUDEVENTS_BATCH_MAX,
-  EVENTS_AT_ONCE,
-  IDEMPOTENCY_KEY_CHARACTERS_MAX,
-  NDJSON_LINES_MAX,
-} from '../limits.ts';
+import { CLOUDEVENTS_BATCH_MAX, EVENTS_AT_ONCE, NDJSON_LINES_MAX } from '../limits.ts';
 import { mediaTypeOf } from '../media-type.ts';
 import { writeRoute } from '../pipeline.ts';
 import type { Admitted } from '../pipeline.ts';
 import { ProblemError, problemOf } from '../problem.ts';
+import { appendQuerySchema, idempotencyKeySchema } from '../schemas.ts';
 
 const JSON_TYPE = 'application/json';
 const NDJSON_TYPE = 'application/x-ndjson';
 const CLOUDEVENT_TYPE = 'application/cloudevents+json';
 const CLOUDEVENTS_TYPE = 'application/cloudevents-batch+json';
-const ACK_ONLY = ['ack'] as const;
+const OBJECT_START = /^[ \t\r\n]*\{/;
 /** Structural whitespace of JSON that a client may pad a line with. */
 const BLANK = /^[ \t\r]*$/;
 
@@ -58,6 +55,7 @@ export const appendRoute = writeRoute(
 
 async function appendOne(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
   const event = await readEvent(admitted);
+  assertObject(event, admitted);
   const { desk, asker } = admitted;
   const identity = identityOf(asker.caller, 'idempotency-key', key);
   return acceptedAnswer(
@@ -152,6 +150,7 @@ async function resultOf(admitted: Admitted, write: Write, ack: Ack): Promise<str
   try {
     if (Buffer.byteLength(write.event) > gateway.settings.eventBytesMax)
       throw eventTooLarge(admitted);
+    assertObject(write.event, admitted);
     const accepted = await desk.append(asker, write, ack);
     return `{"status":${statusOf(accepted)},${bodyOf(desk.served.name, accepted).slice(1)}`;
   } catch (error) {
@@ -208,17 +207,15 @@ function bodyOf(ledger: string, { jti, jws, sealed, proof, replayed }: Accepted)
 }
 
 function ackOf({ request }: Admitted): Ack {
-  const ack = queryOf(request, ACK_ONLY)['ack'] ?? 'durable';
-  if (ack === 'durable' || ack === 'sealed') return ack;
+  const { ack } = queryOf(request, appendQuerySchema);
   if (ack === 'witnessed') throw new ProblemError('ack_unsupported');
-  throw new ProblemError('bad_parameter', { detail: 'ack is durable or sealed' });
+  return ack;
 }
-
-const KEY_PATTERN = new RegExp(`^[!-~]{1,${IDEMPOTENCY_KEY_CHARACTERS_MAX}}$`);
 
 function idempotencyKeyOf(header: string | string[] | undefined): string | null {
   if (header === undefined) return null;
-  if (typeof header === 'string' && KEY_PATTERN.test(header)) return header;
+  const key = idempotencyKeySchema.safeParse(header);
+  if (key.success) return key.data;
   throw new ProblemError('idempotency_key_malformed');
 }
 
@@ -243,6 +240,13 @@ function linesOf(text: string): string[] {
     });
   }
   return lines;
+}
+
+/** An event is a JSON object. The first character tells; only where it does not is the text looked at. */
+function assertObject(event: string, { gateway }: Admitted): void {
+  if (OBJECT_START.test(event)) return;
+  parseStrictJson(event, gateway.eventLimits);
+  throw new ProblemError('not_object', { pointer: '' });
 }
 
 function eventTooLarge({ gateway }: Admitted): ProblemError {

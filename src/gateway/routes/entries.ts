@@ -8,7 +8,6 @@ import type { StoredRecord } from '../../core/record.ts';
 import { selectDisclosures } from '../../core/redact.ts';
 import type { Selection } from '../../core/redact.ts';
 import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
-import { uuid7Time } from '../../core/uuid7.ts';
 import { toBase64 } from '../../core/bytes.ts';
 import type { FoundEntry } from '../../ledger/receipt.ts';
 import type { DecidedRead, KnownFacts } from '../../policy/jobs.ts';
@@ -20,14 +19,13 @@ import type { Desk } from '../desk.ts';
 import type { Gateway } from '../gateway.ts';
 import { readRoute } from '../pipeline.ts';
 import { ProblemError } from '../problem.ts';
+import { entryIdSchema, noQuerySchema, proofQuerySchema } from '../schemas.ts';
 
 const JSON_TYPE = 'application/json';
 const SD_JWT_TYPE = 'application/sd-jwt';
 const TEXT_TYPE = 'text/plain';
 /** Milliseconds between two looks for the seal of an entry that a proof waits for. */
 const SEAL_POLL_MS = 20;
-const INDEX = /^(?:0|[1-9][0-9]{0,15})$/;
-const WAIT = /^([0-9]{1,6})(ms|s)$/;
 
 interface EntryWish {
   readonly id: string | number;
@@ -50,7 +48,7 @@ export const entryRoute = readRoute(
   {
     action: 'entry.read',
     wish: (arrival): EntryWish => {
-      queryOf(arrival.request, []);
+      queryOf(arrival.request, noQuerySchema);
       return { id: entryId(arrival), type: accepted(arrival, [JSON_TYPE, SD_JWT_TYPE]) };
     },
     find: findEntry,
@@ -108,10 +106,8 @@ function accessHeader(decided: DecidedRead): readonly string[] {
 }
 
 function entryId({ request }: Arrival): string | number {
-  const id = pathParameter(request, 'id');
-  if (uuid7Time(id) >= 0) return id;
-  const index = Number(id);
-  if (INDEX.test(id) && Number.isSafeInteger(index)) return index;
+  const id = entryIdSchema.safeParse(pathParameter(request, 'id'));
+  if (id.success) return id.data;
   throw new ProblemError('bad_path', { detail: 'an id is a lower-case UUIDv7 or a leaf index' });
 }
 
@@ -122,13 +118,8 @@ function accepted({ request }: Arrival, types: string[]): string {
 }
 
 function waitOf({ request }: Arrival, gateway: Gateway): number {
-  const wait = queryOf(request, ['wait'])['wait'];
-  if (wait === undefined) return 0;
-  const [, digits, unit] = WAIT.exec(wait) ?? [];
-  if (digits === undefined) {
-    throw new ProblemError('bad_parameter', { detail: 'wait is a number and ms or s: 500ms, 5s' });
-  }
-  return Math.min(Number(digits) * (unit === 's' ? 1000 : 1), gateway.settings.proofWaitMs);
+  const { wait = 0 } = queryOf(request, proofQuerySchema);
+  return Math.min(wait, gateway.settings.proofWaitMs);
 }
 
 async function findEntry({ served }: Desk, wish: EntryWish): Promise<OpenEntry | null> {

@@ -4,6 +4,7 @@ import type { Gateway } from '../gateway.ts';
 import { openRoute } from '../pipeline.ts';
 import type { Route } from '../pipeline.ts';
 import { ProblemError } from '../problem.ts';
+import { readyQuerySchema } from '../schemas.ts';
 
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 
@@ -21,7 +22,7 @@ export const healthRoutes: readonly Route[] = [
   openRoute({ name: 'livez', method: 'get', path: '/livez' }, alive),
   openRoute({ name: 'healthz', method: 'get', path: '/healthz' }, alive),
   openRoute({ name: 'readyz', method: 'get', path: '/readyz' }, (gateway, { request }) => {
-    const verbose = queryOf(request, ['verbose'])['verbose'] !== undefined;
+    const verbose = queryOf(request, readyQuerySchema).verbose !== undefined;
     const checks = checksOf(gateway);
     const ok = checks.every((check) => check.ok);
     const lines = checks.map(

@@ -4,22 +4,16 @@ import { queryOf } from '../arrival.ts';
 import { jsonAnswer } from '../answer.ts';
 import { readRoute } from '../pipeline.ts';
 import { ProblemError } from '../problem.ts';
+import { consistencyQuerySchema, noQuerySchema } from '../schemas.ts';
 
 const JSON_TYPE = 'application/json';
-const SIZE = /^(?:0|[1-9][0-9]{0,15})$/;
-
-interface Range {
-  readonly from: number;
-  /** `null`: the newest signed head. */
-  readonly to: number | null;
-}
 
 /** `GET /v1/ledgers/{ledger}`: what a verifier needs to know before it looks at anything else. */
 export const ledgerRoute = readRoute(
   { name: 'ledger', path: '/v1/ledgers/:ledger' },
   {
     action: 'ledger.read',
-    wish: ({ request }: Arrival) => queryOf(request, []),
+    wish: ({ request }: Arrival) => queryOf(request, noQuerySchema),
     find: async (desk) => Promise.resolve(desk.served.ledger.head()),
     resource: (desk) => desk.ledgerResource,
     mediaType: () => JSON_TYPE,
@@ -46,13 +40,13 @@ export const consistencyRoute = readRoute(
   { name: 'consistency', path: '/v1/ledgers/:ledger/consistency' },
   {
     action: 'consistency.read',
-    wish: rangeOf,
+    wish: ({ request }: Arrival) => queryOf(request, consistencyQuerySchema),
     find: async (desk) => Promise.resolve(desk.served.ledger.head()),
     resource: (desk) => desk.ledgerResource,
     mediaType: () => JSON_TYPE,
     answer: async ({ desk }, { from, to }, head) => {
       const size = head?.size ?? 0;
-      const until = to ?? size;
+      const until = to ?? size; // The newest signed head.
       if (from > until || until > size) {
         throw new ProblemError('range_invalid', { detail: `the newest signed size is ${size}` });
       }
@@ -66,15 +60,3 @@ export const consistencyRoute = readRoute(
     },
   },
 );
-
-function rangeOf({ request }: Arrival): Range {
-  const { from, to } = queryOf(request, ['from', 'to']);
-  if (from === undefined) throw new ProblemError('bad_parameter', { detail: 'from is missing' });
-  return { from: sizeOf('from', from), to: to === undefined ? null : sizeOf('to', to) };
-}
-
-function sizeOf(name: string, text: string): number {
-  const size = Number(text);
-  if (SIZE.test(text) && Number.isSafeInteger(size)) return size;
-  throw new ProblemError('bad_parameter', { detail: `${name} is a tree size` });
-}

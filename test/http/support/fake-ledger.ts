@@ -20,7 +20,7 @@ import { encodeEntryBundle, encodeTile, parseTilePath } from '../../../src/core/
 import { parseLeafIndex, parseTreeSize } from '../../../src/core/tree.ts';
 import { utf8Bytes } from '../../../src/core/bytes.ts';
 import { makeUuid7 } from '../../../src/core/uuid7.ts';
-import { SteleError } from '../../../src/core/errors.ts';
+import type { SteleError } from '../../../src/core/errors.ts';
 import { IdempotencyWindow } from '../../../src/ledger/idempotency.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import type {

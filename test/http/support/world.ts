@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { generateKeyPair, SignJWT } from 'jose';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import type { CryptoKey } from 'jose';
-import { exportJWK } from 'jose';
 import { makeGenesis } from '../../../src/core/genesis.ts';
-import { createGatewayServer, startGateway } from '../../../src/gateway/server.ts';
+import { startGateway } from '../../../src/gateway/server.ts';
 import type { RunningGateway } from '../../../src/gateway/server.ts';
 import { gatewayDefaults } from '../../../src/gateway/settings.ts';
 import type { GatewaySettings } from '../../../src/gateway/settings.ts';
@@ -17,8 +16,6 @@ import { localKeys, tokenDefaults, tokenVerifier } from '../../../src/keys/token
 import { FakeLedger } from './fake-ledger.ts';
 import { jsPool, roleRules } from './js-policy.ts';
 import type { Answerer } from './js-policy.ts';
-
-export { createGatewayServer };
 
 /** The issuer and audience that the tests' gateway believes. */
 export const ISSUER = 'https://issuer.example';
@@ -60,9 +57,7 @@ export async function signToken(
     roles: ['service'],
     ...claims,
   };
-  return new SignJWT(payload)
-    .setProtectedHeader({ alg: 'EdDSA', kid: 'ed', ...header })
-    .sign(key);
+  return new SignJWT(payload).setProtectedHeader({ alg: 'EdDSA', kid: 'ed', ...header }).sign(key);
 }
 
 /** Starts a gateway over a fake ledger and a policy in JavaScript. */
@@ -85,7 +80,6 @@ export async function startWorld(
       { ...(await exportJWK(rsa.publicKey)), kid: 'rsa', alg: 'RS256' },
     ],
   };
-  const { exportSPKI } = await import('jose');
   const roles = ['service', 'auditor', 'admin', 'other'] as const;
   const made = roles.map((role) => ({ role, ...generateApiKey() }));
   const callers = new Callers(

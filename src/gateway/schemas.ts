@@ -1,0 +1,166 @@
+/** What goes in and comes out over HTTP, as schemas: requests are checked by them, `/openapi.json` is made of them. */
+import { z } from 'zod';
+import { codes } from './codes.ts';
+import { IDEMPOTENCY_KEY_CHARACTERS_MAX } from './limits.ts';
+
+/** Decimal without leading zeros, at most 2^53 - 1. */
+const DECIMAL = /^(?:0|[1-9][0-9]{0,15})$/;
+
+const decimal = z
+  .string()
+  .regex(DECIMAL)
+  .transform(Number)
+  .refine((value) => Number.isSafeInteger(value), { message: 'is above 2^53 - 1' });
+
+/** `?ack=`. */
+export const appendQuerySchema = z.strictObject({
+  ack: z.enum(['durable', 'sealed', 'witnessed']).default('durable').meta({
+    description:
+      'State to wait for. `durable`: synced on this disk. `sealed`: in the tree and locked in the store; answered as `durable` when that takes too long.',
+  }),
+});
+
+/** `?wait=`. */
+export const proofQuerySchema = z.strictObject({
+  wait: z
+    .string()
+    .regex(/^[0-9]{1,6}(?:ms|s)$/)
+    .transform((text) => Number.parseInt(text, 10) * (text.endsWith('ms') ? 1 : 1000))
+    .optional()
+    .meta({ description: 'How long to wait for the seal: a number and `ms` or `s`. Capped.' }),
+});
+
+/** `?from=&to=`. */
+export const consistencyQuerySchema = z.strictObject({
+  from: decimal.meta({ description: 'Tree size that is known.' }),
+  to: decimal.optional().meta({ description: 'Tree size that extends it; the newest if absent.' }),
+});
+
+/** `?verbose`. */
+export const readyQuerySchema = z.strictObject({
+  verbose: z.string().optional().meta({ description: 'Lists the checks.' }),
+});
+
+/** No query at all. */
+export const noQuerySchema = z.strictObject({});
+
+/** An entry in a path: its id or its leaf index. */
+export const entryIdSchema = z
+  .union([z.uuidv7().lowercase(), decimal])
+  .meta({ description: 'Id (UUIDv7, lower case) or leaf index.' });
+
+/** `Idempotency-Key`. */
+export const idempotencyKeySchema = z
+  .string()
+  .regex(new RegExp(`^[!-~]{1,${IDEMPOTENCY_KEY_CHARACTERS_MAX}}$`))
+  .meta({
+    description:
+      'Names this write: the same key with the same body is answered as the first time, with another body refused.',
+  });
+
+const id = z.uuidv7().meta({ description: 'Id of the entry.' });
+const jws = z.string().meta({ description: 'Compact JWS: the leaf of the tree.' });
+const index = z.int().min(0).meta({ description: 'Leaf index.' });
+const base64 = z.base64();
+const checkpoint = z.string().meta({ description: 'C2SP signed note.' });
+
+/** What acknowledges a write. */
+export const receiptSchema = z
+  .strictObject({
+    id,
+    ledger: z.string(),
+    state: z.enum(['durable', 'sealed']),
+    index: index.optional(),
+    proof: z.string().nullable().optional().meta({ description: 'C2SP tlog-proof.' }),
+    replayed: z.literal(true).optional(),
+    entry: jws,
+  })
+  .meta({ id: 'Receipt', description: 'The signed promise, and the proof once there is one.' });
+
+/** RFC 9457. */
+export const problemSchema = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().optional(),
+    code: z.enum(Object.keys(codes) as [string, ...string[]]),
+    action: z.string().meta({ description: 'What to do about it.' }),
+    durability: z
+      .enum(['durable', 'not-durable', 'unknown'])
+      .optional()
+      .meta({ description: 'On writes: what became of the event.' }),
+    pointer: z.string().optional().meta({ description: 'RFC 6901, into the event or the body.' }),
+    reasons: z.array(z.string()).optional(),
+    decision: id.optional().meta({ description: 'Entry that records the denial.' }),
+    request_id: z.string(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem with a stable code.' });
+
+/** One line of the answer to many events. */
+export const resultSchema = z
+  .union([
+    receiptSchema.extend({ status: z.union([z.literal(201), z.literal(202)]) }),
+    problemSchema,
+  ])
+  .meta({
+    id: 'Result',
+    description: 'What became of one event, in the order in which they came.',
+  });
+
+/** An entry as it is read. */
+export const entryViewSchema = z
+  .strictObject({
+    id,
+    ledger: z.string(),
+    index: index.nullable(),
+    state: z.enum(['durable', 'sealed']),
+    kind: z.string(),
+    at: z.int().meta({ description: 'Admission, epoch milliseconds.' }),
+    payload: z.looseObject({}).meta({ description: 'Payload of the entry.' }),
+    record: z
+      .looseObject({})
+      .nullable()
+      .meta({ description: 'What is disclosed of input, result and source.' }),
+    hidden: z.int().min(0).meta({ description: 'How many nodes are not disclosed.' }),
+    entry: jws,
+    disclosures: z.array(z.string()),
+  })
+  .meta({ id: 'EntryView', description: 'An entry, as much of it as the policy discloses.' });
+
+/** An inclusion proof as JSON. */
+export const inclusionSchema = z
+  .strictObject({
+    id,
+    index,
+    size: z.int().min(1),
+    root: base64,
+    path: z.array(base64).meta({ description: 'Leaf side first (RFC 9162 §2.1.3).' }),
+    checkpoint,
+  })
+  .meta({ id: 'InclusionProof', description: 'That an entry is in the tree.' });
+
+/** A consistency proof. */
+export const consistencySchema = z
+  .strictObject({
+    from: z.int().min(0),
+    to: z.int().min(0),
+    path: z.array(base64).meta({ description: 'RFC 9162 §2.1.4.' }),
+    checkpoint: checkpoint.nullable().optional(),
+  })
+  .meta({ id: 'ConsistencyProof', description: 'That one tree extends another.' });
+
+/** A ledger. */
+export const ledgerSchema = z
+  .strictObject({
+    name: z.string(),
+    origin: z.string().meta({ description: 'Identity of the log: first line of its checkpoints.' }),
+    genesis: z.string().meta({ description: 'SHA-256 of the genesis object, base64url.' }),
+    vkeys: z.array(z.string()).meta({ description: 'C2SP verifier keys of its checkpoints.' }),
+    jwks: z.looseObject({ keys: z.array(z.looseObject({})) }),
+    size: z.int().min(0),
+    root: base64.nullable(),
+    checkpoint: checkpoint.nullable(),
+    classes: z.record(z.string(), z.looseObject({})),
+  })
+  .meta({ id: 'Ledger', description: 'What a verifier needs to know first.' });
