@@ -208,6 +208,14 @@ describe('a note', () => {
     }
   });
 
+  test('may be as long as a million characters, and a signature as short as a byte', () => {
+    const tail = '\n\n— a AAAAAAE=\n';
+    const longest = `${'x'.repeat(note.NOTE_LENGTH_MAX - tail.length)}${tail}`;
+    const { signatures } = note.parseSignedNote(longest);
+    expect(signatures).toEqual([{ name: 'a', id: '00000000', signature: Uint8Array.of(1) }]);
+    expect(() => note.parseSignedNote(`x${longest}`)).toThrow(malformed('malformed_note'));
+  });
+
   test.each(['', 'no line end', 'half\n\n— a AAAAAAA=\nrest', 'one\n\n— a AAAAAAA='])(
     'is not made of %j',
     (bad) => {
