@@ -5,7 +5,7 @@
 import { sha256, sha256Base64Url } from '#platform';
 import { BATCH_TYP, parseBatchHeader } from './batch-header.ts';
 import type { BatchHeader } from './batch-header.ts';
-import { concatBytes, uint16, utf8Bytes, utf8Text } from './bytes.ts';
+import { concatBytes, utf8Bytes, utf8Text } from './bytes.ts';
 import { checkControl } from './ctl.ts';
 import { parseEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
@@ -15,6 +15,7 @@ import { parseSha256Hash } from './hash.ts';
 import type { Sha256Hash } from './hash.ts';
 import { signJws } from './jws.ts';
 import type { JwsSigner } from './jws.ts';
+import { frameEntries } from './tile.ts';
 
 /** A batch object in its parts. Its header is of the right shape; nothing is verified. */
 export interface Batch {
@@ -38,7 +39,7 @@ const LF = 0x0a;
 
 /** Bounds of what is read where no genesis is at hand: the largest that a genesis may allow. */
 export const widestLimits: LedgerLimits = {
-  batchEntries: 1_000_000,
+  batchEntries: 32_768,
   batchBytes: 1_073_741_824,
   headerBytes: 16_777_216,
   entryBytes: 65_535,
@@ -82,21 +83,9 @@ export function parseBatch(bytes: Uint8Array, limits: LedgerLimits = widestLimit
   return { header, leaves, entries, bytes, sha256: parseSha256Hash(sha256(bytes)) };
 }
 
-/** The leaves in the framing of an entry bundle (C2SP tlog-tiles): u16 big-endian length, then the bytes. */
-export function frameLeaves(leaves: readonly Uint8Array[]): Uint8Array {
-  const framed = new Uint8Array(leaves.reduce((total, leaf) => total + 2 + leaf.length, 0));
-  let at = 0;
-  for (const leaf of leaves) {
-    framed.set(uint16(leaf.length), at);
-    framed.set(leaf, at + 2);
-    at += 2 + leaf.length;
-  }
-  return framed;
-}
-
 /** The hash of a section: over the framed bytes of its leaves, base64url. */
 export function sectionHash(leaves: readonly Uint8Array[]): string {
-  return sha256Base64Url(frameLeaves(leaves));
+  return sha256Base64Url(frameEntries(leaves));
 }
 
 /**
@@ -111,7 +100,7 @@ export async function encodeBatch(
   signer: JwsSigner,
 ): Promise<Uint8Array> {
   const line = await signJws(BATCH_TYP, header, signer);
-  return concatBytes(utf8Bytes(`${line}\n`), frameLeaves(leaves));
+  return concatBytes(utf8Bytes(`${line}\n`), frameEntries(leaves));
 }
 
 function checkLimit(what: string, value: number, limit: number): void {

@@ -46,7 +46,7 @@ export const RetentionClassSchema = z.strictObject({
 
 /** Bounds that are rules of validity: a batch beyond them is void, whoever signed it. Bytes and counts. */
 export const LimitsSchema = z.strictObject({
-  batchEntries: z.int().min(1).max(1_000_000),
+  batchEntries: z.int().min(1).max(32_768),
   batchBytes: z.int().min(65_537).max(1_073_741_824),
   headerBytes: z.int().min(1024).max(16_777_216),
   entryBytes: z.int().min(1024).max(65_535),

@@ -8,10 +8,10 @@ import { canonicalJson } from './canonical-json.ts';
 import { MalformedError } from './errors.ts';
 import { checkRootSet, configurable } from './genesis.ts';
 import type { Genesis, GenesisFields } from './genesis.ts';
-import { parseJws } from './jws.ts';
+import { jwkThumbprint, parseJws } from './jws.ts';
 import type { JwsSigner } from './jws.ts';
 import { applySchema, Base64Url32, refuseNewer } from './schema.ts';
-import { jwkCommitment, makeStatement, openStatement, statementTypes } from './statement.ts';
+import { makeStatement, openStatement, statementTypes } from './statement.ts';
 import type { Authority, RootSet, Statement } from './statement.ts';
 
 /** Schema of the payload of a `config` entry's statement. `previous` is {@link LogConfig.hash} before it. */
@@ -93,7 +93,7 @@ export function changeConfig(statement: Statement, genesis: Genesis, config: Log
 function signersOf(statement: Statement, current: RootSet): RootSet {
   const next = proposedRoots(statement);
   if (next === undefined) return current;
-  if (!next.keys.every((jwk) => current.next.includes(jwkCommitment(jwk)))) {
+  if (!next.keys.every((jwk) => current.next.includes(jwkThumbprint(jwk)))) {
     throw badChange('sets a root key that was not committed to');
   }
   return { ...next, threshold: Math.max(next.threshold, current.threshold) };

@@ -3,9 +3,7 @@
  * and what the root says in the log about keys, configuration and lost journals. `docs/formats.md`, "Root statements".
  */
 import { z } from 'zod';
-import { sha256Base64Url } from '#platform';
 import { parseBase64Url } from './bytes.ts';
-import { canonicalJson } from './canonical-json.ts';
 import { MalformedError } from './errors.ts';
 import { algorithmOf, jwkThumbprint, parseJws, parsePublicJwk, signJws, verifyJws } from './jws.ts';
 import type { JwsSigner, PublicJwk } from './jws.ts';
@@ -30,7 +28,7 @@ export type Statement = readonly string[];
 export interface RootSet {
   readonly threshold: number;
   readonly keys: readonly PublicJwk[];
-  /** {@link jwkCommitment} of each key that may follow them; nobody knows the keys yet. */
+  /** RFC 7638 thumbprint of each key that may follow them; nobody knows the keys yet. */
   readonly next: readonly string[];
 }
 
@@ -104,11 +102,6 @@ export type KeyStatement = z.infer<typeof KeyStatementSchema>;
 
 /** What the root says about a lost journal. */
 export type GapStatement = z.infer<typeof GapStatementSchema>;
-
-/** What `next` in a {@link RootSet} holds of a key: SHA-256 over its canonical JSON, base64url. */
-export function jwkCommitment(jwk: PublicJwk): string {
-  return sha256Base64Url(canonicalJson(jwk as unknown as JsonValue));
-}
 
 /** Signs a payload with each signer. Whether they are enough, the reader judges. */
 export async function makeStatement(

@@ -13,9 +13,13 @@ import type { JwsSigner, PublicJwk } from '../../src/core/jws.ts';
 import { applyBatch, initialState } from '../../src/core/log-state.ts';
 import type { Acceptance, LogState } from '../../src/core/log-state.ts';
 import { sha256, sha256Base64Url } from '../../src/core/platform.node.ts';
-import { makeCertificate } from '../../src/core/statement.ts';
+import { formatCheckpoint } from '../../src/core/checkpoint.ts';
+import { parseSha256Hash } from '../../src/core/hash.ts';
+import { formatSignedNote, parseVkey } from '../../src/core/signed-note.ts';
+import { makeCertificate, vkeyOf } from '../../src/core/statement.ts';
 import type { Statement } from '../../src/core/statement.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
+import { edgeRoot, parseTreeSize } from '../../src/core/tree.ts';
 import { makeUuid7 } from '../../src/core/uuid7.ts';
 
 /** 32 bytes that belong to a name. */
@@ -183,4 +187,50 @@ export class MiniLog {
     this.apply(bytes);
     return bytes;
   }
+}
+
+/** A checkpoint key of the ledger, with its certificate. */
+export interface TestCheckpointKey {
+  readonly vkey: string;
+  readonly signer: JwsSigner;
+  readonly cert: Statement;
+}
+
+/** Makes a checkpoint key of a name and has it certified. */
+export async function checkpointKey(log: MiniLog, name = 'one'): Promise<TestCheckpointKey> {
+  const signer = signerOf(`checkpoint ${name}`);
+  const vkey = vkeyOf(log.genesis.origin, signer.jwk)!;
+  const fields = { gen: log.genesis.gen, use: 'checkpoint' as const, jwk: signer.jwk, vkey };
+  return { vkey, signer, cert: await makeCertificate(fields, log.roots) };
+}
+
+/** Signs a tree head as a note. */
+export async function signHead(
+  key: TestCheckpointKey,
+  origin: string,
+  size: number,
+  root: Uint8Array,
+): Promise<string> {
+  const head = { origin, size: parseTreeSize(size), root: parseSha256Hash(root), extensions: [] };
+  const text = formatCheckpoint(head);
+  const { name, id } = parseVkey(key.vkey);
+  const signature = await key.signer.sign(utf8Bytes(text));
+  return formatSignedNote(text, [{ name, id, signature }]);
+}
+
+/** Signs the head of a log as it stands. */
+export async function checkpointOf(log: MiniLog, key: TestCheckpointKey): Promise<string> {
+  return signHead(key, log.genesis.origin, log.state.size, edgeRoot(log.state.edge));
+}
+
+/** The facts of an entry that begins a boot. */
+export function bootFacts(log: MiniLog, changes: JsonObject = {}): EntryChanges {
+  return {
+    ctl: { prevBoot: null, lastSeq: null, policy: log.genesis.policy?.id ?? null, ...changes },
+  };
+}
+
+/** `pol` of an allowed event under the policy of genesis. */
+export function allowed(log: MiniLog): EntryChanges {
+  return { pol: { id: log.genesis.policy!.id, entrypoint: 'stele/append', allow: true } };
 }
