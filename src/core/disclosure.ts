@@ -72,10 +72,12 @@ export function discloseRecord(draft: DisclosureDraft): DisclosedRecord {
     const key = stream === 0 ? draft.key : sets[stream - 1]?.key;
     return key === undefined || count === 0 ? '' : makeSalts(draft.jti, stream, key, count);
   });
-  for (let i = tree.preOrder.length - 1; i >= 0; i--) {
-    const node = tree.preOrder[i];
-    // From the back, children come before their parents.
-    if (node?.digest === '') discloseNode(node, salts[node.stream] ?? '');
+  // From the back, children come before their parents.
+  for (const node of tree.preOrder.toReversed()) {
+    if (node.digest !== '') continue;
+    const stream = salts[node.stream];
+    assert(stream !== undefined, 'every node is of a stream');
+    discloseNode(node, stream);
   }
   return {
     sd: digestsOf(tree.parts),

@@ -4,7 +4,7 @@
  * docs/formats.md, Disclosures.
  */
 import { canonicalNames } from './canonical-json.ts';
-import { MalformedError } from './errors.ts';
+import { assert, MalformedError } from './errors.ts';
 import { isJsonObject, parsePointer } from './json-pointer.ts';
 import type { JsonObject, JsonValue } from './strict-json.ts';
 
@@ -61,10 +61,19 @@ export interface RecordTree {
   readonly sealed: readonly (readonly RecordNode[])[];
 }
 
+interface SealedTarget {
+  readonly stream: number;
+  /** Where the node is put, when it is met. */
+  readonly nodes: RecordNode[];
+  readonly position: number;
+  /** Empty where the value is at hand. */
+  readonly digest: string;
+}
+
 /** Where sealed pointers lead; a leaf of it stands for one pointer. */
 interface SealedPlace {
   readonly below: Map<string, SealedPlace>;
-  target: { readonly set: number; readonly position: number; readonly digest: string } | undefined;
+  target: SealedTarget | undefined;
 }
 
 /** Formats depths as `dsc` has them: scheme 1, then one digit a part. */
@@ -104,12 +113,11 @@ class Layout {
   readonly places: SealedPlace | undefined;
   readonly #preOrder: RecordNode[] = [];
   readonly #counts: number[];
-  readonly #sealed: RecordNode[][];
+  readonly #sealed: RecordNode[][] = [];
   #expected = 0;
 
   constructor(sealed: readonly SealedPointers[]) {
     this.#counts = [0, ...sealed.map(() => 0)];
-    this.#sealed = sealed.map(() => []);
     this.places = sealed.length === 0 ? undefined : this.#plan(sealed);
   }
 
@@ -122,12 +130,15 @@ class Layout {
     place: SealedPlace | undefined,
   ): RecordNode {
     const target = place?.target;
-    const own = target === undefined ? stream : target.set + 1;
+    const own = target?.stream ?? stream;
     const digest = target?.digest ?? '';
     const saltIndex = digest === '' ? this.#take(own) : -1;
     const node = { name, value, children: [], stream: own, saltIndex, digest, disclosure: '' };
     this.#preOrder.push(node);
-    if (target !== undefined) this.#hit(target.set, target.position, node);
+    if (target !== undefined) {
+      target.nodes[target.position] = node;
+      this.#expected--;
+    }
     if (levels > 0 && isJsonObject(value)) this.#addMembers(node, value, levels, place);
     return node;
   }
@@ -157,29 +168,26 @@ class Layout {
   }
 
   #take(stream: number): number {
-    const index = this.#counts[stream] ?? 0;
+    const index = this.#counts[stream];
+    assert(index !== undefined, 'every node is of a stream');
     this.#counts[stream] = index + 1;
     return index;
   }
 
-  #hit(set: number, position: number, node: RecordNode): void {
-    const nodes = this.#sealed[set];
-    if (nodes !== undefined) nodes[position] = node;
-    this.#expected--;
-  }
-
   #plan(sealed: readonly SealedPointers[]): SealedPlace {
     const root: SealedPlace = { below: new Map(), target: undefined };
-    sealed.forEach(({ pointers, digests }, set) => {
+    for (const { pointers, digests } of sealed) {
+      const nodes: RecordNode[] = [];
+      const stream = this.#sealed.push(nodes);
       pointers.forEach((pointer, position) => {
         const tokens = parsePointer(pointer);
         if (tokens.length < 2) throw notANode('a part cannot be sealed as a whole');
         const place = descend(root, tokens);
         if (place.below.size > 0 || place.target !== undefined) throw overlap();
-        place.target = { set, position, digest: digests?.[position] ?? '' };
+        place.target = { stream, nodes, position, digest: digests?.[position] ?? '' };
         this.#expected++;
       });
-    });
+    }
     return root;
   }
 }

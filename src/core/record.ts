@@ -94,20 +94,7 @@ export function parseRecord(line: string): StoredRecord {
   if (canonicalJson(value) !== text) {
     throw new MalformedError('record is not in its canonical form', 'not_canonical');
   }
-  const { jti, key, sealed } = value;
-  if (typeof jti !== 'string' || uuid7Time(jti) < 0) throw badRecord('not a UUIDv7', '/jti');
-  if (!isHash(key)) throw badRecord('not 32 bytes', '/key');
-  for (const name of PART_NAMES) {
-    const part = value[name];
-    // At the top of a part the name would stand at the top of what an SD-JWT library makes of it.
-    if (isJsonObject(part) && Object.hasOwn(part, '_sd_alg')) {
-      throw new MalformedError('member name is reserved', 'reserved_member', `/${name}/_sd_alg`);
-    }
-  }
-  if (!Array.isArray(sealed)) throw badRecord('not an array', '/sealed');
-  (sealed as readonly JsonValue[]).forEach((set, i) => {
-    if (!isSealedValues(set)) throw badRecord('not a sealed set', `/sealed/${i}`);
-  });
+  checkMembers(value);
   return value as unknown as StoredRecord;
 }
 
@@ -206,6 +193,24 @@ export function placeValues(
     whole = withMember(whole, tokens, values[i]);
   });
   return whole as unknown as RecordParts;
+}
+
+function checkMembers(record: JsonObject): void {
+  const { v, jti, key, sealed } = record;
+  if (v !== 1) throw badRecord('not a version', '/v');
+  if (typeof jti !== 'string' || uuid7Time(jti) < 0) throw badRecord('not a UUIDv7', '/jti');
+  if (!isHash(key)) throw badRecord('not 32 bytes', '/key');
+  for (const name of PART_NAMES) {
+    const part = record[name];
+    // At the top of a part the name would stand at the top of what an SD-JWT library makes of it.
+    if (isJsonObject(part) && Object.hasOwn(part, '_sd_alg')) {
+      throw new MalformedError('member name is reserved', 'reserved_member', `/${name}/_sd_alg`);
+    }
+  }
+  if (!Array.isArray(sealed)) throw badRecord('not an array', '/sealed');
+  (sealed as readonly JsonValue[]).forEach((set, i) => {
+    if (!isSealedValues(set)) throw badRecord('not a sealed set', `/sealed/${i}`);
+  });
 }
 
 function pickParts({ input, result, source }: RecordParts): JsonObject {

@@ -11,7 +11,6 @@ import {
   isKnownKind,
   parseEntry,
 } from '../../../src/core/entry.ts';
-import type { EntryPayload } from '../../../src/core/entry.ts';
 import { canonicalJson } from '../../../src/core/canonical-json.ts';
 import { MalformedError } from '../../../src/core/errors.ts';
 import { signJws, verifyJws } from '../../../src/core/jws.ts';
