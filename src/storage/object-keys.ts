@@ -20,17 +20,17 @@ export interface ObjectKeys {
   readonly batchPrefix: string;
   readonly payloadPrefix: string;
   /** Batch `number`, 0 for the first. */
-  batch(number: number): string;
+  readonly batch: (number: number) => string;
   /** Records of one class: `date` is YYYY-MM-DD (UTC), `id` a random plan id. Named for tools that query in place. */
-  payload(retentionClass: string, date: string, id: string): string;
+  readonly payload: (retentionClass: string, date: string, id: string) => string;
   /** A file of an archived policy. */
-  policy(id: string, name: string): string;
+  readonly policy: (id: string, name: string) => string;
   /** A tile or entry bundle by its C2SP path, which begins with `tile/`. */
-  tile(path: string): string;
+  readonly tile: (path: string) => string;
   /** An object of one run of the start-up probe. */
-  probe(id: string, name: string): string;
+  readonly probe: (id: string, name: string) => string;
   /** The number in a batch key of this ledger; null for any other key. */
-  parseBatch(key: string): number | null;
+  readonly parseBatch: (key: string) => number | null;
 }
 
 /**

@@ -60,9 +60,8 @@ export function s3WriteError(error: unknown, key: string, condition: Condition):
   if (status === 404 && condition === 'if-match' && code !== 'NoSuchBucket') {
     return new PreconditionError(key, error);
   }
-  // InvalidBucketState comes with 409 too, and no repetition cures it: the bucket has no Object Lock.
-  if (status === 409 && code !== 'InvalidBucketState') return new StoreConflictError(key, error);
   if (isRefusal(status, code)) return denied(`write of ${key}`, status, code, error);
+  if (status === 409) return new StoreConflictError(key, error);
   return new StoreUnavailableError(`write of ${key}: ${code}`, {
     durability: 'unknown',
     cause: error,
@@ -97,6 +96,8 @@ export function isLockRefusal(error: unknown): boolean {
 
 function isRefusal(status: number | null, code: string): boolean {
   if (status === null || TRANSIENT.has(code) || status === 408 || status === 429) return false;
+  // Writers in each other's way; but that a bucket has no Object Lock comes with 409 too, and no repetition cures it.
+  if (status === 409) return code === 'InvalidBucketState';
   return (status >= 400 && status < 500) || status === 501;
 }
 
