@@ -38,12 +38,15 @@ export function sourceDigests() {
   );
 }
 
-/** Builds in a folder of its own. @returns {Buffer} the archive */
+/** Builds a folder's policy, always with the capabilities of rego/. @returns {Buffer} the archive */
 export function buildBundle(folder = sourceFolder, revision = revisionOf()) {
   const stage = mkdtempSync(join(tmpdir(), 'stele-policy-'));
   try {
     const output = join(stage, 'bundle.tar.gz');
-    opa([...flags, `--revision=${revision}`, `--output=${output}`, '.'], folder);
+    const absolute = flags.map((flag) =>
+      flag.replace('=capabilities.json', `=${join(sourceFolder, 'capabilities.json')}`),
+    );
+    opa([...absolute, `--revision=${revision}`, `--output=${output}`, '.'], folder);
     return readFileSync(output);
   } finally {
     rmSync(stage, { recursive: true, force: true });

@@ -20,6 +20,7 @@ roles contains role if {
 #   of the system itself, has no owner.
 is_owner if {
 	input.resource.type == "entry"
+	input.subject.id != ""
 	input.resource.properties.owner == {
 		"id": input.subject.id,
 		"issuer": input.subject.properties.issuer,

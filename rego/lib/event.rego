@@ -5,25 +5,25 @@ package lib.event
 
 # METADATA
 # title: Which system the event comes from
+# description: CloudTrail's name for it first, then CloudEvents'.
 default source := "unknown"
 
-source := label(input.event.eventSource) if label(input.event.eventSource)
+source := _named_source
 
-source := label(input.event.source) if {
-	not label(input.event.eventSource)
-	label(input.event.source)
-}
+source := label(input.event.source) if not _named_source
+
+_named_source := label(input.event.eventSource)
 
 # METADATA
 # title: What was done
+# description: CloudTrail's name for it first, then CloudEvents'.
 default operation := "unknown"
 
-operation := label(input.event.eventName) if label(input.event.eventName)
+operation := _named_operation
 
-operation := label(input.event.type) if {
-	not label(input.event.eventName)
-	label(input.event.type)
-}
+operation := label(input.event.type) if not _named_operation
+
+_named_operation := label(input.event.eventName)
 
 # METADATA
 # title: Whether it was done

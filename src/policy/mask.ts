@@ -25,15 +25,18 @@ function without(value: JsonValue, tokens: readonly string[]): JsonValue | undef
 }
 
 function withoutMember(value: JsonObject, token: string, rest: readonly string[]): JsonObject {
-  if (token !== '*' && !Object.hasOwn(value, token)) return value;
-  let changed = false;
+  const names = token === '*' ? Object.keys(value) : [token];
+  // Most masks name nothing that is there, and that must cost no copy.
+  const changed = names.filter((name) => {
+    return Object.hasOwn(value, name) && without(value[name] as JsonValue, rest) !== value[name];
+  });
+  if (changed.length === 0) return value;
   const copy: Record<string, JsonValue> = {};
   for (const [name, member] of Object.entries(value)) {
-    const left = token === '*' || token === name ? without(member, rest) : member;
-    if (left !== member) changed = true;
+    const left = changed.includes(name) ? without(member, rest) : member;
     if (left !== undefined) copy[name] = left;
   }
-  return changed ? copy : value;
+  return copy;
 }
 
 function withoutElement(

@@ -1,0 +1,44 @@
+/** The program of a worker thread: takes messages of jobs, decides them one by one, answers once a message. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Decider } from './decide.ts';
+import type { DecideSettings } from './decide.ts';
+import { PolicyEngine } from './engine.ts';
+import type { CompiledPolicy } from './engine.ts';
+import { packOutcomes, unpackWork } from './message.ts';
+import type { Outcome, Work, WorkMessage } from './message.ts';
+import { Progress } from './progress.ts';
+import { pagedRandom } from './random.ts';
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly policy: string;
+  readonly compiled: CompiledPolicy;
+  readonly settings: DecideSettings;
+  readonly progress: SharedArrayBuffer;
+}
+
+if (parentPort === null) throw new Error('this program runs as a worker thread');
+const port = parentPort;
+const { policy, compiled, settings, progress: shared } = workerData as WorkerStart;
+const progress = new Progress(shared);
+const evaluator = new PolicyEngine(compiled);
+const decider = new Decider({ evaluator, policy, random: pagedRandom() }, settings);
+
+port.on('message', (message: WorkMessage) => {
+  const batch = unpackWork(message);
+  const outcomes: Outcome[] = [];
+  for (let job = batch[progress.claim()]; job !== undefined; job = batch[progress.claim()]) {
+    outcomes.push(decide(job));
+  }
+  port.postMessage(packOutcomes(outcomes));
+});
+port.postMessage('ready');
+
+function decide(job: Work): Outcome {
+  try {
+    return job.ask === 'append' ? decider.append(job.work) : decider.read(job.work);
+  } catch (error) {
+    // A bug, not an answer: the caller's promise rejects, and the other jobs of the message are not lost with it.
+    return { outcome: 'failed', message: error instanceof Error ? error.message : String(error) };
+  }
+}
