@@ -14,7 +14,16 @@ export async function startOpa() {
   const url = `http://${address}`;
   const { child, stop } = await start({
     command: opa,
-    args: ['run', '--server', '--addr', address, '--log-level', 'error', '--disable-telemetry', 'rego'],
+    args: [
+      'run',
+      '--server',
+      '--addr',
+      address,
+      '--log-level',
+      'error',
+      '--disable-telemetry',
+      'rego',
+    ],
     url: `${url}/health`,
   });
   return { url, pid: child.pid, stop };

@@ -12,19 +12,30 @@ export async function freePort() {
   return port;
 }
 
-/** Starts a process and waits until `url` answers 200. */
-export async function start({ command, args, env, url, deadlineMs = 60_000 }) {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts a process and waits until `url` answers, by default with 200. */
+export async function start({
+  command,
+  args,
+  env,
+  url,
+  answers = (response) => response.status === 200,
+  deadlineMs = 60_000,
+}) {
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => (said = (said + chunk).slice(-4000)));
   }
   const until = Date.now() + deadlineMs;
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}: ${said}`);
+    if (child.exitCode !== null)
+      throw new Error(`${command} ended with ${child.exitCode}: ${said}`);
     if (Date.now() > until) throw new Error(`${command} did not answer at ${url}: ${said}`);
     try {
-      if ((await fetch(url)).status === 200) break;
+      if (answers(await fetch(url))) break;
     } catch {
       // Not listening yet.
     }

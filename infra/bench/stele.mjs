@@ -21,7 +21,8 @@ export async function startStele(settings = {}) {
     'log.level': 'warn',
     ...settings,
   }).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const run = (...args) => execFileSync(process.execPath, [cli, ...args, ...set], { encoding: 'utf8' });
+  const run = (...args) =>
+    execFileSync(process.execPath, [cli, ...args, ...set], { encoding: 'utf8' });
   run('init');
   const key = JSON.parse(run('keygen', '--json', '--id', 'bench', '--role', 'service')).key;
   const url = `http://127.0.0.1:${port}`;
@@ -66,6 +67,8 @@ export function manyRequests(stele, events, size) {
 /** One number of the gateway's metrics. */
 export async function metric(stele, name) {
   const text = await (await fetch(`${stele.url}/metrics`)).text();
-  const line = text.split('\n').find((row) => row.startsWith(`${name} `) || row.startsWith(`${name}{`));
+  const line = text
+    .split('\n')
+    .find((row) => row.startsWith(`${name} `) || row.startsWith(`${name}{`));
   return line === undefined ? NaN : Number(line.slice(line.lastIndexOf(' ') + 1));
 }

@@ -17,5 +17,7 @@ if (foreign.length > 0) {
   console.error(`the browser bundle of the core holds ${foreign.join(', ')}`);
   process.exitCode = 1;
 } else {
-  console.log(`core for browsers: ${Math.round(result.outputFiles[0].contents.length / 1024)} KiB minified`);
+  console.log(
+    `core for browsers: ${Math.round(result.outputFiles[0].contents.length / 1024)} KiB minified`,
+  );
 }

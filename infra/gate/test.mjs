@@ -9,10 +9,20 @@ export function runTests(args) {
   rmSync(report, { force: true });
   const jest = spawnSync(
     process.execPath,
-    ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, ...args],
+    [
+      '--experimental-vm-modules',
+      'node_modules/jest/bin/jest.js',
+      '--json',
+      `--outputFile=${report}`,
+      ...args,
+    ],
     {
       stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, NODE_NO_WARNINGS: '1', AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+      env: {
+        ...process.env,
+        NODE_NO_WARNINGS: '1',
+        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+      },
     },
   );
   let result;
@@ -31,7 +41,11 @@ export function runTests(args) {
   const broken = result.numRuntimeErrorTestSuites;
   const failed = result.numFailedTests + broken;
   const unsaid = jest.status !== 0 && failed === 0 ? 1 : 0; // coverage thresholds, open handles
-  return { passed: result.numPassedTests, failed: failed + unsaid, skipped: result.numPendingTests };
+  return {
+    passed: result.numPassedTests,
+    failed: failed + unsaid,
+    skipped: result.numPendingTests,
+  };
 }
 
 /** The last line of every gate. */

@@ -1,0 +1,47 @@
+// `make bench`: speed as ratios to a peer and to this machine's own floor, all in one run.
+//   --quick        short rounds, one of each
+//   --only=a,b     decide,many,sealing,publish,idle,parts
+import { readFileSync } from 'node:fs';
+import { decideAgainstOpa } from './decide.mjs';
+import { idleMemory } from './idle.mjs';
+import { manyAgainstSingle } from './many.mjs';
+import { appendByParts } from './parts.mjs';
+import { publishLatency } from './publish.mjs';
+import { sealingKeepsUp } from './sealing.mjs';
+
+const quick = process.argv.includes('--quick');
+const only = process.argv
+  .find((arg) => arg.startsWith('--only='))
+  ?.slice('--only='.length)
+  .split(',');
+const plan = quick
+  ? { rounds: 1, seconds: 4, warmSeconds: 2, sustainSeconds: 10 }
+  : { rounds: 3, seconds: 10, warmSeconds: 4, sustainSeconds: 60 };
+
+const benches = {
+  decide: decideAgainstOpa,
+  many: manyAgainstSingle,
+  sealing: sealingKeepsUp,
+  publish: publishLatency,
+  idle: idleMemory,
+  parts: appendByParts,
+};
+
+const cpu =
+  /model name\s+: (.*)/.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown processor';
+console.log(
+  `Node ${process.version}, ${cpu}; the load generator shares the machine; ${JSON.stringify(plan)}`,
+);
+let missed = 0;
+for (const [name, bench] of Object.entries(benches)) {
+  if (only !== undefined && !only.includes(name)) continue;
+  console.log(`\n${name}`);
+  for (const { what, value, bar, met } of await bench(plan)) {
+    const verdict = met === null ? '' : met ? 'met' : 'MISSED';
+    if (met === false) missed += 1;
+    console.log(
+      `  ${what.padEnd(58)} ${value.padEnd(34)} ${bar === '' ? '' : `bar ${bar}: ${verdict}`}`,
+    );
+  }
+}
+console.log(`\n${missed === 0 ? 'every bar is met' : `${missed} bars missed`}`);
