@@ -41,6 +41,8 @@ export const tokenDefaults = Object.freeze({
   claims: Object.freeze(['roles', 'scope', 'tenant']),
 });
 
+/** Characters of a `sub`: what OpenID Connect allows is 255. */
+const SUBJECT_CHARACTERS_MAX = 1_024;
 const JWKS_TIMEOUT_MS = 3_000;
 /** An unknown `kid` asks the URL again, at most this often: a stranger's tokens must not become our requests. */
 const JWKS_COOLDOWN_MS = 30_000;
@@ -137,8 +139,11 @@ function callerOf(
   digest: string,
   settings: TokenSettings,
 ): Caller {
-  const id = payload.sub;
-  if (id === undefined || id === '') throw new CallerError('token_invalid', 'sub is empty');
+  // The library's type says string; what it checks is that the claim is there.
+  const id: unknown = payload.sub;
+  if (typeof id !== 'string' || id === '' || id.length > SUBJECT_CHARACTERS_MAX) {
+    throw new CallerError('token_invalid', 'sub is not a name');
+  }
   const properties: Record<string, JsonValue> = { issuer: settings.issuer };
   for (const claim of settings.claims) {
     // Out of a verified JSON text, so it is JSON.
