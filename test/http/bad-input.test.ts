@@ -50,7 +50,7 @@ async function send(request: Request): Promise<RawAnswer> {
     path = ENTRIES,
     headers = {},
     lines = [],
-    body = method === 'GET' ? '' : '{}',
+    body = method === 'POST' ? '{}' : '',
   } = request;
   const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
   const all: Record<string, string | null> = {
