@@ -52,8 +52,8 @@ export function makeImage(megabytes) {
   closeSync(descriptor);
   const image = {
     mount,
-    /** Stops the device, as a power cut does. Every later call on it fails until `restore`. */
-    cut: () => must(cutter, [mount]),
+    /** Stops a process and then the device, as a power cut does. Every later call on it fails until `restore`. */
+    cut: (pid) => must(cutter, [mount, String(pid)]),
     /** Switches the machine on again: what the file system recovers is there. */
     restore: () => {
       must('umount', [mount]);

@@ -4,7 +4,6 @@
 // control: when something was); where a disk cannot be mounted it says so by name and exits with 0.
 // `--probe` only tells whether it could run: exit 0 or 1.
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -29,17 +28,6 @@ const START_MS = 30_000;
 
 const sleep = async (ms) => new Promise((later) => setTimeout(later, ms));
 
-/**
- * Stops the processor a moment before the disk. Without it a sync that is under way while the file system shuts down
- * can report a success that never was (Linux 6.18: one in 15 cuts of a plain loop of write and fdatasync; none in 300
- * with this), and the process would live to acknowledge it, which no machine without power does.
- */
-function freeze(pid) {
-  process.kill(pid, 'SIGSTOP');
-  const stopped = () => /^\S+ \(.*\) T /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  while (!stopped());
-}
-
 /** Runs the load on the disk, cuts its power at a random moment, and returns what had been acknowledged. */
 async function loadAndCut(image, round, random) {
   const early = random() < EARLY.share;
@@ -61,8 +49,7 @@ async function loadAndCut(image, round, random) {
   const came = early ? 'early' : await Promise.race([first, ended, sleep(START_MS)]);
   if (came === 'started' || early) {
     await sleep(early ? moment * EARLY.most : LOAD_MS.least + moment * LOAD_MS.most);
-    freeze(child.pid);
-    image.cut();
+    image.cut(child.pid);
   }
   child.kill('SIGKILL');
   await ended; // and with it the last line of the pipe
@@ -95,7 +82,7 @@ async function run(image) {
   const torn = new Set();
   const cuts = Number(options.cuts);
   for (let cut = 1; cut <= cuts; cut += 1) {
-    acknowledged.push(...(await loadAndCut(image, `r${cut}`, random)));
+    acknowledged.push(...(await loadAndCut(image, String(cut), random)));
     image.restore();
     // All of it every time: a later cut must not take what an earlier one left.
     const found = check(image, acknowledged);

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const WRITERS = 8;
+const REST_MS = 15;
 const built = resolve(process.env.STELE_DIST ?? join(import.meta.dirname, '../../dist'));
 const load = async (path) => import(pathToFileURL(join(built, path)).href);
 
@@ -19,10 +20,17 @@ function bytesOf(name) {
   return bytes;
 }
 
-/** Runs the writers until the disk is gone: the first error of each ends it. */
-async function inParallel(write) {
-  const loops = Array.from({ length: WRITERS }, async (_, writer) => {
-    for (let count = 0; ; count += 1) await write(writer, count);
+/**
+ * Runs the writers until the disk is gone: the first error of each ends it. Every other round is a quiet one, a single
+ * writer that rests: among many, the sync of one makes durable what another forgot to sync.
+ */
+async function untilTheDiskIsGone(round, write) {
+  const quiet = Number(round) % 2 === 0;
+  const loops = Array.from({ length: quiet ? 1 : WRITERS }, async (_, loop) => {
+    for (let count = 0; ; count += 1) {
+      await write(quiet ? count % WRITERS : loop, count);
+      if (quiet) await new Promise((later) => setTimeout(later, REST_MS));
+    }
   });
   await Promise.allSettled(loops);
 }
@@ -31,7 +39,7 @@ async function inParallel(write) {
 const unsynced = {
   async write(folder, round, ack) {
     mkdirSync(join(folder, 'plain'), { recursive: true });
-    await inParallel(async (writer, count) => {
+    await untilTheDiskIsGone(round, async (writer, count) => {
       const name = `${round}-${writer}-${count}`;
       await writeFile(join(folder, 'plain', name), bytesOf(name), { flag: 'wx' });
       ack(name);
@@ -62,7 +70,7 @@ async function fileStore(folder) {
 const objects = {
   async write(folder, round, ack) {
     const store = await fileStore(folder);
-    await inParallel(async (writer, count) => {
+    await untilTheDiskIsGone(round, async (writer, count) => {
       if (writer === 0) return replaceHead(store, `${round}-${count}`, ack);
       const place = count % 50 === 0 ? `new-${writer}-${count}` : 'shared';
       const lock = count % 2 === 0 ? 'locked' : 'plain';
@@ -135,10 +143,10 @@ const journal = {
     const { entryRecord } = await load('ledger/journal-records.js');
     const { home, journalFiles, nextNumber } = await takeJournal(folder);
     const boot = randomBytes(16).toString('base64url');
-    const head = () => ({ writer: home.writer, boot, gen: GENESIS, base: 0 });
+    const head = () => ({ writer: home.writer, boot, gen: GENESIS, base: 0, cert: [] });
     const place = { folder: home.journal, boot, firstNumber: nextNumber, head };
     const log = new Journal(journalFiles, place, () => undefined);
-    await inParallel(async (writer, count) => {
+    await untilTheDiskIsGone(round, async (writer, count) => {
       const name = `${round}-${writer}-${count}`;
       await log.append([entryRecord(name, bytesOf(name).toString('base64'))]);
       ack(name);
