@@ -6,7 +6,8 @@ import { loadKey } from '../keys/key-files.ts';
 import { loadLedgerSecret } from '../keys/ledger-secret.ts';
 import type { LedgerSecret } from '../keys/ledger-secret.ts';
 import { jwsSigner, noteSigner } from '../keys/signers.ts';
-import { findGenesis, openLedger } from '../ledger/ledger.ts';
+import { readGenesis } from '../ledger/init.ts';
+import { openLedger } from '../ledger/open-ledger.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
 import type { PreparedPolicy } from '../policy/prepare.ts';
@@ -86,7 +87,7 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
 /** Genesis of the configured ledger. @throws {@link SteleError} `not_initialised`: `serve` never founds a ledger. */
 async function genesisOf(configuration: Configuration, store: ObjectStore): Promise<Genesis> {
   const ledger = configuration.text('ledger');
-  const genesis = await findGenesis(store, ledger);
+  const genesis = await readGenesis(store, ledger);
   if (genesis !== null) return genesis;
   throw new SteleError(
     'not_initialised',

@@ -3,7 +3,7 @@ import type { Genesis, GenesisDraft } from '../core/genesis.ts';
 import { makeCertificate } from '../core/statement.ts';
 import { saveLedgerSecret, generateLedgerSecret } from '../keys/ledger-secret.ts';
 import { jwsSigner, noteSigner } from '../keys/signers.ts';
-import { findGenesis, initLedger } from '../ledger/ledger.ts';
+import { initLedger, readGenesis } from '../ledger/init.ts';
 import { writerIdOf } from '../ledger/writer-folder.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { objectKeys } from '../storage/object-keys.ts';
@@ -35,7 +35,7 @@ export async function foundLedger(
   const home = homeOf(configuration);
   const ledger = configuration.text('ledger');
   const root = jwsSigner(await keyAt(home.rootKey));
-  const found = await findGenesis(store, ledger);
+  const found = await readGenesis(store, ledger);
   const genesis = found ?? (await createGenesis(configuration, store, policyId, root));
   const writer = await writerIdOf(home.writer, (bytes) => randomBytes(bytes));
   const writerKey = await keyAt(home.writerKey);
@@ -91,5 +91,5 @@ async function createGenesis(
     predecessor: null,
     time: Date.now(),
   };
-  return initLedger({ store, ledger, draft, rootSigners: [root] });
+  return initLedger({ store, ledger, genesis: draft, rootSigners: [root] });
 }
