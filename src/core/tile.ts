@@ -203,14 +203,17 @@ function bundled(entries: readonly Uint8Array[]): readonly Uint8Array[] {
 
 function tilesBetween(oldSize: TreeSize, newSize: TreeSize): Tile[] {
   const tiles: Tile[] = [];
-  for (let level = 0; ; level += 1) {
-    const [before, after] = [hashesAtLevel(oldSize, level), hashesAtLevel(newSize, level)];
-    // Nothing new at a level is nothing new above it.
-    if (after <= before) return tiles;
-    for (let index = Math.floor(before / TILE_WIDTH); index * TILE_WIDTH < after; index += 1) {
+  const gained = (level: number): boolean =>
+    hashesAtLevel(newSize, level) > hashesAtLevel(oldSize, level);
+  // Nothing new at a level is nothing new above it.
+  for (let level = 0; gained(level); level += 1) {
+    const after = hashesAtLevel(newSize, level);
+    const first = Math.floor(hashesAtLevel(oldSize, level) / TILE_WIDTH);
+    for (let index = first; index * TILE_WIDTH < after; index += 1) {
       tiles.push({ level, index, width: Math.min(after - index * TILE_WIDTH, TILE_WIDTH) });
     }
   }
+  return tiles;
 }
 
 /** How many complete subtrees of a tile level's height a tree has. */
