@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import type { CryptoKey } from 'jose';
 import { makeGenesis } from '../../../src/core/genesis.ts';
@@ -13,9 +14,14 @@ import { generateKey } from '../../../src/keys/key-files.ts';
 import { generateLedgerSecret } from '../../../src/keys/ledger-secret.ts';
 import { jwsSigner, noteSigner } from '../../../src/keys/signers.ts';
 import { localKeys, tokenDefaults, tokenVerifier } from '../../../src/keys/tokens.ts';
+import { readBundle } from '../../../src/policy/bundle.ts';
+import type { DecideSettings } from '../../../src/policy/decide.ts';
+import { openInProcessPool } from '../../../src/policy/in-process.ts';
+import { DEFAULT_INPUT_LIMITS } from '../../../src/policy/input.ts';
+import type { PolicyPool } from '../../../src/policy/pool.ts';
+import { preparePolicy } from '../../../src/policy/prepare.ts';
+import type { PreparedPolicy } from '../../../src/policy/prepare.ts';
 import { FakeLedger } from './fake-ledger.ts';
-import { jsPool, roleRules } from './js-policy.ts';
-import type { Answerer } from './js-policy.ts';
 
 /** The issuer and audience that the tests' gateway believes. */
 export const ISSUER = 'https://issuer.example';
@@ -34,8 +40,6 @@ export interface World {
   /** Public RSA key in PEM, of the same JWKS: what a confused verifier would take for an HMAC secret. */
   readonly rsaPem: string;
   readonly rsaKey: CryptoKey;
-  /** The policy that answers; tests exchange it. */
-  policy: Answerer;
   readonly logged: Record<string, unknown>[];
   /** Everything that is recorded, sealed or not. */
   recorded(): number;
@@ -60,10 +64,28 @@ export async function signToken(
   return new SignJWT(payload).setProtectedHeader({ alg: 'EdDSA', kid: 'ed', ...header }).sign(key);
 }
 
-/** Starts a gateway over a fake ledger and a policy in JavaScript. */
+/** What a test may choose. */
+export interface WorldOptions {
+  readonly anonymous?: boolean;
+  /** Makes the pool that decides; default: the committed default policy, in process. */
+  readonly pool?: (settings: DecideSettings) => PolicyPool | Promise<PolicyPool>;
+}
+
+const DEFAULT_BUNDLE = 'bundles/default/bundle.tar.gz';
+
+/** A policy of a committed bundle. */
+export async function policyOf(path = DEFAULT_BUNDLE): Promise<PreparedPolicy> {
+  return preparePolicy(await readBundle(readFileSync(path)));
+}
+
+async function defaultPool(settings: DecideSettings): Promise<PolicyPool> {
+  return openInProcessPool(await policyOf(), settings);
+}
+
+/** Starts a gateway over a ledger in memory and, unless told otherwise, the default policy. */
 export async function startWorld(
   settings: Partial<GatewaySettings> = {},
-  options: { readonly anonymous?: boolean } = {},
+  options: WorldOptions = {},
 ): Promise<World> {
   const root = jwsSigner(generateKey());
   const writerSigner = jwsSigner(generateKey());
@@ -103,14 +125,19 @@ export async function startWorld(
   );
   const logged: Record<string, unknown>[] = [];
   const log = recordingLog(logged);
-  const world = { policy: roleRules };
+  const { origin, gen, maxSealMs, classes, fallbackClass, labels } = ledger.genesis;
+  const pool = await (options.pool ?? defaultPool)({
+    ...{ origin, gen, maxSealMs, classes, fallbackClass, labels },
+    limits: DEFAULT_INPUT_LIMITS,
+    secret,
+  });
   const running = await startGateway(
     {
       ledgers: [
         {
           name: 'demo',
           ledger,
-          policy: jsPool(() => world.policy, ledger.genesis, secret),
+          policy: pool,
           secret,
           vkeys: [notes.vkey],
           jwks: { keys: [{ ...writerSigner.jwk, kid: writerSigner.kid }] },
@@ -125,7 +152,7 @@ export async function startWorld(
     { ...gatewayDefaults, ...settings },
     { host: '127.0.0.1', port: 0 },
   );
-  return Object.assign(world, {
+  return {
     url: `http://127.0.0.1:${running.port}`,
     running,
     ledger,
@@ -136,8 +163,11 @@ export async function startWorld(
     rsaPem: await exportSPKI(rsa.publicKey),
     logged,
     recorded: () => ledger.entries.length,
-    close: async () => running.close(),
-  });
+    close: async () => {
+      await running.close();
+      await pool.close();
+    },
+  };
 }
 
 function recordingLog(logged: Record<string, unknown>[]): GatewayLog {
@@ -155,7 +185,7 @@ function genesisFields(root: object): Parameters<typeof makeGenesis>[0] {
     roots: { threshold: 1, keys: [root as never], next: [] },
     classes: { standard: { mode: 'governance', days: 1, erasable: false, ground: null } },
     fallbackClass: 'standard',
-    labels: [],
+    labels: ['source', 'operation', 'outcome'],
     limits: {
       batchEntries: 1000,
       batchBytes: 10_000_000,
