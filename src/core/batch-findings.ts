@@ -7,7 +7,6 @@ import { openCheckpoint } from './checkpoint.ts';
 import { controlFacts } from './ctl.ts';
 import { leafFindings, repetitionFindings, signatureFindings } from './entry-findings.ts';
 import type { LogMemory } from './entry-findings.ts';
-import { MalformedError } from './errors.ts';
 import { finding } from './findings.ts';
 import type { Finding } from './findings.ts';
 import type { Sha256Hash } from './hash.ts';
@@ -17,6 +16,7 @@ import { controlEffect } from './log-effects.ts';
 import { bootHead } from './log-position.ts';
 import type { LogState } from './log-position.ts';
 import { membersFault } from './payload-object.ts';
+import { caughtMalformed } from './schema.ts';
 import { parseVkey, verifierOf } from './signed-note.ts';
 import { parseKeyStatement } from './statement.ts';
 import { authorityOf } from './log-config.ts';
@@ -151,8 +151,8 @@ function checkpointFindings(
         });
         return expired === undefined ? undefined : `key ${expired.kid} was out of use at ${size}`;
       } catch (error) {
-        if (error instanceof MalformedError) return `${error.code}: ${error.message}`;
-        throw error;
+        const { code, message } = caughtMalformed(error);
+        return `${code}: ${message}`;
       }
     }
   });
@@ -162,9 +162,7 @@ function checkpointFindings(
 function controlFindings(state: LogState, { header, entries }: Batch): Finding[] {
   const found: Finding[] = [];
   let current: LogState = state;
-  for (const offset of header.control) {
-    const entry = entries[offset];
-    if (entry === undefined) continue;
+  for (const [offset, entry] of entries.entries()) {
     const index = header.first + offset;
     const at = { batch: header.number, index };
     const effect = controlEffect(current, entry, index);

@@ -5,7 +5,7 @@
 import { sha256, sha256Base64Url } from '#platform';
 import { BATCH_TYP, parseBatchHeader } from './batch-header.ts';
 import type { BatchHeader } from './batch-header.ts';
-import { concatBytes, utf8Bytes, utf8Text } from './bytes.ts';
+import { concatBytes, parseUint, utf8Bytes, utf8Text } from './bytes.ts';
 import { checkControl } from './ctl.ts';
 import { parseEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
@@ -58,7 +58,7 @@ export function frameBatch(bytes: Uint8Array, limits: LedgerLimits): BatchFrame 
   checkLimit('batch header', end, limits.headerBytes);
   const leaves: Uint8Array[] = [];
   for (let at = end + 1; at < bytes.length;) {
-    const length = (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0);
+    const length = parseUint(bytes.subarray(at, at + 2));
     checkLimit(`leaf ${leaves.length}`, length, limits.entryBytes);
     const next = at + 2 + length;
     if (length === 0 || next > bytes.length) {

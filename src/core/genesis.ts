@@ -137,11 +137,11 @@ export async function makeGenesis(
   const statement = await makeStatement(GENESIS_TYP, payload, signers);
   const bytes = utf8Bytes(
     canonicalJson({
-      payload: statement[0]?.split('.')[1] ?? '',
-      signatures: statement.map((jws) => {
-        const [header = '', , signature = ''] = jws.split('.');
-        return { protected: header, signature };
-      }),
+      payload: toBase64Url(utf8Bytes(canonicalJson(payload))),
+      signatures: statement.map((jws) => ({
+        protected: jws.slice(0, jws.indexOf('.')),
+        signature: jws.slice(jws.lastIndexOf('.') + 1),
+      })),
     }),
   );
   parseGenesis(bytes);

@@ -30,7 +30,7 @@ export function readCertificates(state: LogState, statements: readonly Statement
       state.verified.get(statementIdentity(statement)) ?? parseCertificate(statement, authority);
     const { kid } = certificate;
     const known = state.keys.get(kid)?.certificate ?? null;
-    if (known !== null && !sameKey(known, certificate)) {
+    if (known !== null && purposeOf(known) !== purposeOf(certificate)) {
       throw new MalformedError(`key ${kid} was certified for another purpose`, 'bad_certificate');
     }
     if (certificates.has(kid)) {
@@ -49,8 +49,7 @@ export function refuseHeaderKey(
   certificates: Certificates,
 ): string | undefined {
   const certificate = certificates.get(kid);
-  if (certificate === undefined) return `header key ${kid} has no certificate`;
-  if (certificate.use !== 'writer') return `header key ${kid} is no writer key`;
+  if (certificate?.use !== 'writer') return `header key ${kid} is no writer key`;
   if (certificate.writer !== header.writer.id) return `header key ${kid} is of another writer`;
   const status = state.keys.get(kid)?.status ?? 'certified';
   return status === 'certified' ? undefined : `header key ${kid} is ${status}`;
@@ -107,15 +106,7 @@ export function statementIdentity(statement: Statement): string {
   return sha256Base64Url(statement.join('\n'));
 }
 
-/** Whether two certificates say the same of the same key. */
-function sameKey(a: Certificate, b: Certificate): boolean {
-  return writerOf(a) === writerOf(b) && vkeyOf(a) === vkeyOf(b);
-}
-
-function writerOf(certificate: Certificate): string | undefined {
-  return certificate.use === 'writer' ? certificate.writer : undefined;
-}
-
-function vkeyOf(certificate: Certificate): string | undefined {
-  return certificate.use === 'checkpoint' ? certificate.vkey : undefined;
+/** What a certificate ties its key to. */
+function purposeOf(certificate: Certificate): string {
+  return certificate.use === 'writer' ? certificate.writer : certificate.vkey;
 }

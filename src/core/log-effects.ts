@@ -3,9 +3,8 @@
  * effects hold from the next batch on. A control entry whose statement does not stand has none, and is a finding.
  */
 import type { BatchHeader } from './batch-header.ts';
-import { controlFacts, isControlKind } from './ctl.ts';
+import { controlFacts } from './ctl.ts';
 import type { Entry } from './entry.ts';
-import { MalformedError } from './errors.ts';
 import type { Sha256Hash } from './hash.ts';
 import { statementIdentity } from './key-status.ts';
 import type { Certificates } from './key-status.ts';
@@ -13,6 +12,7 @@ import { authorityOf, changeConfig } from './log-config.ts';
 import { bootHead, bootKey, entryIdentity } from './log-position.ts';
 import type { BootHead, KeyRecord, LogState, WriterHead } from './log-position.ts';
 import { PersistentMap } from './persistent-map.ts';
+import { caughtMalformed, isNewerFormat } from './schema.ts';
 import { parseGapStatement, parseKeyStatement } from './statement.ts';
 import type { RightEdge } from './tree.ts';
 
@@ -49,9 +49,7 @@ export function advance(state: LogState, batch: ValidBatch): LogState {
     time: header.time,
     final: header.final,
   };
-  return header.control.reduce((current, offset) => {
-    const entry = entries[offset];
-    if (entry === undefined) return current;
+  return entries.reduce((current, entry, offset) => {
     const effect = controlEffect(current, entry, header.first + offset);
     return 'code' in effect ? current : effect;
   }, moved);
@@ -67,15 +65,15 @@ export function controlEffect(
   index: number,
 ): LogState | ControlFault {
   const { kind } = entry.payload;
-  if (!isControlKind(kind)) return state;
   try {
     if (kind === 'key') return keyEffect(state, entry);
     if (kind === 'config') return configEffect(state, entry);
     if (kind === 'gap') return gapEffect(state, entry);
     return kind === 'policy' ? policyEffect(state, entry, index) : state;
   } catch (error) {
-    if (!(error instanceof MalformedError) || error.code.startsWith('unsupported_')) throw error;
-    return { code: 'bad_statement', detail: error.message };
+    const malformed = caughtMalformed(error);
+    if (isNewerFormat(malformed)) throw malformed;
+    return badStatement(malformed.message);
   }
 }
 

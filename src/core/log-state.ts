@@ -28,6 +28,7 @@ import { readCertificates, refuseHeaderKey, refuseLeafKey } from './key-status.t
 import type { Certificates } from './key-status.ts';
 import { advance } from './log-effects.ts';
 import type { LogState } from './log-position.ts';
+import { caughtMalformed, isNewerFormat } from './schema.ts';
 import { CertificateSchema } from './statement.ts';
 import type { Statement } from './statement.ts';
 import { extendEdge } from './tree.ts';
@@ -103,7 +104,8 @@ export function applyBatch(
   try {
     parsed = parseBatchHeader(frame.headerLine);
   } catch (error) {
-    return refusal('invalid_header', error, isNewer(error) && isCertified(state, frame.headerLine));
+    const newer = isNewerFormat(caughtMalformed(error));
+    return refusal('invalid_header', error, newer && isCertified(state, frame.headerLine));
   }
   const unsigned = refuseSignature(parsed) ?? checkIdentity(state, parsed.header, place.number);
   if (unsigned !== undefined) return refusal('invalid_header', unsigned);
@@ -140,7 +142,8 @@ function applyHeader(state: LogState, candidate: Candidate): Acceptance | Refusa
   const treeFault = checkTree(state, header, leaves.length, edge);
   if (treeFault !== undefined) return refusal('invalid_tree', treeFault);
   const malformed = parsed.find((entry) => entry instanceof MalformedError);
-  if (malformed !== undefined) return refusal('invalid_leaves', malformed, isNewer(malformed));
+  if (malformed !== undefined)
+    return refusal('invalid_leaves', malformed, isNewerFormat(malformed));
   const entries = parsed as readonly Entry[];
   const leafFault = checkLeaves(state, header, entries);
   if (leafFault !== undefined) return refusal('invalid_leaves', leafFault);
@@ -228,17 +231,12 @@ function parseLeaf(leaf: Uint8Array): Parsed {
   try {
     return parseEntry(leaf, checkControl);
   } catch (error) {
-    if (error instanceof MalformedError) return error;
-    throw error;
+    return caughtMalformed(error);
   }
-}
-
-function isNewer(error: unknown): boolean {
-  return error instanceof MalformedError && error.code.startsWith('unsupported_');
 }
 
 function refusal(reason: RefusalCode, cause: unknown, stop = false): Refusal {
   if (typeof cause === 'string') return { ok: false, reason, detail: cause, stop };
-  if (!(cause instanceof MalformedError)) throw cause;
-  return { ok: false, reason, detail: `${cause.code}: ${cause.message}`, stop };
+  const { code, message } = caughtMalformed(cause);
+  return { ok: false, reason, detail: `${code}: ${message}`, stop };
 }

@@ -78,13 +78,23 @@ export function applySchema<S extends z.ZodType>(
   schema: S,
   value: unknown,
   what: string,
-  code = 'malformed_input',
+  code: string,
 ): z.infer<S> {
   const result = schema.safeParse(value);
   if (result.success) return value as z.infer<S>;
-  const [issue] = result.error.issues;
-  const path = (issue?.path ?? []).map((step) => (typeof step === 'symbol' ? '' : step));
-  throw new MalformedError(`${what}: ${issue?.message ?? 'malformed'}`, code, formatPointer(path));
+  const { message, path } = result.error.issues.reduce((first) => first);
+  throw new MalformedError(`${what}: ${message}`, code, formatPointer(path.map(String)));
+}
+
+/** The malformed thing that was caught; anything else is our own bug and goes on up. */
+export function caughtMalformed(error: unknown): MalformedError {
+  if (error instanceof MalformedError) return error;
+  throw error;
+}
+
+/** Whether something was refused because a later version made it: then a reader stops, and never skips. */
+export function isNewerFormat(error: MalformedError): boolean {
+  return error.code.startsWith('unsupported_');
 }
 
 /**

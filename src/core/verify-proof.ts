@@ -9,7 +9,6 @@ import type { OpenedCheckpoint } from './checkpoint.ts';
 import { checkControl } from './ctl.ts';
 import { parseEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
-import { MalformedError } from './errors.ts';
 import { finding } from './findings.ts';
 import { parseGenesis } from './genesis.ts';
 import type { Genesis } from './genesis.ts';
@@ -24,6 +23,7 @@ import type { ProofClaims } from './proof-claims.ts';
 import { checkFullOpening, parseRecord } from './record.ts';
 import { step, verdictOf } from './report.ts';
 import type { Report, Step, StepVerdict } from './report.ts';
+import { caughtMalformed } from './schema.ts';
 import { parseVkey, verifierOf } from './signed-note.ts';
 import type { NoteVerifier } from './signed-note.ts';
 import { parseCertificate } from './statement.ts';
@@ -149,8 +149,8 @@ class ProofVerification {
     try {
       this.#steps.push(step(name, ...check()));
     } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      this.#steps.push(step(name, 'fail', `${error.code}: ${error.message}`));
+      const { code, message } = caughtMalformed(error);
+      this.#steps.push(step(name, 'fail', `${code}: ${message}`));
     }
   }
 
@@ -271,9 +271,11 @@ class ProofVerification {
     const disclosures = this.#disclosures;
     this.#opened = openDisclosures(this.#entry.payload, disclosures);
     if (this.#entry.payload._sd === undefined) return ['not_checked', 'entry has no record'];
-    const hidden = [...this.#opened.hidden].map(([at, count]) => `${count} hidden at ${at || '/'}`);
+    const { hidden } = this.#opened;
+    const places = [...hidden.keys()].sort();
+    const counts = places.map((at) => `${String(hidden.get(at))} hidden at ${at || '/'}`);
     const shown = `${disclosures.length} disclosed`;
-    return ['pass', [shown, ...hidden].join(', ')];
+    return ['pass', [shown, ...counts].join(', ')];
   }
 
   #checkAgreement(): readonly [StepVerdict, string] {

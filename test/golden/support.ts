@@ -4,6 +4,8 @@ import { encodeBatch } from '../../src/core/batch.ts';
 import { leafFacts, planBatch } from '../../src/core/batch-plan.ts';
 import type { BatchDraft } from '../../src/core/batch-plan.ts';
 import { toBase64Url, utf8Bytes } from '../../src/core/bytes.ts';
+import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/disclosure.ts';
+import type { DisclosedRecord, RecordParts } from '../../src/core/disclosure.ts';
 import { ENTRY_TYP, entryBytes, parseEntry } from '../../src/core/entry.ts';
 import type { EntryPayload } from '../../src/core/entry.ts';
 import { makeGenesis, parseGenesis } from '../../src/core/genesis.ts';
@@ -14,12 +16,16 @@ import { applyBatch, initialState } from '../../src/core/log-state.ts';
 import type { Acceptance, LogState } from '../../src/core/log-state.ts';
 import { sha256, sha256Base64Url } from '../../src/core/platform.node.ts';
 import { formatCheckpoint } from '../../src/core/checkpoint.ts';
-import { parseSha256Hash } from '../../src/core/hash.ts';
+import { hashLeaf, parseSha256Hash } from '../../src/core/hash.ts';
+import { completeProof, planInclusion, planNodes } from '../../src/core/proof.ts';
+import { takeValues } from '../../src/core/record.ts';
+import type { StoredRecord } from '../../src/core/record.ts';
+import { formatTlogProof } from '../../src/core/tlog-proof.ts';
 import { formatSignedNote, parseVkey } from '../../src/core/signed-note.ts';
 import { makeCertificate, vkeyOf } from '../../src/core/statement.ts';
 import type { Statement } from '../../src/core/statement.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
-import { edgeRoot, parseTreeSize } from '../../src/core/tree.ts';
+import { edgeRoot, emptyEdge, extendEdge, parseLeafIndex, parseTreeSize } from '../../src/core/tree.ts';
 import { makeUuid7 } from '../../src/core/uuid7.ts';
 
 /** 32 bytes that belong to a name. */
@@ -233,4 +239,85 @@ export function bootFacts(log: MiniLog, changes: JsonObject = {}): EntryChanges 
 /** `pol` of an allowed event under the policy of genesis. */
 export function allowed(log: MiniLog): EntryChanges {
   return { pol: { id: log.genesis.policy!.id, entrypoint: 'stele/append', allow: true } };
+}
+
+/** An entry with its stored record and all its disclosures. */
+export interface TestRecorded {
+  readonly leaf: Uint8Array;
+  readonly record: StoredRecord;
+  readonly disclosed: DisclosedRecord;
+}
+
+/** What is recorded about an event that the policy of genesis allowed. */
+export function recordParts(at: number): RecordParts {
+  return {
+    input: {
+      action: { name: 'append' },
+      event: { actor: { id: 'u-17', mail: 'ada@example.org' }, amount: 12, tags: ['a', 'b'] },
+      subject: { id: 'svc-1', type: 'service' },
+      time: { ms: at, rfc3339: new Date(at).toISOString() },
+    },
+    result: { allow: true, class: 'standard', labels: { env: 'test' }, reasons: ['owner'] },
+    source: {
+      auth: { issuer: null, key_id: 'k1', method: 'api_key', subject: 'svc-1', token_sha256: null },
+      media_type: 'application/json',
+      producer: null,
+      raw_sha256: null,
+    },
+  };
+}
+
+/** Makes and signs an entry with a record; `sealed` names what is sealed to each subject. */
+export async function recorded(
+  log: MiniLog,
+  writer: TestWriter,
+  changes: EntryChanges = {},
+  sealed: readonly (readonly string[])[] = [],
+): Promise<TestRecorded> {
+  const draft = log.payload(writer, 'event', { ...allowed(log), lbl: { env: 'test' }, ...changes });
+  const { jti } = draft;
+  const parts = recordParts(draft.at);
+  const key = bytesOf(`record key ${jti}`);
+  const sets = sealed.map((pointers, i) => ({ pointers, key: bytesOf(`set key ${i} ${jti}`) }));
+  const disclosed = discloseRecord({ jti, key, depth: DEFAULT_DEPTHS, parts, sealed: sets });
+  const rest = takeValues(parts, sealed.flat());
+  const header = toBase64Url(utf8Bytes('{"alg":"dir","enc":"A256GCM","kid":"golden"}'));
+  const record: StoredRecord = {
+    v: 1,
+    jti,
+    key: toBase64Url(key),
+    ...rest.parts,
+    // The ciphertext is not looked at here: only its place and its digests are.
+    sealed: sets.map(({ pointers }, i) => ({
+      pointers,
+      digests: disclosed.sealed[i]!,
+      jwe: `${header}..${idOf('iv', 12)}.${idOf('ciphertext', 32)}.${idOf('tag', 16)}`,
+    })),
+  };
+  const leaf = await log.entry(writer, 'event', {
+    ...draft,
+    dsc: formatDsc(DEFAULT_DEPTHS),
+    _sd: disclosed.sd,
+    _sd_alg: 'sha-256',
+    ...changes,
+  });
+  return { leaf, record, disclosed };
+}
+
+/** The tlog-proof of a leaf of a small log, whose leaves are all given. */
+export async function proofOf(
+  log: MiniLog,
+  key: TestCheckpointKey,
+  leaves: readonly Uint8Array[],
+  index: number,
+): Promise<string> {
+  const plan = planInclusion(parseLeafIndex(index), parseTreeSize(leaves.length));
+  const hashes = planNodes(plan).map(({ level, index: at }) => {
+    const width = 2 ** level;
+    const inside = leaves.slice(at * width, (at + 1) * width).map(hashLeaf);
+    return edgeRoot(extendEdge(emptyEdge(), inside));
+  });
+  const path = completeProof(plan, hashes);
+  const checkpoint = await checkpointOf(log, key);
+  return formatTlogProof({ index: parseLeafIndex(index), path, checkpoint });
 }

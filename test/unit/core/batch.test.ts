@@ -146,11 +146,7 @@ describe('a batch object', () => {
       [{ certs: [] }, 'bad_batch_header'],
     ];
     for (const [changes, code] of rows) {
-      const line = await signJws(
-        'stele-batch+jwt',
-        { ...header, ...changes } as JsonValue,
-        w.signer,
-      );
+      const line = await signJws('stele-batch+jwt', { ...header, ...changes }, w.signer);
       expect(() => parseBatchHeader(line)).toThrow(expect.objectContaining({ code }));
     }
   });

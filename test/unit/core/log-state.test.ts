@@ -50,7 +50,7 @@ async function signed(
   draft: Partial<BatchDraft> = {},
 ): Promise<Uint8Array> {
   const { header } = planBatch(log.state, log.draft(w, leaves, draft));
-  return encodeBatch({ ...header, ...change(header) } as BatchHeader, leaves, signer);
+  return encodeBatch({ ...header, ...change(header) }, leaves, signer);
 }
 
 function refusalOf(bytes: Uint8Array, state = log.state, number?: number): Refusal {
@@ -751,7 +751,7 @@ describe('other effects', () => {
     expect(log.state.policies.get(two)).toEqual({ id: two, index, until: null });
     const { at } = parseBatch(await log.batch(w, [await log.entry(w, 'event')])).entries[0]!
       .payload;
-    expect(log.state.policies.get(one)?.until).toBe(at - 1000 + 1000);
+    expect(log.state.policies.get(one)?.until).toBe(at - 1000 + facts.grace);
     await log.seal(w, [
       await log.entry({ ...w, seq: w.seq - 1 }, 'policy', {
         ctl: { ...facts, act: 'adopt', activation: index },

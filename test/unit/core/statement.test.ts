@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
 import { parsePublicJwk, signJws } from '../../../src/core/jws.ts';
-import type { JwsSigner } from '../../../src/core/jws.ts';
 import { formatVkey } from '../../../src/core/signed-note.ts';
 import {
   makeCertificate,
@@ -19,12 +18,10 @@ import type { Authority, KeyStatement, Statement } from '../../../src/core/state
 import type { JsonValue } from '../../../src/core/strict-json.ts';
 import { idOf, signerOf } from '../../golden/support.ts';
 
-const [a, b, c, w] = ['root a', 'root b', 'root c', 'writer one'].map(signerOf) as JwsSigner[] as [
-  JwsSigner,
-  JwsSigner,
-  JwsSigner,
-  JwsSigner,
-];
+const a = signerOf('root a');
+const b = signerOf('root b');
+const c = signerOf('root c');
+const w = signerOf('writer one');
 const gen = idOf('genesis', 32);
 const authority: Authority = {
   origin: 'stele.example/golden',
