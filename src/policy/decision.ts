@@ -1,59 +1,32 @@
 /**
- * What a policy may answer, as closed schemas (design section 4). A result that is not exactly one of these shapes
- * is `policy_bad_output`, which denies: an unknown member is a misspelt one, and a misspelt `mask` stores a secret.
+ * What a policy may answer (design section 4), and the check of it that runs for every decision. An answer that is not
+ * exactly one of these shapes is `policy_bad_output`, which denies: an unknown member is a misspelt one, and a misspelt
+ * `mask` stores a secret. `decision-schema.ts` states the same shapes as schemas for the documentation; a property test
+ * holds the two against each other.
  */
-import { z } from 'zod';
+import { isJsonObject } from '../core/json-pointer.ts';
 import type { Select } from '../core/redact.ts';
+import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 
 /** Why a decision is a denial although, or because, the policy gave no usable answer. `pol.err` of the entry. */
-export const DENIAL_CODES = [
-  'policy_error',
-  'policy_timeout',
-  'policy_undefined',
-  'policy_bad_output',
-  'engine_unavailable',
-  'engine_overloaded',
-  'mask_unstable',
-  'class_unknown',
-  'erasure_unavailable',
-  'hold_unavailable',
-] as const;
-
-/** One of {@link DENIAL_CODES}. */
-export type DenialCode = (typeof DENIAL_CODES)[number];
+export type DenialCode =
+  | 'policy_error'
+  | 'policy_timeout'
+  | 'policy_undefined'
+  | 'policy_bad_output'
+  | 'engine_unavailable'
+  | 'engine_overloaded'
+  | 'mask_unstable'
+  | 'class_unknown'
+  | 'erasure_unavailable'
+  | 'hold_unavailable';
 
 /** The rules that a bundle has to answer, as OPA writes entrypoints. */
 export const ENTRYPOINTS = { append: 'stele/append', read: 'stele/read' } as const;
 
 /** What is being asked for: `action.name` of the input. The list for authors is in `rego/README.md`. */
-export const ACTIONS = [
-  'entry.append',
-  'entry.read',
-  'entry.proof',
-  'ledger.read',
-  'log.read',
-  'consistency.read',
-] as const;
-
-/** One of {@link ACTIONS}. */
-export type ActionName = (typeof ACTIONS)[number];
-
-/** Bounds on a result, so that a policy cannot fill the ledger: each is far above what a person would read. */
-const REASONS_MAX = 64;
-const REASON_CHARACTERS_MAX = 1024;
-const POINTERS_MAX = 256;
-const POINTER_CHARACTERS_MAX = 1024;
-const NAME_CHARACTERS_MAX = 64;
-
-const pointer = z
-  .string()
-  .max(POINTER_CHARACTERS_MAX)
-  .regex(/^\/(?:input|result|source)(?:\/(?:[^~/]|~0|~1)*)*$/u);
-/** A mask reaches what the caller sent and the request's context; never what identifies the decision. */
-const maskPointer = pointer.regex(/^\/input\/(?:event|context)(?:\/|$)/u);
-const pointers = z.array(pointer).max(POINTERS_MAX);
-const reasons = z.array(z.string().max(REASON_CHARACTERS_MAX)).max(REASONS_MAX);
-const name = z.string().min(1).max(NAME_CHARACTERS_MAX);
+export type ActionName =
+  'entry.append' | 'entry.read' | 'entry.proof' | 'ledger.read' | 'log.read' | 'consistency.read';
 
 /** The states of a write that a policy or a caller can wait for, weakest first. */
 export const ACKS = ['durable', 'sealed', 'witnessed'] as const;
@@ -61,55 +34,145 @@ export const ACKS = ['durable', 'sealed', 'witnessed'] as const;
 /** One of {@link ACKS}. */
 export type Ack = (typeof ACKS)[number];
 
-/**
- * Answer of `stele/append`. `class` is required with `allow`, optional in a denial (absent: genesis' fallback class).
- * `mask` names what is never stored, by pointers into the record (`/input/event/...`, `*` matches any member).
- */
-export const appendResultSchema = z
-  .strictObject({
-    allow: z.boolean(),
-    reasons,
-    class: name.optional(),
-    ack: z.enum(ACKS).optional(),
-    labels: z.record(name, z.string()).optional(),
-    mask: z.array(maskPointer).max(POINTERS_MAX).optional(),
-    erasure: z
-      .array(z.strictObject({ subject: z.string().min(1).max(256), pointers: pointers.min(1) }))
-      .max(NAME_CHARACTERS_MAX)
-      .optional(),
-    hold: z.boolean().optional(),
-  })
-  .refine((result) => !result.allow || result.class !== undefined, {
-    message: 'an allowed append names a class',
-    path: ['class'],
-  });
+/** A subject's data, to be sealed under a key of its own so that it can be erased. */
+export interface ErasureClaim {
+  readonly subject: string;
+  /** Into the record, as `/input/event/actor`. */
+  readonly pointers: readonly string[];
+}
 
-/** Parsed answer of `stele/append`. */
-export type AppendResult = Readonly<z.infer<typeof appendResultSchema>>;
+/** Answer of `stele/append`. */
+export interface AppendResult {
+  readonly allow: boolean;
+  /** For people. */
+  readonly reasons: readonly string[];
+  /** Retention class; required with `allow`. Absent in a denial: the ledger's fallback class. */
+  readonly class?: string;
+  /** What the caller's answer waits for; absent: what the caller asked. */
+  readonly ack?: Ack;
+  /** Public labels, of the ledger's vocabulary. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** What is never stored: pointers into the record below `/input/event` or `/input/context`; `*` is any member. */
+  readonly mask?: readonly string[];
+  readonly erasure?: readonly ErasureClaim[];
+  /** Whether what holds the record is put under legal hold. */
+  readonly hold?: boolean;
+}
 
-/**
- * Answer of `stele/read`: `redact` (all but these) or `disclose` (only these), never both; neither: the leaf alone.
- * Pointers as in `mask`, over `/input`, `/result` and `/source`. `record: false` leaves the read out of the log.
- */
-export const readResultSchema = z
-  .strictObject({
-    allow: z.boolean(),
-    reasons,
-    redact: pointers.optional(),
-    disclose: pointers.optional(),
-    record: z.boolean().optional(),
-  })
-  .refine((result) => result.redact === undefined || result.disclose === undefined, {
-    message: 'a read is redacted or disclosed, not both',
-    path: ['redact'],
-  });
+/** Answer of `stele/read`. Never both `redact` and `disclose`; neither: the leaf alone. */
+export interface ReadResult {
+  readonly allow: boolean;
+  readonly reasons: readonly string[];
+  /** All but these, by pointers into the record; `*` is any member. */
+  readonly redact?: readonly string[];
+  /** Only these. */
+  readonly disclose?: readonly string[];
+  /** False leaves the read out of the log. Default true. */
+  readonly record?: boolean;
+}
 
-/** Parsed answer of `stele/read`. */
-export type ReadResult = Readonly<z.infer<typeof readResultSchema>>;
+/** Bounds on an answer, so that a policy cannot fill the ledger. Each is far above what a person would read. */
+export const DECISION_LIMITS = {
+  reasons: 64,
+  reasonCharacters: 1024,
+  pointers: 256,
+  pointerCharacters: 1024,
+  nameCharacters: 64,
+  claims: 64,
+  subjectCharacters: 256,
+} as const;
+
+/** A pointer into the record. */
+export const RECORD_POINTER = /^\/(?:input|result|source)(?:\/(?:[^~/]|~0|~1)*)*$/u;
+/** A mask reaches what the caller sent and the request's context, never what identifies the decision. */
+export const MASK_POINTER = /^\/input\/(?:event|context)(?:\/(?:[^~/]|~0|~1)*)*$/u;
+
+type Check = (value: JsonValue) => boolean;
+
+const isBoolean: Check = (value) => typeof value === 'boolean';
+const isName = text(1, DECISION_LIMITS.nameCharacters);
+const isReasons = list(0, DECISION_LIMITS.reasons, text(0, DECISION_LIMITS.reasonCharacters));
+const isPointers = list(0, DECISION_LIMITS.pointers, pointer(RECORD_POINTER));
+const APPEND_CHECKS: Readonly<Record<string, Check>> = {
+  allow: isBoolean,
+  reasons: isReasons,
+  class: isName,
+  ack: (value) => (ACKS as readonly JsonValue[]).includes(value),
+  labels: isLabelMap,
+  mask: list(0, DECISION_LIMITS.pointers, pointer(MASK_POINTER)),
+  erasure: list(0, DECISION_LIMITS.claims, isErasureClaim),
+  hold: isBoolean,
+};
+const READ_CHECKS: Readonly<Record<string, Check>> = {
+  allow: isBoolean,
+  reasons: isReasons,
+  redact: isPointers,
+  disclose: isPointers,
+  record: isBoolean,
+};
+const CLAIM_CHECKS: Readonly<Record<string, Check>> = {
+  subject: text(1, DECISION_LIMITS.subjectCharacters),
+  pointers: list(1, DECISION_LIMITS.pointers, pointer(RECORD_POINTER)),
+};
+const DECIDED = ['allow', 'reasons'];
+
+/** @returns the answer, or undefined where it is not of its shape. */
+export function parseAppendResult(value: JsonValue): AppendResult | undefined {
+  if (!isClosed(value, APPEND_CHECKS, DECIDED)) return undefined;
+  const result = value as unknown as AppendResult;
+  return result.allow && result.class === undefined ? undefined : result;
+}
+
+/** @returns the answer, or undefined where it is not of its shape. */
+export function parseReadResult(value: JsonValue): ReadResult | undefined {
+  if (!isClosed(value, READ_CHECKS, DECIDED)) return undefined;
+  const result = value as unknown as ReadResult;
+  return result.redact !== undefined && result.disclose !== undefined ? undefined : result;
+}
 
 /** @returns what an allowed read discloses, as core's `selectDisclosures` takes it. */
 export function selectOf(result: ReadResult): Select {
   if (result.redact !== undefined) return { redact: result.redact };
   if (result.disclose !== undefined) return { disclose: result.disclose };
   return 'leaf';
+}
+
+function isClosed(
+  value: JsonValue,
+  checks: Readonly<Record<string, Check>>,
+  required: readonly string[],
+): value is JsonObject {
+  if (!isJsonObject(value)) return false;
+  for (const [name, member] of Object.entries(value)) {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    if (check?.(member) !== true) return false;
+  }
+  return required.every((name) => Object.hasOwn(value, name));
+}
+
+function isErasureClaim(value: JsonValue): boolean {
+  return isClosed(value, CLAIM_CHECKS, ['subject', 'pointers']);
+}
+
+function isLabelMap(value: JsonValue): boolean {
+  if (!isJsonObject(value)) return false;
+  return Object.entries(value).every(([name, label]) => isName(name) && typeof label === 'string');
+}
+
+function text(charactersMin: number, charactersMax: number): Check {
+  return (value) =>
+    typeof value === 'string' && value.length >= charactersMin && value.length <= charactersMax;
+}
+
+function pointer(pattern: RegExp): Check {
+  const isShort = text(1, DECISION_LIMITS.pointerCharacters);
+  return (value) => isShort(value) && pattern.test(value as string);
+}
+
+function list(countMin: number, countMax: number, check: Check): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return false;
+    const elements = value as readonly JsonValue[];
+    return elements.length >= countMin && elements.length <= countMax && elements.every(check);
+  };
 }

@@ -2,7 +2,7 @@
 import { canonicalJson } from '../core/canonical-json.ts';
 import { isJsonObject } from '../core/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
-import { appendResultSchema, ENTRYPOINTS, readResultSchema } from './decision.ts';
+import { ENTRYPOINTS, parseAppendResult, parseReadResult } from './decision.ts';
 import type { AppendResult, DenialCode, ReadResult } from './decision.ts';
 import type { Evaluator } from './engine.ts';
 import type { Canonical } from './input.ts';
@@ -30,7 +30,7 @@ const PART = '/input';
 
 /** Asks `stele/read`. */
 export function judgeRead(evaluator: Evaluator, input: Canonical<JsonObject>): Verdict<ReadResult> {
-  return ask(evaluator, ENTRYPOINTS.read, input, (value) => readResultSchema.safeParse(value).data);
+  return ask(evaluator, ENTRYPOINTS.read, input, parseReadResult);
 }
 
 /**
@@ -57,8 +57,7 @@ export function judgeAppend(
 }
 
 function askAppend(evaluator: Evaluator, input: Canonical<JsonObject>): Verdict<AppendResult> {
-  const { append } = ENTRYPOINTS;
-  return ask(evaluator, append, input, (value) => appendResultSchema.safeParse(value).data);
+  return ask(evaluator, ENTRYPOINTS.append, input, parseAppendResult);
 }
 
 function ask<R>(

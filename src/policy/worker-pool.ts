@@ -42,7 +42,7 @@ interface Task {
 const RESTART_MS = 1000;
 
 /**
- * Starts the workers and resolves when the first is ready.
+ * Starts the workers and resolves when all of them, the spares too, are ready.
  *
  * @param policy - Null denies everything with `engine_unavailable`, without any worker.
  * @throws {@link SteleError} `engine_unavailable` when the worker program does not start.
@@ -123,7 +123,7 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
   }
 
   ready(): void {
-    this.#opened?.(null);
+    if ([...this.#lanes].every((lane) => lane.hasStarted)) this.#opened?.(null);
     this.#pump();
   }
 

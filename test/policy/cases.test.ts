@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonValue } from '../../src/core/strict-json.ts';
-import { appendResultSchema, readResultSchema } from '../../src/policy/decision.ts';
+import { parseAppendResult, parseReadResult } from '../../src/policy/decision.ts';
 import { PolicyEngine } from '../../src/policy/engine.ts';
 import { DEFAULT_BUNDLE, policyOf } from '../unit/policy/support.ts';
 
@@ -21,7 +21,7 @@ function casesOf(name: string): [string, Case][] {
   return file[name]!.map((one) => [one.about, one]);
 }
 
-const schemas = { append: appendResultSchema, read: readResultSchema };
+const parsers = { append: parseAppendResult, read: parseReadResult };
 
 describe.each(['append', 'read'] as const)('stele/%s in the committed module', (name) => {
   let engine: PolicyEngine;
@@ -32,6 +32,6 @@ describe.each(['append', 'read'] as const)('stele/%s in the committed module', (
   test.each(casesOf(name))('%s', (_, { input, want }) => {
     const result = engine.evaluate(`stele/${name}`, canonicalJson(input));
     expect(result).toEqual(want);
-    expect(schemas[name].safeParse(result).success).toBe(true);
+    expect(parsers[name](result)).toEqual(want);
   });
 });

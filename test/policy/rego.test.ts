@@ -17,9 +17,9 @@ import { hasOpa, opa } from '../../infra/opa/opa.mjs';
 import { buildBundle, sourceDigests } from '../../infra/opa/build.mjs';
 
 const runOpa = opa as (args: string[], cwd: string) => string;
-const build = buildBundle as (folder?: string, revision?: string) => Buffer;
-const digests = sourceDigests as () => Record<string, string>;
-const withOpa = (hasOpa as () => boolean)() ? test : test.skip;
+const build = buildBundle;
+const digests = sourceDigests;
+const withOpa = (hasOpa)() ? test : test.skip;
 const record = JSON.parse(readFileSync('bundles/default/BUILD.json', 'utf8')) as {
   bundle: string;
   revision: string;
@@ -118,7 +118,7 @@ function realInputs(): JsonValue[] {
       ...known('entry.append', ledger, index % 7 === 0 ? [] : ['service']),
       event: JSON.parse(line) as JsonValue,
       time: { ms: AT, rfc3339: new Date(AT).toISOString() },
-    })) as unknown as JsonValue[];
+    }));
 }
 
 function evalResult(text: string): JsonValue[] {

@@ -9,6 +9,9 @@ import type { PreparedPolicy } from '../../../src/policy/prepare.ts';
 /** The committed default policy. */
 export const DEFAULT_BUNDLE = 'bundles/default/bundle.tar.gz';
 
+/** A policy that misbehaves when `event.do` asks it to; its source stands beside it. */
+export const HOSTILE_BUNDLE = 'test/policy/fixtures/hostile.tar.gz';
+
 /** A policy of a committed bundle. */
 export async function policyOf(path: string): Promise<PreparedPolicy> {
   return preparePolicy(await readBundle(readFileSync(path)));

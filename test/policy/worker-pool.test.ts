@@ -1,0 +1,233 @@
+/** The pool with real worker threads (the compiled program in dist) and a policy that misbehaves on request. */
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { canonicalJson } from '../../src/core/canonical-json.ts';
+import { parseStrictJson } from '../../src/core/strict-json.ts';
+import type { JsonObject } from '../../src/core/strict-json.ts';
+import { openInProcessPool } from '../../src/policy/in-process.ts';
+import type { AppendOutcome, DecidedAppend } from '../../src/policy/jobs.ts';
+import type { WorkerPoolSettings } from '../../src/policy/pool-settings.ts';
+import type { PreparedPolicy } from '../../src/policy/prepare.ts';
+import { openWorkerPool } from '../../src/policy/worker-pool.ts';
+import type { WorkerPool } from '../../src/policy/worker-pool.ts';
+import {
+  appendJob,
+  DEFAULT_BUNDLE,
+  HOSTILE_BUNDLE,
+  policyOf,
+  readJob,
+  settings,
+} from '../unit/policy/support.ts';
+
+let hostile: PreparedPolicy;
+let standard: PreparedPolicy;
+let open: WorkerPool[] = [];
+
+beforeAll(async () => {
+  hostile = await policyOf(HOSTILE_BUNDLE);
+  standard = await policyOf(DEFAULT_BUNDLE);
+});
+
+afterEach(async () => {
+  await Promise.all(open.map(async (pool) => pool.close()));
+  open = [];
+});
+
+async function poolOf(
+  policy: PreparedPolicy | null,
+  options: Partial<WorkerPoolSettings> = {},
+): Promise<WorkerPool> {
+  const pool = await openWorkerPool(policy, settings, options);
+  open.push(pool);
+  return pool;
+}
+
+const doing = (what: string) => appendJob(JSON.stringify({ do: what }), ['service']);
+const decided = (outcome: AppendOutcome | undefined) => outcome as DecidedAppend;
+
+describe('a pool of workers', () => {
+  test('decides as the same policy does in process', async () => {
+    const pool = await poolOf(standard);
+    const lines = gunzipSync(readFileSync('test/data/cloudtrail/events.ndjson.gz'))
+      .toString()
+      .trim()
+      .split('\n')
+      .slice(0, 300);
+    const jobs = lines.map((line, i) =>
+      appendJob(i % 2 === 0 ? line : Buffer.from(line), i % 5 === 0 ? [] : ['service']),
+    );
+    const threaded = await pool.append(jobs);
+    const direct = await openInProcessPool(standard, settings).append(jobs);
+    const essence = (outcome: AppendOutcome) => ({
+      ...outcome,
+      prefix: decided(outcome).prefix.replace(/"_sd":\[[^\]]*\]/, ''),
+      record: decided(outcome).record.replace(/("jti":"[^"]*"),"key":"[^"]*"/, '$1'),
+    });
+    expect(threaded.map(essence)).toEqual(direct.map(essence));
+  });
+
+  test('answers in the order of the jobs, appends and reads side by side', async () => {
+    const pool = await poolOf(hostile, { messageJobs: 4 });
+    const whats = Array.from({ length: 50 }, (_, i) => ['x', 'class', 'nothing', 'mask'][i % 4]!);
+    const entry = { type: 'entry', id: 'leaf', properties: {} };
+    const [appends, reads] = await Promise.all([
+      pool.append(whats.map(doing)),
+      pool.read([readJob('entry.read', entry, ['admin'])]),
+    ]);
+    expect(appends.map((outcome) => decided(outcome).err ?? null)).toEqual(
+      whats.map((what) => ({ class: 'class_unknown', nothing: 'policy_undefined' })[what] ?? null),
+    );
+    expect(reads).toMatchObject([{ allow: true, select: 'leaf', kind: 'access' }]);
+  });
+
+  test('an empty call is answered', async () => {
+    expect(await (await poolOf(standard)).append([])).toEqual([]);
+  });
+});
+
+describe('a runaway policy', () => {
+  test('stops within its deadline while other requests go on', async () => {
+    const pool = await poolOf(hostile, { deadlineMs: 1000 });
+    await pool.append([doing('x')]);
+    const started = performance.now();
+    const runaway = pool.append([doing('spin')]);
+    const waits: number[] = [];
+    for (let i = 0; i < 20; i++) {
+      const asked = performance.now();
+      const [other] = await pool.append([doing('x')]);
+      expect(other).toMatchObject({ allow: true });
+      waits.push(performance.now() - asked);
+    }
+    const before = performance.now() - started;
+    const [denial] = await runaway;
+    const took = performance.now() - started;
+    const slowest = Math.max(...waits);
+    console.log(
+      `runaway ended after ${took.toFixed(0)} ms; slowest other ${slowest.toFixed(0)} ms`,
+    );
+    expect(before).toBeLessThan(1000);
+    expect(took).toBeGreaterThanOrEqual(1000);
+    expect(took).toBeLessThan(1800);
+    expect(denial).toMatchObject({
+      outcome: 'decided',
+      allow: false,
+      kind: 'denial',
+      err: 'policy_timeout',
+      class: 'standard',
+    });
+    expect(pool.counts()).toMatchObject({ timeouts: 1, crashes: 0 });
+  });
+
+  test('leaves an entry with the policy that was asked and the input that it was asked about', async () => {
+    const pool = await poolOf(hostile, { deadlineMs: 100 });
+    const [outcome] = await pool.append([doing('spin')]);
+    const { prefix, record } = decided(outcome);
+    expect(JSON.parse(`${prefix}}`)).toMatchObject({
+      kind: 'denial',
+      pol: { id: hostile.identity.id, allow: false, err: 'policy_timeout' },
+    });
+    expect(JSON.parse(record)).toMatchObject({ input: { event: { do: 'spin' } }, result: null });
+  });
+
+  test('takes only its own job with it: those of the same message and call are decided', async () => {
+    const pool = await poolOf(hostile, { deadlineMs: 150 });
+    const whats = ['x', 'class', 'spin', 'x', 'mask', 'x'];
+    const outcomes = await pool.append(whats.map(doing));
+    expect(outcomes.map((outcome) => decided(outcome).err ?? 'none')).toEqual([
+      'none',
+      'class_unknown',
+      'policy_timeout',
+      'none',
+      'none',
+      'none',
+    ]);
+  });
+
+  test('after runaways on every worker the pool decides again', async () => {
+    const pool = await poolOf(hostile, { deadlineMs: 120 });
+    const outcomes = await pool.append(Array.from({ length: 5 }, () => doing('spin')));
+    expect(outcomes.map((outcome) => decided(outcome).err)).toEqual(
+      Array.from({ length: 5 }, () => 'policy_timeout'),
+    );
+    expect(await pool.append([doing('x')])).toMatchObject([{ allow: true }]);
+    expect(pool.counts().timeouts).toBe(5);
+  });
+
+  test('without a spare the others wait, and are decided', async () => {
+    const pool = await poolOf(hostile, { deadlineMs: 100, spares: 0 });
+    const outcomes = await pool.append([doing('spin'), doing('x')]);
+    expect(outcomes).toMatchObject([{ err: 'policy_timeout' }, { allow: true }]);
+  });
+
+  test('does not keep a pool from closing', async () => {
+    const pool = await openWorkerPool(hostile, settings, { deadlineMs: 100 });
+    const asked = pool.append([doing('spin'), doing('x')]);
+    await pool.close();
+    expect(await asked).toMatchObject([{ err: 'policy_timeout' }, { allow: true }]);
+    await expect(pool.append([doing('x')])).rejects.toMatchObject({ code: 'closing' });
+  });
+});
+
+describe('an engine that cannot answer', () => {
+  test('without a policy everything is denied, with an entry that names none', async () => {
+    const pool = await poolOf(null);
+    expect(pool.policy).toBeNull();
+    const [append] = await pool.append([doing('x')]);
+    expect(append).toMatchObject({ allow: false, kind: 'denial', err: 'engine_unavailable' });
+    expect(JSON.parse(`${decided(append).prefix}}`)).toMatchObject({ pol: { id: null } });
+    const entry = { type: 'entry', id: 'e', properties: {} };
+    const [read] = await pool.read([readJob('entry.read', entry, ['admin'])]);
+    expect(read).toMatchObject({ allow: false, err: 'engine_unavailable', select: 'leaf' });
+  });
+
+  test('what does not fit the queue is denied, and what fits is decided', async () => {
+    const pool = await poolOf(hostile, { queueJobs: 3 });
+    const outcomes = await pool.append(['x', 'x', 'x', 'x', 'x'].map(doing));
+    expect(outcomes.map((outcome) => decided(outcome).err ?? 'none')).toEqual([
+      'none',
+      'none',
+      'none',
+      'engine_overloaded',
+      'engine_overloaded',
+    ]);
+    expect(pool.counts()).toMatchObject({ overloads: 2, waiting: 0 });
+  });
+
+  test('a worker program that does not start is an error at once', async () => {
+    const workerUrl = new URL('file:///nowhere/worker.js');
+    await expect(openWorkerPool(hostile, settings, { workerUrl })).rejects.toMatchObject({
+      code: 'engine_unavailable',
+    });
+  });
+
+  test('a worker that dies takes its job with it, and is replaced', async () => {
+    const workerUrl = new URL('./fixtures/dying-worker.mjs', import.meta.url);
+    const pool = await poolOf(hostile, { workerUrl });
+    const outcomes = await pool.append([doing('x'), doing('die'), doing('x')]);
+    expect(outcomes.map((outcome) => decided(outcome).err ?? 'none')).toEqual([
+      'none',
+      'policy_error',
+      'none',
+    ]);
+    expect(pool.counts().crashes).toBe(1);
+  });
+
+  test('bad input is refused and never reaches the policy', async () => {
+    const pool = await poolOf(hostile);
+    const outcomes = await pool.append([appendJob('{"a":1,"a":2}', []), doing('x')]);
+    expect(outcomes).toMatchObject([
+      { outcome: 'refused', code: 'duplicate_key', pointer: '/a' },
+      { outcome: 'decided', allow: true },
+    ]);
+  });
+
+  test('a record made by a worker has one reading and is what was disclosed', async () => {
+    const pool = await poolOf(standard);
+    const [outcome] = await pool.append([appendJob('{"type":"deploy"}', ['service'])]);
+    const line = decided(outcome).record.slice(0, -1);
+    const limits = { bytes: 10_000, depth: 20, members: 1000, stringLength: 1000 };
+    const record = parseStrictJson(line, limits) as JsonObject;
+    expect(canonicalJson(record)).toBe(line);
+  });
+});
