@@ -187,11 +187,11 @@ export class FakeLedger implements Ledger {
       this.#bundles.push(entryBytes(held.jws));
       this.#leaves.push(hashLeaf(entryBytes(held.jws)));
     }
-    const size = this.#leaves.length;
+    const size = parseTreeSize(this.#leaves.length);
     const root = size === 0 ? EMPTY_ROOT : this.#subtree(0, size);
     const text = formatCheckpoint({
       origin: this.genesis.origin,
-      size: parseTreeSize(size),
+      size,
       root,
       extensions: [],
     });

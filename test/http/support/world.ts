@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
-import type { CryptoKey } from 'jose';
+import type { CryptoKey, GenerateKeyPairResult } from 'jose';
 import { makeGenesis } from '../../../src/core/genesis.ts';
 import { startGateway } from '../../../src/gateway/server.ts';
 import type { RunningGateway } from '../../../src/gateway/server.ts';
@@ -94,8 +94,7 @@ export async function startWorld(
   const genesis = await makeGenesis(genesisFields(root.jwk), [root]);
   const ledger = new FakeLedger({ genesis, writerSigner, noteSigner: notes, clock });
   const secret = generateLedgerSecret();
-  const ed = await generateKeyPair('EdDSA', { extractable: true });
-  const rsa = await generateKeyPair('RS256', { extractable: true });
+  const { ed, rsa } = await issuerKeys();
   const jwks = {
     keys: [
       { ...(await exportJWK(ed.publicKey)), kid: 'ed', alg: 'EdDSA' },
@@ -168,6 +167,20 @@ export async function startWorld(
       await pool.close();
     },
   };
+}
+
+let madeKeys: ReturnType<typeof makeIssuerKeys> | null = null;
+
+/** One issuer for all worlds of a file: an RSA key takes most of a second. */
+async function issuerKeys(): ReturnType<typeof makeIssuerKeys> {
+  return (madeKeys ??= makeIssuerKeys());
+}
+
+async function makeIssuerKeys(): Promise<Record<'ed' | 'rsa', GenerateKeyPairResult>> {
+  const [ed, rsa] = await Promise.all(
+    ['EdDSA', 'RS256'].map(async (alg) => generateKeyPair(alg, { extractable: true })),
+  );
+  return { ed: ed!, rsa: rsa! };
 }
 
 function recordingLog(logged: Record<string, unknown>[]): GatewayLog {

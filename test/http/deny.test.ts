@@ -1,0 +1,266 @@
+/**
+ * Deny is total: whatever goes wrong with the policy, nothing has an effect, the caller gets the right problem, and the
+ * denial is a durable entry before the answer. With real worker threads and a policy that misbehaves when asked to.
+ */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { entryBytes, parseEntry } from '../../src/core/entry.ts';
+import { SteleError } from '../../src/core/errors.ts';
+import { codes } from '../../src/gateway/codes.ts';
+import type { ProblemCode } from '../../src/gateway/codes.ts';
+import { problemSchema } from '../../src/gateway/schemas.ts';
+import { openInProcessPool } from '../../src/policy/in-process.ts';
+import { openWorkerPool } from '../../src/policy/worker-pool.ts';
+import { policyOf, startWorld } from './support/world.ts';
+import type { World } from './support/world.ts';
+
+const HOSTILE = 'test/policy/fixtures/hostile.tar.gz';
+const ENTRIES = '/v1/ledgers/demo/entries';
+
+let hostile: World;
+let standard: World;
+beforeAll(async () => {
+  const policy = await policyOf(HOSTILE);
+  hostile = await startWorld(
+    {},
+    { pool: async (settings) => openWorkerPool(policy, settings, { deadlineMs: 300 }) },
+  );
+  standard = await startWorld();
+});
+afterAll(async () => {
+  await hostile.close();
+  await standard.close();
+});
+
+async function post(world: World, event: object, key = world.keys.service): Promise<Response> {
+  return fetch(`${world.url}${ENTRIES}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify(event),
+  });
+}
+
+async function read(world: World, path: string, key: string): Promise<Response> {
+  return fetch(`${world.url}${path}`, { headers: { authorization: `Bearer ${key}` } });
+}
+
+/** The payload and the record of the newest entry. */
+function newest(world: World): {
+  payload: ReturnType<typeof parseEntry>['payload'];
+  record: string | null;
+} {
+  const held = world.ledger.entries.at(-1)!;
+  return { payload: parseEntry(entryBytes(held.jws)).payload, record: held.record };
+}
+
+describe('a policy that fails', () => {
+  const rows: readonly (readonly [what: string, code: ProblemCode])[] = [
+    ['nothing', 'policy_undefined'],
+    ['conflict', 'policy_error'],
+    ['null', 'policy_bad_output'],
+    ['text', 'policy_bad_output'],
+    ['shape', 'policy_bad_output'],
+    ['unknown member', 'policy_bad_output'],
+    ['no class', 'policy_bad_output'],
+    ['reserved', 'policy_bad_output'],
+    ['label', 'policy_bad_output'],
+    ['class', 'class_unknown'],
+    ['erasure', 'erasure_unavailable'],
+    ['hold', 'hold_unavailable'],
+    ['spin', 'policy_timeout'],
+  ];
+
+  test.each(rows)('%s: nothing happens, and the denial is an entry', async (what, code) => {
+    const before = hostile.recorded();
+    const response = await post(hostile, { do: what });
+    expect(response.status).toBe(codes[code].status);
+    const problem = problemSchema.parse(await response.json());
+    expect(problem).toMatchObject({ code, durability: 'not-durable' });
+    expect(response.headers.has('retry-after')).toBe(codes[code].retry);
+    expect(hostile.recorded()).toBe(before + 1);
+    const { payload } = newest(hostile);
+    expect(payload).toMatchObject({
+      jti: problem.decision,
+      kind: 'denial',
+      pol: { entrypoint: 'stele/append', allow: false, err: code },
+    });
+    expect(payload).not.toHaveProperty('idk');
+  });
+
+  test('a mask that changes the decision', async () => {
+    const response = await post(hostile, { do: 'unstable mask', secret: 's3cret' });
+    expect(await response.json()).toMatchObject({ code: 'mask_unstable' });
+    expect(newest(hostile).record).not.toContain('s3cret');
+  });
+
+  test('a read that is redacted and disclosed at once', async () => {
+    const before = hostile.recorded();
+    const response = await post(hostile, { do: 'x' });
+    const { id } = (await response.json()) as { id: string };
+    const entry = hostile.ledger.entries.find(({ jti }) => jti === id)!;
+    expect(hostile.recorded()).toBe(before + 1);
+    // The policy answers by the resource's id, so the entry gets the name that makes it fail.
+    Object.assign(entry, { jti: 'both' });
+    const found = hostile.ledger.entry.bind(hostile.ledger);
+    hostile.ledger.entry = async () => found('both');
+    const refused = await read(hostile, `${ENTRIES}/${id}`, hostile.keys.admin);
+    hostile.ledger.entry = found;
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toMatchObject({ code: 'policy_bad_output' });
+    expect(newest(hostile).payload).toMatchObject({ kind: 'denial', pol: { allow: false } });
+  });
+
+  test('a runaway holds nobody else up, and the gateway goes on', async () => {
+    const runaway = post(hostile, { do: 'spin' });
+    const started = performance.now();
+    const others = await Promise.all(
+      Array.from({ length: 10 }, async () => post(hostile, { do: 'x' })),
+    );
+    expect(others.map(({ status }) => status)).toEqual(Array(10).fill(202));
+    expect(performance.now() - started).toBeLessThan(300);
+    expect((await runaway).status).toBe(503);
+    expect((await post(hostile, { do: 'x' })).status).toBe(202);
+  });
+
+  test('in NDJSON each line has its own outcome', async () => {
+    const lines = ['x', 'nothing', 'conflict', 'x', 'class'];
+    const response = await fetch(`${hostile.url}${ENTRIES}`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${hostile.keys.service}`,
+        'content-type': 'application/x-ndjson',
+      },
+      body: lines.map((what) => JSON.stringify({ do: what })).join('\n'),
+    });
+    const results = (await response.text())
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { status: number; code?: string });
+    expect(results.map(({ status, code }) => code ?? status)).toEqual([
+      202,
+      'policy_undefined',
+      'policy_error',
+      202,
+      'class_unknown',
+    ]);
+  });
+});
+
+describe('no policy at all', () => {
+  test('denies every write and read, and records it', async () => {
+    const world = await startWorld({}, { pool: (settings) => openInProcessPool(null, settings) });
+    const refused = await post(world, { a: 1 });
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toMatchObject({ code: 'engine_unavailable' });
+    expect(newest(world).payload).toMatchObject({ kind: 'denial', pol: { id: null } });
+    for (const path of ['/v1/ledgers/demo', '/log/demo/checkpoint', `${ENTRIES}/0`]) {
+      const before = world.recorded();
+      const response = await read(world, path, world.keys.admin);
+      expect(response.status).toBe(503);
+      expect(world.recorded()).toBe(before + 1);
+    }
+    await world.close();
+  });
+});
+
+describe('a policy that denies', () => {
+  test('a write: 403 with reasons, after the denial is an entry', async () => {
+    const before = standard.recorded();
+    const response = await post(standard, { a: 1 }, standard.keys.auditor);
+    expect(response.status).toBe(403);
+    const problem = problemSchema.parse(await response.json());
+    expect(problem).toMatchObject({
+      code: 'denied',
+      reasons: ['no role of the caller may append'],
+      durability: 'not-durable',
+    });
+    expect(standard.recorded()).toBe(before + 1);
+    expect(newest(standard).payload).toMatchObject({ jti: problem.decision, kind: 'denial' });
+  });
+
+  const reads = [
+    `${ENTRIES}/0`,
+    `${ENTRIES}/999999`,
+    `${ENTRIES}/0/proof`,
+    '/v1/ledgers/demo/consistency?from=0',
+  ];
+  test.each(reads)('a read of %s: 403, whether it is there or not', async (path) => {
+    await post(standard, { a: 1 });
+    const before = standard.recorded();
+    const response = await read(standard, path, standard.keys.other);
+    expect(response.status).toBe(403);
+    const problem = problemSchema.parse(await response.json());
+    expect(problem.code).toBe('denied');
+    expect(problem).not.toHaveProperty('durability');
+    expect(standard.recorded()).toBe(before + 1);
+    expect(newest(standard).payload).toMatchObject({ jti: problem.decision, kind: 'denial' });
+  });
+
+  test('a denial that cannot be recorded is no 403 but an error', async () => {
+    standard.ledger.faults.appendError = new SteleError('backlog_full', 'journal is full', {
+      disposition: 'retry',
+      durability: 'not-durable',
+    });
+    const response = await post(standard, { a: 1 }, standard.keys.auditor);
+    standard.ledger.faults.appendError = null;
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ code: 'backlog_full' });
+  });
+
+  test('an access that cannot be recorded is not answered', async () => {
+    const { id } = (await (await post(standard, { a: 1 })).json()) as { id: string };
+    standard.ledger.faults.appendError = new SteleError('closing', 'the ledger closes', {
+      disposition: 'retry',
+    });
+    const response = await read(standard, `${ENTRIES}/${id}`, standard.keys.admin);
+    standard.ledger.faults.appendError = null;
+    expect(response.status).toBe(503);
+    expect(await response.text()).not.toContain(id);
+  });
+
+  test('anonymous callers are denied where they are let in', async () => {
+    const world = await startWorld({}, { anonymous: true });
+    const response = await fetch(`${world.url}${ENTRIES}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    });
+    expect(response.status).toBe(403);
+    expect(world.recorded()).toBe(1);
+    await world.ledger.sealAll();
+    const checkpoint = await fetch(`${world.url}/log/demo/checkpoint`);
+    expect(checkpoint.status).toBe(200);
+    const tile = await fetch(`${world.url}/log/demo/tile/0/000.p/1`);
+    expect(tile.headers.get('cache-control')).toMatch(/^public, /);
+    await world.close();
+  });
+});
+
+describe('a caller that is denied again and again', () => {
+  test('has a budget of entries; beyond it denials are counted and sealed as a summary', async () => {
+    const world = await startWorld({ denialsPerMinute: 3 });
+    const answers: Response[] = [];
+    for (let n = 0; n < 5; n += 1) answers.push(await post(world, { n }, world.keys.other));
+    expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 403, 403]);
+    expect(world.recorded()).toBe(3);
+    expect(await answers.at(-1)!.json()).not.toHaveProperty('decision');
+    // Another caller still has its own.
+    await post(world, {}, world.keys.auditor);
+    expect(world.recorded()).toBe(4);
+    await world.close();
+    const { payload } = newest(world);
+    expect(payload).toMatchObject({
+      kind: 'summary',
+      ctl: {
+        counts: [
+          {
+            entrypoint: 'stele/append',
+            action: 'entry.append',
+            allow: false,
+            code: 'over_budget',
+            count: 2,
+          },
+        ],
+      },
+    });
+  });
+});

@@ -1,0 +1,230 @@
+/** Room, faults of the ledger, and how a gateway ends. */
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { SteleError } from '../../src/core/errors.ts';
+import type { Disposition, Durability } from '../../src/core/errors.ts';
+import { entryBytes, parseEntry } from '../../src/core/entry.ts';
+import { startWorld } from './support/world.ts';
+import type { World } from './support/world.ts';
+import { sendRaw } from './support/raw.ts';
+
+const ENTRIES = '/v1/ledgers/demo/entries';
+
+let worlds: World[] = [];
+afterEach(async () => {
+  await Promise.all(worlds.map(async (world) => world.close()));
+  worlds = [];
+});
+
+async function start(...options: Parameters<typeof startWorld>): Promise<World> {
+  const world = await startWorld(...options);
+  worlds.push(world);
+  return world;
+}
+
+async function post(
+  world: World,
+  body = '{}',
+  headers: Record<string, string> = {},
+  query = '',
+): Promise<Response> {
+  return fetch(`${world.url}${ENTRIES}${query}`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${world.keys.service}`,
+      'content-type': 'application/json',
+      ...headers,
+    },
+    body,
+  });
+}
+
+describe('an error of the ledger', () => {
+  const rows: readonly (readonly [
+    string,
+    Disposition,
+    Durability | undefined,
+    number,
+    string,
+    string,
+  ])[] = [
+    ['backlog_full', 'retry', 'not-durable', 503, 'backlog_full', 'not-durable'],
+    ['store_unreachable', 'retry', 'not-durable', 503, 'store_unreachable', 'not-durable'],
+    ['closing', 'retry', 'not-durable', 503, 'closing', 'not-durable'],
+    ['decision_stale', 'retry', 'not-durable', 503, 'decision_stale', 'not-durable'],
+    ['entry_too_large', 'fix-input', 'not-durable', 413, 'entry_too_large', 'not-durable'],
+    ['ledger_halted', 'halt', 'unknown', 503, 'ledger_halted', 'unknown'],
+    ['ledger_halted', 'halt', 'not-durable', 503, 'ledger_halted', 'not-durable'],
+    ['some_new_code', 'retry', 'unknown', 503, 'store_unavailable', 'unknown'],
+    ['some_new_code', 'halt', 'unknown', 500, 'internal', 'unknown'],
+  ];
+
+  test.each(rows)(
+    '%s (%s, %s) is %i %s, %s',
+    async (code, disposition, durability, status, want, told) => {
+      const world = await start();
+      world.ledger.faults.appendError = new SteleError(code, 'inner words', {
+        disposition,
+        ...(durability === undefined ? {} : { durability }),
+      });
+      const response = await post(world);
+      expect(response.status).toBe(status);
+      const text = await response.text();
+      expect(JSON.parse(text)).toMatchObject({ code: want, durability: told });
+      if (want === 'internal') expect(text).not.toContain('inner words');
+    },
+  );
+
+  test('a bug says nothing of itself, and is logged', async () => {
+    const world = await start();
+    world.ledger.append = async () => Promise.reject(new Error('secret path /etc/x'));
+    const response = await post(world);
+    expect(response.status).toBe(500);
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({ code: 'internal', durability: 'unknown' });
+    expect(text).not.toContain('secret path');
+    expect(world.logged).toContainEqual(
+      expect.objectContaining({ level: 'error', code: 'internal' }),
+    );
+  });
+
+  test('one entry that is too late does not take the others of its group with it', async () => {
+    const world = await start();
+    const append = world.ledger.append.bind(world.ledger);
+    world.ledger.append = async (drafts) => {
+      if (drafts.some(({ record }) => record?.includes('"late":true') === true)) {
+        throw new SteleError('decision_stale', 'late', {
+          disposition: 'retry',
+          durability: 'not-durable',
+        });
+      }
+      return append(drafts);
+    };
+    const response = await post(world, '{"n":1}\n{"late":true}\n{"n":2}', {
+      'content-type': 'application/x-ndjson',
+    });
+    const statuses = (await response.text())
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { status: number }).status);
+    expect(statuses).toEqual([202, 503, 202]);
+  });
+
+  test('a write that asks for its seal is durable when the seal does not come in time', async () => {
+    const world = await start({ sealWaitMs: 100 });
+    world.ledger.faults.holdSeals = true;
+    const response = await post(world, '{}', {}, '?ack=sealed');
+    expect(response.status).toBe(202);
+    expect(await response.json()).toMatchObject({ state: 'durable' });
+  });
+
+  test('an identity is free again after a write that failed', async () => {
+    const world = await start();
+    const headers = { 'idempotency-key': 'k' };
+    world.ledger.faults.appendError = new SteleError('backlog_full', 'full', {
+      disposition: 'retry',
+    });
+    expect((await post(world, '{}', headers)).status).toBe(503);
+    world.ledger.faults.appendError = null;
+    expect((await post(world, '{}', headers)).status).toBe(202);
+    expect(world.recorded()).toBe(1);
+  });
+
+  test('a repetition of what is sealed and forgotten is answered from the ledger', async () => {
+    const world = await start();
+    const headers = { 'idempotency-key': 'k' };
+    const first = (await (await post(world, '{"a":1}', headers, '?ack=sealed')).json()) as {
+      id: string;
+    };
+    const payload = parseEntry(entryBytes(world.ledger.entries[0]!.jws)).payload;
+    world.ledger.window.seal(payload.idk!, first.id);
+    const again = await post(world, '{"a":1}', headers, '?ack=sealed');
+    expect(again.status).toBe(201);
+    expect(await again.json()).toMatchObject({ id: first.id, index: 0, replayed: true });
+    const durable = await post(world, '{"a":1}', headers);
+    expect(await durable.json()).toMatchObject({ id: first.id, replayed: true });
+  });
+});
+
+describe('room', () => {
+  test('one request too many is refused, and those in flight are answered', async () => {
+    const world = await start({ requestsMax: 2, sealWaitMs: 60_000 });
+    world.ledger.faults.holdSeals = true;
+    const held = [
+      post(world, '{"n":1}', {}, '?ack=sealed'),
+      post(world, '{"n":2}', {}, '?ack=sealed'),
+    ];
+    while (world.recorded() < 2) await new Promise((wake) => setTimeout(wake, 5));
+    const refused = await post(world);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(await refused.json()).toMatchObject({ code: 'overloaded', durability: 'not-durable' });
+    expect((await fetch(`${world.url}/livez`)).status).toBe(200);
+    world.ledger.faults.holdSeals = false;
+    await world.ledger.sealAll();
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([201, 201]);
+  });
+});
+
+describe('readiness', () => {
+  test('a ledger that takes nothing is not ready, and the process lives', async () => {
+    const world = await start();
+    world.ledger.faults.appendError = new SteleError('store_unreachable', '', {
+      disposition: 'retry',
+    });
+    const ready = await fetch(`${world.url}/readyz?verbose`);
+    expect(ready.status).toBe(503);
+    expect(await ready.text()).toMatch(/^\[\+\]shutdown ok\n\[-\]ledger\/demo store_unreachable/);
+    expect((await fetch(`${world.url}/livez`)).status).toBe(200);
+  });
+
+  test('metrics can be off', async () => {
+    const world = await start({ metrics: false });
+    expect((await fetch(`${world.url}/metrics`)).status).toBe(404);
+  });
+});
+
+describe('shutdown', () => {
+  test('readiness goes first, what is in flight is answered, then nothing is taken', async () => {
+    const world = await startWorld({ readinessDelayMs: 150 });
+    world.ledger.faults.holdSeals = true;
+    const inFlight = post(world, '{"last":true}', {}, '?ack=sealed');
+    while (world.recorded() < 1) await new Promise((wake) => setTimeout(wake, 5));
+    const closing = world.running.close();
+    const ready = await fetch(`${world.url}/readyz?verbose`);
+    expect(ready.status).toBe(503);
+    expect(await ready.text()).toContain('[-]shutdown closing');
+    expect((await post(world, '{"still":true}')).status).toBe(202);
+    await new Promise((wake) => setTimeout(wake, 200));
+    await expect(fetch(`${world.url}/livez`)).rejects.toThrow();
+    world.ledger.faults.holdSeals = false;
+    await world.ledger.sealAll();
+    expect((await inFlight).status).toBe(201);
+    await closing;
+    await world.close();
+  });
+
+  test('what was counted is sealed before it ends', async () => {
+    const world = await startWorld();
+    await fetch(`${world.url}${ENTRIES}/0`);
+    expect(world.recorded()).toBe(0);
+    await world.close();
+    expect(parseEntry(entryBytes(world.ledger.entries[0]!.jws)).payload).toMatchObject({
+      kind: 'summary',
+      ctl: { counts: [{ entrypoint: 'authenticate', code: 'credentials_missing', count: 1 }] },
+    });
+  });
+
+  test('a request that never ends is cut off at the deadline', async () => {
+    const world = await startWorld({ drainMs: 100 });
+    const stuck = sendRaw(world.url, [
+      `POST ${ENTRIES} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${world.keys.service}\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+    ]);
+    const refused = expect(stuck).rejects.toThrow('no answer');
+    while (world.running.gateway.inFlight < 1) await new Promise((wake) => setTimeout(wake, 5));
+    const started = performance.now();
+    await world.close();
+    expect(performance.now() - started).toBeLessThan(1000);
+    await refused;
+  });
+});
