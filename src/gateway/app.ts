@@ -71,7 +71,7 @@ async function handle(
   }
   try {
     // A caller that is gone gets nothing; its connection is closed already.
-    if (answer !== null) await sendAnswer(response, answer, id, request.complete);
+    if (answer !== null) await sendAnswer(response, answer, id, mayStay(gateway, request));
   } catch (error) {
     // The status is out, so the only honest end is a cut connection: the body stays visibly incomplete.
     gateway.components.log.error('answer_failed', { request: id, route: route.name, error });
@@ -80,6 +80,11 @@ async function handle(
     gateway.leave();
     report(gateway, route.name, answer?.status ?? 499, id, performance.now() - started);
   }
+}
+
+/** Not with a part of a body unread, for it would be taken for the next request; nor when the gateway is to end. */
+function mayStay(gateway: Gateway, request: Request): boolean {
+  return request.complete && !gateway.closing;
 }
 
 function report(gateway: Gateway, route: string, status: number, id: string, ms: number): void {
@@ -112,7 +117,7 @@ async function fail(
   const id = gateway.requestIds.of(request);
   const answer = answerTo(gateway, error, id, false);
   if (answer === null) return;
-  await sendAnswer(response, answer, id, request.complete);
+  await sendAnswer(response, answer, id, mayStay(gateway, request));
   report(gateway, 'none', answer.status, id, 0);
 }
 

@@ -198,8 +198,12 @@ describe('shutdown', () => {
     await expect(fetch(`${world.url}/livez`)).rejects.toThrow();
     world.ledger.faults.holdSeals = false;
     await world.ledger.sealAll();
-    expect((await inFlight).status).toBe(201);
+    const last = await inFlight;
+    expect(last.status).toBe(201);
+    expect(last.headers.get('connection')).toBe('close');
+    const answered = performance.now();
     await closing;
+    expect(performance.now() - answered).toBeLessThan(1000);
     await world.close();
   });
 
