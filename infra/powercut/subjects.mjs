@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 
 const WRITERS = 8;
 const REST_MS = 15;
-const built = resolve(process.env.STELE_DIST ?? join(import.meta.dirname, '../../dist'));
+const built = resolve(process.env.DIST_FOLDER ?? join(import.meta.dirname, '../../dist'));
 const load = async (path) => import(pathToFileURL(join(built, path)).href);
 
 /** Bytes of an item: 1 to 8,000 of them, none of which an empty or half-written file would have. */

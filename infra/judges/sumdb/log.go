@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -156,20 +157,33 @@ func (l *openLog) checkInclusion(sample int64) (int64, error) {
 	return count, nil
 }
 
-func (l *openLog) checkOlder(file string, verifier note.Verifier) (*consistency, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
+// checkOlder proves that the log extends every head in a file, or in all files of a directory.
+func (l *openLog) checkOlder(place string, verifier note.Verifier) (*consistency, error) {
+	files := []string{place}
+	if names, err := os.ReadDir(place); err == nil {
+		files = nil
+		for _, name := range names {
+			files = append(files, filepath.Join(place, name.Name()))
+		}
 	}
-	older, err := openCheckpoint(text, verifier)
-	if err != nil {
-		return nil, err
+	report := &consistency{From: l.head.tree.N, To: l.head.tree.N}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		older, err := openCheckpoint(text, verifier)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Base(file), err)
+		}
+		hashes, err := l.proveFrom(older.tree)
+		if err != nil {
+			return nil, fmt.Errorf("head of %d leaves: %w", older.tree.N, err)
+		}
+		report.From, report.Heads = min(report.From, older.tree.N), report.Heads+1
+		report.Hashes += hashes
 	}
-	hashes, err := l.proveFrom(older.tree)
-	if err != nil {
-		return nil, err
-	}
-	return &consistency{From: older.tree.N, To: l.head.tree.N, Hashes: hashes}, nil
+	return report, nil
 }
 
 // proveFrom makes and checks the proof that the log extends an older head. The number of its hashes is returned.

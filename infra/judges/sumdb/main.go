@@ -31,8 +31,10 @@ type verdict struct {
 }
 
 type consistency struct {
+	// From is the size of the smallest older head, Heads their number, Hashes those of all proofs.
 	From   int64 `json:"from"`
 	To     int64 `json:"to"`
+	Heads  int   `json:"heads"`
 	Hashes int   `json:"hashes"`
 }
 
@@ -53,7 +55,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.log, "log", "", "URL or directory that holds checkpoint and tile/")
 	flag.StringVar(&o.vkey, "vkey", "", "note verifier key, or a file that holds it")
-	flag.StringVar(&o.older, "older", "", "file with an older checkpoint to prove consistent")
+	flag.StringVar(&o.older, "older", "", "file with an older checkpoint to prove consistent, or a directory of such files")
 	flag.StringVar(&o.proof, "proof", "", "tlog-proof file to verify")
 	flag.StringVar(&o.leaf, "leaf", "", "file with the proof's entry; without it the log's own entry is taken")
 	flag.Int64Var(&o.sample, "sample", 0, "inclusion proofs to make and check, evenly spread; 0 means every leaf")
