@@ -38,14 +38,21 @@ export function sourceDigests() {
   );
 }
 
-/** Builds a folder's policy, always with the capabilities of rego/. @returns {Buffer} the archive */
-export function buildBundle(folder = sourceFolder, revision = revisionOf()) {
+/**
+ * Builds a folder's policy.
+ *
+ * @param {(flag: string) => boolean} keep Which of the flags are given; tests leave out the capabilities.
+ * @returns {Buffer} the archive
+ */
+export function buildBundle(folder = sourceFolder, revision = revisionOf(), keep = () => true) {
   const stage = mkdtempSync(join(tmpdir(), 'stele-policy-'));
   try {
     const output = join(stage, 'bundle.tar.gz');
-    const absolute = flags.map((flag) =>
-      flag.replace('=capabilities.json', `=${join(sourceFolder, 'capabilities.json')}`),
-    );
+    const absolute = flags
+      .filter(keep)
+      .map((flag) =>
+        flag.replace('=capabilities.json', `=${join(sourceFolder, 'capabilities.json')}`),
+      );
     opa([...absolute, `--revision=${revision}`, `--output=${output}`, '.'], folder);
     return readFileSync(output);
   } finally {

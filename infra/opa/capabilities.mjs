@@ -12,7 +12,8 @@ const native = new Set(
     .filter(Boolean),
 );
 /** Compiled away: assignment, unification, the print calls that a build drops, and what only the test runner answers. */
-for (const name of ['assign', 'eq', 'print', 'internal.print', 'internal.test_case']) native.add(name);
+for (const name of ['assign', 'eq', 'print', 'internal.print', 'internal.test_case'])
+  native.add(name);
 
 /** @returns {string} the text of the file */
 export function makeCapabilities() {

@@ -69,7 +69,7 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
   readonly #counts = { timeouts: 0, crashes: 0, overloads: 0 };
   #watch: NodeJS.Timeout | undefined;
   #restart: NodeJS.Timeout | undefined;
-  #soon: NodeJS.Immediate | undefined;
+  #pumping = false;
   #opened: ((failure: Error | null) => void) | undefined;
   #drained: (() => void) | undefined;
   #closed = false;
@@ -175,11 +175,14 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
       return;
     }
     const late = this.#backlog.add(tasks);
-    // Requests that arrive in one turn of the event loop travel together.
-    this.#soon ??= setImmediate(() => {
-      this.#soon = undefined;
-      this.#pump();
-    });
+    // What one turn of the caller's code asks travels together; what comes later finds a busy worker, and gathers.
+    if (!this.#pumping) {
+      this.#pumping = true;
+      process.nextTick(() => {
+        this.#pumping = false;
+        this.#pump();
+      });
+    }
     this.#counts.overloads += late.length;
     for (const task of late) this.#deny(task, 'engine_overloaded');
   }

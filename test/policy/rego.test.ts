@@ -19,7 +19,7 @@ import { buildBundle, sourceDigests } from '../../infra/opa/build.mjs';
 const runOpa = opa as (args: string[], cwd: string) => string;
 const build = buildBundle;
 const digests = sourceDigests;
-const withOpa = (hasOpa)() ? test : test.skip;
+const withOpa = hasOpa() ? test : test.skip;
 const record = JSON.parse(readFileSync('bundles/default/BUILD.json', 'utf8')) as {
   bundle: string;
   revision: string;
