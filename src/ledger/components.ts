@@ -29,7 +29,7 @@ export interface LedgerComponents {
   readonly checkpointSigner: NoteSigner;
   readonly checkpointCert: Statement;
   readonly log: LedgerLog;
-  /** Default: timers of Node that do not keep the process alive. */
+  /** Default: timers of Node. */
   readonly sleep?: Sleep;
   /** Default: the real file system. */
   readonly files?: JournalFiles;

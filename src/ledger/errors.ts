@@ -33,7 +33,8 @@ export class HaltError extends SteleError {
       | 'head_conflict'
       | 'unsupported_format'
       | 'ledger_final'
-      | 'certificate_mismatch',
+      | 'certificate_mismatch'
+      | 'batch_refused',
     message: string,
     cause?: unknown,
   ) {

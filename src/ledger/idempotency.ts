@@ -53,7 +53,12 @@ export class IdempotencyWindow {
     }
     const slot = newSlot(idb);
     this.#inFlight.set(idk, slot);
-    return { outcome: 'reserved', release: () => this.#settle(idk, slot, null) };
+    return {
+      outcome: 'reserved',
+      release: () => {
+        this.#settle(idk, slot, null);
+      },
+    };
   }
 
   /** Records a write that is durable, or that was learnt from the log. The first one of an identity stays. */
@@ -62,6 +67,12 @@ export class IdempotencyWindow {
     const slot = this.#inFlight.get(idk);
     if (slot !== undefined) this.#settle(idk, slot, this.#known.get(idk) ?? null);
     this.#trim(atMs);
+  }
+
+  /** Gives an identity back whose write failed. */
+  release(idk: string): void {
+    const slot = this.#inFlight.get(idk);
+    if (slot !== undefined) this.#settle(idk, slot, null);
   }
 
   /** Lets go of the receipt of a write that is sealed; the identity stays known. */

@@ -13,6 +13,8 @@ export interface SegmentHead {
   readonly gen: string;
   /** Slots below this held no entry of the segment when it was begun. */
   readonly base: number;
+  /** Certificate of the key that signs its entries: a later boot may have another key. */
+  readonly cert: readonly string[];
 }
 
 /** An entry as it was acknowledged: its bytes for ever, and its record until it is in a payload object. */
@@ -38,10 +40,10 @@ export function segmentRecord(head: SegmentHead): JournalRecord {
 
 /** @throws {@link MalformedError} `journal_record`. */
 export function parseSegmentRecord(payload: Uint8Array): SegmentHead {
-  const { writer, boot, gen, base } = parseObject(payload);
+  const { writer, boot, gen, base, cert } = parseObject(payload);
   const known = typeof writer === 'string' && typeof boot === 'string' && typeof gen === 'string';
-  if (!known || typeof base !== 'number') throw malformed();
-  return { writer, boot, gen, base };
+  if (!known || typeof base !== 'number' || !isTexts(cert)) throw malformed();
+  return { writer, boot, gen, base, cert };
 }
 
 /** @returns the record of an entry: length of the JWS, the JWS, the record's line. */
@@ -84,6 +86,10 @@ export function parsePlanRecord(payload: Uint8Array): readonly PlannedPayload[] 
     if (!known || typeof size !== 'number') throw malformed();
     return { key, sha256: parseSha256Hash(parseBase64Url(sha256)), size };
   });
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 function parseObject(payload: Uint8Array): Record<string, unknown> {

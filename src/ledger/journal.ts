@@ -59,6 +59,11 @@ export class Journal {
     this.#onFailure = onFailure;
   }
 
+  /** Number that the next segment of this folder gets. */
+  get nextNumber(): number {
+    return this.#nextNumber;
+  }
+
   /**
    * Appends records, in the order of calls. Resolves when they are written and synced, each counted as held.
    *

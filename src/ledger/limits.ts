@@ -6,9 +6,6 @@ export const SEGMENT_BYTES_MAX = 16_777_216;
 /** Bytes of records in one write and sync: bounds the memory of a group, and what one sync can make wait. */
 export const GROUP_BYTES_MAX = 4_194_304;
 
-/** Plain bytes of one gzip member of a payload object: one record is read by inflating one member (design 3.2). */
-export const MEMBER_BYTES_MAX = 65_536;
-
 /** Milliseconds after which the first retry of an unanswered store call comes, on average; it doubles from there. */
 export const RETRY_MS_MIN = 50;
 
@@ -36,3 +33,36 @@ export const TILE_CACHE_BYTES = 8_388_608;
 
 /** Tries to sign an entry or batch before the group fails: a remote signer may drop a request. */
 export const SIGN_ATTEMPTS = 3;
+
+/** Effort of compression, 1..9: above this the bytes saved on records are few and the time is not. */
+export const GZIP_LEVEL = 4;
+
+/** Plain bytes of records in one batch: bounds memory, and the wait of those behind a large batch. */
+export const BATCH_RECORD_BYTES_MAX = 33_554_432;
+
+/** Keys looked at behind an empty slot when a ledger is opened. */
+export const LISTED_AHEAD = 64;
+
+/** Bytes of signed heads in one file before the next is begun: some ten thousand heads. */
+export const HEADS_BYTES_MAX = 1_048_576;
+
+/** Objects of the static view written at once. */
+export const VIEW_WRITES = 8;
+
+/** Bytes of unpublished tiles and bundles that may wait in memory while a long stretch of the log is learnt. */
+export const UNPUBLISHED_BYTES_MAX = 33_554_432;
+
+/** Positions of batches kept for searches; about 100 bytes each. */
+export const HEADER_CACHE_ENTRIES = 20_000;
+
+/** Bytes first read of a batch whose header is wanted: nearly all headers are shorter. */
+export const HEADER_READ_BYTES = 65_536;
+
+/** By how much the clocks of writers may differ when an entry is searched by its time (ms). */
+export const TIME_SKEW_MS = 300_000;
+
+/** Ids of recently sealed entries kept with their index; about 150 bytes each. */
+export const RECENT_ENTRIES = 50_000;
+
+/** Signed notes kept for proofs to sizes a little behind the newest. */
+export const RECENT_NOTES = 256;

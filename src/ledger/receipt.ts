@@ -1,4 +1,5 @@
 import type { Sha256Hash } from '../core/hash.ts';
+import type { TreeHead } from '../core/tree.ts';
 
 /** `ret` of an entry: its retention class, how the record is locked, until when (epoch ms; null: not yet known). */
 export interface EntryRetention {
@@ -70,10 +71,8 @@ export interface FoundEntry {
 }
 
 /** The newest signed head that this process knows. */
-export interface SignedHead {
-  readonly size: number;
-  readonly root: Sha256Hash;
-  /** The checkpoint as a signed note. */
+export interface SignedHead extends TreeHead {
+  /** The checkpoint as a signed note. Empty where a proof was asked for a size whose note is not at hand. */
   readonly note: string;
 }
 

@@ -125,7 +125,8 @@ async function readSegment(
   journal: string,
   name: SegmentName,
 ): Promise<TakenSegment | null> {
-  const path = join(journal, segmentFile(name, 'seized'));
+  const file = segmentFile(name, 'seized');
+  const path = join(journal, file);
   const bytes = await files.read(path);
   if (bytes === null) return null;
   const { records, goodBytes } = parseSegment(bytes, name);
@@ -135,10 +136,11 @@ async function readSegment(
     await files.remove(path);
     return null;
   }
-  await writeAnew(files, journal, path, bytes.subarray(0, goodBytes));
+  await writeWhole(files, journal, file, bytes.subarray(0, goodBytes));
   const entries = rest.filter(({ kind }) => kind === 'entry');
   const plans = rest.filter(({ kind }) => kind === 'plan');
   const segment = new Segment(files, path);
+  // A plan is held until its objects are known to be named, or are listed as orphans.
   segment.hold(entries.length);
   return {
     segment,
@@ -148,42 +150,35 @@ async function readSegment(
   };
 }
 
-async function writeAnew(
-  files: JournalFiles,
-  journal: string,
-  path: string,
-  bytes: Uint8Array,
-): Promise<void> {
-  const copy = `${path}.copy`;
-  await files.remove(copy);
-  const file = await files.create(copy);
-  await file.write(bytes);
-  await file.sync();
-  await file.close();
-  await files.rename(copy, path);
-  await files.syncFolder(journal);
-}
-
 async function readWriterId(files: JournalFiles, folder: string): Promise<string | null> {
   const bytes = await files.read(join(folder, 'writer'));
   const id = bytes === null ? '' : utf8Text(bytes).trim();
   return ID.test(id) ? id : null;
 }
 
-/** Written whole or not at all: a half-written id would make every start another writer. */
 async function bearWriter(
   files: JournalFiles,
   folder: string,
   random: (bytes: number) => Uint8Array,
 ): Promise<string> {
   const id = toBase64Url(random(ID_BYTES));
-  const draft = join(folder, 'writer.draft');
+  await writeWhole(files, folder, 'writer', utf8Bytes(`${id}\n`));
+  return id;
+}
+
+/** Writes a small file whole or not at all, durably: a half-written id would make every start another writer. */
+export async function writeWhole(
+  files: JournalFiles,
+  folder: string,
+  name: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const draft = join(folder, `${name}.draft`);
   await files.remove(draft);
   const file = await files.create(draft);
-  await file.write(utf8Bytes(`${id}\n`));
+  await file.write(bytes);
   await file.sync();
   await file.close();
-  await files.rename(draft, join(folder, 'writer'));
+  await files.rename(draft, join(folder, name));
   await files.syncFolder(folder);
-  return id;
 }

@@ -53,7 +53,7 @@ describe('a journal segment', () => {
       if (parsed.goodBytes === length && length > 0) whole.push(length);
       expect(parsed.torn).toBe(parsed.goodBytes < length);
       expect(parsed.goodBytes).toBe(whole.at(-1));
-      expect(texts(parsed.records)).toEqual([...'abcdef'].slice(0, whole.length - 1));
+      expect(texts(parsed.records)).toEqual(Array.from('abcdef').slice(0, whole.length - 1));
     }
     expect(whole).toHaveLength(7);
   });
@@ -88,7 +88,7 @@ describe('a journal segment', () => {
 async function openJournal(faulty = new FaultyFiles()) {
   const folder = await openWriterFolder(faulty.files, await tempFolder(), random);
   const failures: string[] = [];
-  const head = () => ({ writer: folder.writer, boot, gen, base: 0 });
+  const head = () => ({ writer: folder.writer, boot, gen, base: 0, cert: [] });
   const place = { folder: folder.journal, boot, firstNumber: 0, head };
   const journal = new Journal(faulty.files, place, ({ code }) => failures.push(code));
   return { faulty, folder, journal, failures };
@@ -104,9 +104,11 @@ describe('the journal', () => {
     const opened = await openJournal();
     await opened.journal.append([record('first')]);
     const before = { ...opened.faulty.calls };
-    await Promise.all([...'abcdefgh'].map(async (text) => opened.journal.append([record(text)])));
+    await Promise.all(
+      Array.from('abcdefgh').map(async (text) => opened.journal.append([record(text)])),
+    );
     expect(opened.faulty.calls).toMatchObject({ write: before.write! + 1, sync: before.sync! + 1 });
-    expect(await reread(opened)).toEqual(['first', ...'abcdefgh']);
+    expect(await reread(opened)).toEqual(['first', ...Array.from('abcdefgh')]);
   });
 
   test.each([

@@ -1,0 +1,228 @@
+/**
+ * The writing side: takes entries while the journal may carry them, and deals with everything that ends or begins a
+ * boot. `append` is refused until the boot entry is sealed; from then on outages of the store are the journal's.
+ */
+import { assert } from '../core/errors.ts';
+import type { JsonObject } from '../core/strict-json.ts';
+import { beginBoot, bootDraft, reissue } from './boot.ts';
+import type { Boot, BootParts, Lineage } from './boot.ts';
+import { LedgerHaltedError, NotTakenError } from './errors.ts';
+import type { IdempotencyWindow } from './idempotency.ts';
+import type { Learner } from './learn.ts';
+import type { PendingEntry } from './pending.ts';
+import type { EntryDraft, Receipt } from './receipt.ts';
+import { systemDraft } from './system-entry.ts';
+
+/** What an intake works with besides the parts of its boots. */
+export interface IntakeParts extends BootParts {
+  readonly learner: Learner;
+  readonly identities: IdempotencyWindow;
+  /** Entries have become pending. */
+  readonly onPending: () => void;
+}
+
+/** Takes the entries of one writer. */
+export class Intake {
+  readonly #parts: IntakeParts;
+  #boot: Boot | null = null;
+  #lineage: Lineage | null = null;
+  /** Those who wait for the boot entry, to look again. */
+  #waiting: (() => void)[] = [];
+  #open = false;
+  #closing = false;
+  #halted: unknown = null;
+  #inFlightBytes = 0;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+  }
+
+  /** The boot that issues now. */
+  get boot(): Boot {
+    assert(this.#boot !== null, 'a boot has begun');
+    return this.#boot;
+  }
+
+  /** Id of the present boot; empty before the first. */
+  get bootId(): string {
+    return this.#boot?.id ?? '';
+  }
+
+  /** Bytes that are durable or on their way to it, and not sealed. */
+  get backlogBytes(): number {
+    return this.#parts.pending.bytes + this.#inFlightBytes;
+  }
+
+  /** Why nothing is taken now; null when entries are. */
+  get refusal(): string | null {
+    if (this.#halted !== null) return 'ledger_halted';
+    if (this.#closing) return 'closing';
+    if (!this.#open) return 'store_unreachable';
+    return this.#isFull(0) ? 'backlog_full' : null;
+  }
+
+  /** Begins the first boot of this process, behind what earlier ones left. */
+  async begin(lineage: Lineage): Promise<void> {
+    await this.#begin(lineage);
+  }
+
+  /** Takes entries, all or none. Resolves when they are durable. */
+  async append(drafts: readonly EntryDraft[]): Promise<readonly Receipt[]> {
+    const bytes = drafts.reduce((total, draft) => total + sizeOf(draft), 0);
+    try {
+      this.#assertTaking(bytes);
+      return await this.#issue(drafts, bytes);
+    } catch (error) {
+      // A repetition that waits for this write has to know that there is none.
+      for (const { idk } of drafts) if (idk !== undefined) this.#parts.identities.release(idk);
+      throw error;
+    }
+  }
+
+  /** Appends an entry of the system itself. */
+  async appendSystem(kind: string, ctl: JsonObject): Promise<Receipt> {
+    this.#assertTaking(0);
+    return this.#issueSystem(kind, ctl);
+  }
+
+  /** Between two batches: a boot that has a double ends, and what can never be sealed as it is, is issued again. */
+  async settle(): Promise<void> {
+    const { learner, view } = this.#parts;
+    if (learner.cloned) await this.#reboot();
+    else if (learner.suspect) await this.#reissue(learner.stranded(view.state));
+    await this.#beat();
+  }
+
+  /** Takes nothing more, and ends the boot with a `close` entry if it had begun. @returns its receipt. */
+  async close(): Promise<Receipt | null> {
+    const wasOpen = this.#open && this.#halted === null && !this.#closing;
+    this.#closing = true;
+    this.#tellWaiting();
+    return wasOpen ? this.#issueSystem('close', { reason: 'shutdown' }) : null;
+  }
+
+  /** Ends the journal's writing. */
+  async end(): Promise<void> {
+    await this.#boot?.issuer.idle();
+    await this.#boot?.journal.close();
+  }
+
+  /** Takes nothing ever again. */
+  halt(cause: unknown): void {
+    this.#halted ??= cause;
+    this.#tellWaiting();
+  }
+
+  #tellWaiting(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  async #begin(lineage: Lineage): Promise<void> {
+    const { learner, view } = this.#parts;
+    this.#open = false;
+    const boot = beginBoot(this.#parts, lineage);
+    this.#boot = boot;
+    this.#lineage = lineage;
+    learner.begin(boot.id);
+    const stranded = learner.stranded(view.state);
+    const [entry] = await boot.issuer.issue([bootDraft(this.#parts, lineage)]);
+    assert(entry?.receipt != null, 'a boot entry has a receipt');
+    await reissue(this.#parts, boot, stranded);
+    void entry.receipt.sealed.then(
+      () => {
+        this.#open = this.#boot === boot;
+        this.#tellWaiting();
+      },
+      () => undefined,
+    );
+    this.#parts.onPending();
+  }
+
+  /** Resolves when the present boot is open. @throws as {@link append} would for ever. */
+  async opened(): Promise<void> {
+    if (this.#open) return;
+    if (this.#halted !== null) throw halted(this.#halted);
+    if (this.#closing) throw new NotTakenError('closing', 'the ledger is closing');
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+    });
+    await this.opened();
+  }
+
+  async #reboot(): Promise<void> {
+    const old = this.boot;
+    this.#open = false;
+    await old.issuer.idle();
+    await old.journal.close();
+    const { seq, prev } = old.issuer.place;
+    const last = seq === 0 ? (this.#lineage?.last ?? null) : { boot: old.id, seq: seq - 1 };
+    await this.#begin({ last, prev, firstSegment: old.journal.nextNumber });
+  }
+
+  async #reissue(stranded: readonly PendingEntry[]): Promise<void> {
+    if (stranded.length > 0) await reissue(this.#parts, this.boot, stranded);
+  }
+
+  /** An idle log says at its interval that it is alive, so that cutting its tail shows. */
+  async #beat(): Promise<void> {
+    const { context, view, pending } = this.#parts;
+    const { heartbeatMs } = view.state.config;
+    if (!this.#open || this.#closing || pending.size > 0) return;
+    if (context.clock() - view.state.time >= heartbeatMs) await this.#issueSystem('heartbeat', {});
+  }
+
+  async #issueSystem(kind: string, ctl: JsonObject): Promise<Receipt> {
+    const { context, view } = this.#parts;
+    const [receipt] = await this.#issue([systemDraft(context, view.state.config, kind, ctl)], 0);
+    assert(receipt !== undefined, 'an entry has a receipt');
+    return receipt;
+  }
+
+  async #issue(drafts: readonly EntryDraft[], bytes: number): Promise<readonly Receipt[]> {
+    this.#inFlightBytes += bytes;
+    try {
+      const entries = await this.boot.issuer.issue(drafts);
+      this.#parts.onPending();
+      return entries.map(({ receipt }) => {
+        assert(receipt !== null, 'an entry of this boot has a receipt');
+        return receipt;
+      });
+    } finally {
+      this.#inFlightBytes -= bytes;
+    }
+  }
+
+  #assertTaking(bytes: number): void {
+    if (this.#halted !== null) throw halted(this.#halted);
+    if (this.#closing) throw new NotTakenError('closing', 'the ledger is closing');
+    if (!this.#open) {
+      throw new NotTakenError(
+        'store_unreachable',
+        'the boot entry of this process is not sealed yet',
+      );
+    }
+    if (this.#isFull(bytes)) {
+      throw new NotTakenError(
+        'backlog_full',
+        'the journal carries all that it may: the store is slow',
+      );
+    }
+  }
+
+  #isFull(bytes: number): boolean {
+    const { context, pending } = this.#parts;
+    const { backlogBytes, backlogMs } = context.settings;
+    if (this.backlogBytes + bytes > backlogBytes) return true;
+    return pending.oldestMs !== null && context.clock() - pending.oldestMs > backlogMs;
+  }
+}
+
+/** About what an entry takes: its prefix in base64url, the rest of the JWS, its record. */
+function sizeOf({ prefix, record }: EntryDraft): number {
+  return Math.ceil((prefix.length * 4) / 3) + 512 + (record?.length ?? 0);
+}
+
+function halted(cause: unknown): LedgerHaltedError {
+  const message = cause instanceof Error ? cause.message : 'something went wrong';
+  return new LedgerHaltedError(`the ledger has halted: ${message}`, cause);
+}

@@ -1,0 +1,142 @@
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { equalBytes } from '../core/bytes.ts';
+import { SteleError } from '../core/errors.ts';
+import { parseGenesis } from '../core/genesis.ts';
+import type { Genesis } from '../core/genesis.ts';
+import { parseJws } from '../core/jws.ts';
+import { applySchema } from '../core/schema.ts';
+import { CertificateSchema, statementTypes } from '../core/statement.ts';
+import type { Certificate, Statement } from '../core/statement.ts';
+import { objectKeys } from '../storage/object-keys.ts';
+import { ledgerDefaults } from './components.ts';
+import type { LedgerComponents, LedgerOptions, LedgerSettings, Sleep } from './components.ts';
+import type { LedgerContext } from './context.ts';
+import { HaltError } from './errors.ts';
+import { FindingCounter } from './findings.ts';
+import { readGenesis } from './init.ts';
+import { journalFiles } from './journal-files.ts';
+import type { Ledger } from './ledger.ts';
+import { RunningLedger } from './running-ledger.ts';
+import { isTransient } from './retry.ts';
+import { openWriterFolder, takeOver, writeWhole } from './writer-folder.ts';
+import type { WriterFolder } from './writer-folder.ts';
+
+/**
+ * Opens a ledger as the writer whose folder is given. What earlier boots of it left is sealed without anybody's help:
+ * wait for `ready()`. Works without the store if this folder has had the ledger open before; it is then not ready until
+ * the store answers.
+ *
+ * @throws SteleError `ledger_missing` where there is none; {@link HaltError} `folder_in_use`, `certificate_mismatch`,
+ *   `ledger_corrupt` (another genesis than this folder knows), `journal_corrupt`; StoreUnavailableError at the first
+ *   opening without the store.
+ */
+export async function openLedger(
+  components: LedgerComponents,
+  options: LedgerOptions,
+): Promise<Ledger> {
+  const settings: LedgerSettings = { ...ledgerDefaults, ...options };
+  const files = components.files ?? journalFiles;
+  const folder = await openWriterFolder(files, settings.folder, components.random);
+  try {
+    const genesis = await knownGenesis(components, settings);
+    const findings = new FindingCounter(components.log);
+    const context = makeContext({ components, settings, genesis, folder, findings });
+    const taken = await takeOver(files, folder, genesis.gen);
+    return new RunningLedger({ context, folder, taken, findings });
+  } catch (error) {
+    await folder.lock.release();
+    throw error;
+  }
+}
+
+/** The genesis that this folder was first opened with: the store cannot put another in its place later. */
+async function knownGenesis(
+  { store, files = journalFiles }: LedgerComponents,
+  { ledger, folder }: LedgerSettings,
+): Promise<Genesis> {
+  const pinned = await files.read(join(folder, GENESIS_FILE));
+  try {
+    const found = await readGenesis(store, ledger);
+    if (found === null && pinned === null) throw missing(ledger);
+    if (found !== null && pinned === null) {
+      await writeWhole(files, folder, GENESIS_FILE, found.bytes);
+      return found;
+    }
+    if (found === null || pinned === null || !equalBytes(found.bytes, pinned)) {
+      throw new HaltError('ledger_corrupt', `genesis of ${ledger} is not the one of this folder`);
+    }
+    return found;
+  } catch (error) {
+    if (pinned === null || !isTransient(error)) throw error;
+    return parseGenesis(pinned);
+  }
+}
+
+const GENESIS_FILE = 'genesis.json';
+
+function makeContext(parts: {
+  readonly components: LedgerComponents;
+  readonly settings: LedgerSettings;
+  readonly genesis: Genesis;
+  readonly folder: WriterFolder;
+  readonly findings: FindingCounter;
+}): LedgerContext {
+  const { components, settings, genesis, folder, findings } = parts;
+  const { writerSigner, checkpointSigner } = components;
+  const writerCert = certificateOf(components.writerCert);
+  const checkpointCert = certificateOf(components.checkpointCert);
+  if (writerCert.use !== 'writer' || writerCert.kid !== writerSigner.kid) {
+    throw mismatch('the writer certificate is not of the writer key');
+  }
+  if (writerCert.writer !== folder.writer) {
+    throw mismatch(`the writer key is certified for ${writerCert.writer}, not ${folder.writer}`);
+  }
+  if (checkpointCert.use !== 'checkpoint' || checkpointCert.vkey !== checkpointSigner.vkey) {
+    throw mismatch('the checkpoint certificate is not of the checkpoint key');
+  }
+  return {
+    store: components.store,
+    keys: objectKeys(settings.ledger),
+    genesis,
+    settings,
+    clock: components.clock,
+    random: components.random,
+    sleep: components.sleep ?? sleep,
+    log: components.log,
+    files: components.files ?? journalFiles,
+    writer: folder.writer,
+    writerSigner,
+    writerCert,
+    checkpointSigner,
+    checkpointCert,
+    finding: (code, fields) => {
+      findings.note(code, fields);
+    },
+  };
+}
+
+/**
+ * What a certificate claims. Whether the root has signed it is judged with the first batch, under the root keys that
+ * hold at that position of the log: they may have changed since genesis.
+ */
+function certificateOf(statement: Statement): Certificate {
+  const [text = ''] = statement;
+  const value = parseJws(text, statementTypes.certificate).payload;
+  return { ...applySchema(CertificateSchema, value, 'certificate', 'bad_certificate'), statement };
+}
+
+const sleep: Sleep = async (ms, signal) => {
+  // Aborted, it resolves all the same: who waits looks again.
+  await setTimeout(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+};
+
+function missing(ledger: string): SteleError {
+  return new SteleError('ledger_missing', `there is no ledger ${ledger} in this store`, {
+    disposition: 'fix-configuration',
+  });
+}
+
+function mismatch(message: string): HaltError {
+  return new HaltError('certificate_mismatch', message);
+}

@@ -1,0 +1,215 @@
+import type { LeafFacts } from '../core/batch-plan.ts';
+import { assert } from '../core/errors.ts';
+import type { Statement } from '../core/statement.ts';
+import type { EntryRetention, PublishedAt, Receipt, SealedAt } from './receipt.ts';
+import type { Segment } from './segment.ts';
+
+/** An entry that is durable in the journal and not known to be in the log. */
+export interface PendingEntry {
+  /** SHA-256 of its signing input, base64url: by it alone an entry is known again. */
+  readonly identity: string;
+  readonly facts: LeafFacts;
+  /** The leaf's bytes. */
+  readonly bytes: Uint8Array;
+  readonly record: Uint8Array | null;
+  readonly jti: string;
+  readonly at: number;
+  readonly ret: EntryRetention;
+  readonly idk: string | null;
+  /** Identity of the entry that this one reissues. */
+  readonly was: string | null;
+  /** Certificate of the key that signed it. */
+  readonly cert: Statement;
+  readonly segment: Segment;
+  /** When it was journalled, epoch ms. */
+  readonly sinceMs: number;
+  /** Slots below this did not hold it when it was made. */
+  readonly base: number;
+  /** Null for an entry of an earlier boot, whose caller is gone. */
+  readonly receipt: PendingReceipt | null;
+}
+
+/** The receipt of an entry; its promises are made when somebody asks for them. */
+export class PendingReceipt implements Receipt {
+  readonly jti: string;
+  readonly jws: string;
+  readonly #sealed = new Later<SealedAt>();
+  readonly #published = new Later<PublishedAt>();
+
+  constructor(jti: string, jws: string) {
+    this.jti = jti;
+    this.jws = jws;
+  }
+
+  get sealed(): Promise<SealedAt> {
+    return this.#sealed.promise();
+  }
+
+  get published(): Promise<PublishedAt> {
+    return this.#published.promise();
+  }
+
+  /** Tells where the entry is in the log. */
+  seal(at: SealedAt): void {
+    this.#sealed.resolve(at);
+  }
+
+  /** Tells which signed head covers it. */
+  publish(at: PublishedAt): void {
+    this.#published.resolve(at);
+  }
+
+  /** Tells that this process stops first. What is settled stays. */
+  fail(error: unknown): void {
+    this.#sealed.reject(error);
+    this.#published.reject(error);
+  }
+}
+
+/** A promise that exists only if it is asked for: most callers never wait past `durable`. */
+class Later<T> {
+  #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
+  #waiting: {
+    promise: Promise<T>;
+    resolve: (value: T) => void;
+    reject: (e: unknown) => void;
+  } | null = null;
+
+  async promise(): Promise<T> {
+    if (this.#outcome !== null) {
+      if ('error' in this.#outcome) throw this.#outcome.error;
+      return this.#outcome.value;
+    }
+    this.#waiting ??= waiting<T>();
+    return this.#waiting.promise;
+  }
+
+  resolve(value: T): void {
+    if (this.#outcome !== null) return;
+    this.#outcome = { value };
+    this.#waiting?.resolve(value);
+  }
+
+  reject(error: unknown): void {
+    if (this.#outcome !== null) return;
+    this.#outcome = { error };
+    this.#waiting?.reject(error);
+  }
+}
+
+function waiting<T>() {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<T>((accept, refuse) => {
+    resolve = accept;
+    reject = refuse;
+  });
+  // Nobody need be listening when the process stops.
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+/** Bounds of one batch, in bytes but for `entries`. `headerBytes` is what its leaves may add to the header. */
+export interface BatchBounds {
+  readonly entries: number;
+  readonly leafBytes: number;
+  readonly recordBytes: number;
+  readonly headerBytes: number;
+}
+
+/** All entries that are durable and not known to be in the log, in the order in which they are to be sealed. */
+export class PendingEntries {
+  readonly #entries = new Map<string, PendingEntry>();
+  readonly #byJti = new Map<string, PendingEntry>();
+  /** Reissues by what they reissue. */
+  readonly #byWas = new Map<string, PendingEntry>();
+  #bytes = 0;
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Bytes of leaves and records. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** When the oldest was journalled, epoch ms; null when there is none. */
+  get oldestMs(): number | null {
+    for (const entry of this.#entries.values()) return entry.sinceMs;
+    return null;
+  }
+
+  /** Adds an entry behind all others. */
+  add(entry: PendingEntry): void {
+    assert(!this.#entries.has(entry.identity), 'an entry is made once');
+    this.#entries.set(entry.identity, entry);
+    this.#byJti.set(entry.jti, entry);
+    if (entry.was !== null) this.#byWas.set(entry.was, entry);
+    this.#bytes += sizeOf(entry);
+  }
+
+  /** Takes an entry out: it was seen in the log. @returns undefined when it was not pending. */
+  drop(identity: string): PendingEntry | undefined {
+    const entry = this.#entries.get(identity);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(identity);
+    if (this.#byJti.get(entry.jti) === entry) this.#byJti.delete(entry.jti);
+    if (entry.was !== null) this.#byWas.delete(entry.was);
+    this.#bytes -= sizeOf(entry);
+    return entry;
+  }
+
+  has(identity: string): boolean {
+    return this.#entries.has(identity);
+  }
+
+  /** The pending reissue of an entry. */
+  reissueOf(identity: string): PendingEntry | undefined {
+    return this.#byWas.get(identity);
+  }
+
+  find(jti: string): PendingEntry | undefined {
+    return this.#byJti.get(jti);
+  }
+
+  /** The first entries that fit a batch, at least one if there is any. They stay. */
+  first(bounds: BatchBounds): PendingEntry[] {
+    const taken: PendingEntry[] = [];
+    const ids = new Set<string>();
+    let [leafBytes, recordBytes, headerBytes] = [0, 0, 0];
+    for (const entry of this.#entries.values()) {
+      leafBytes += entry.bytes.length + 2;
+      recordBytes += entry.record?.length ?? 0;
+      headerBytes += headerCost(entry, taken.at(-1));
+      const full =
+        taken.length >= bounds.entries ||
+        leafBytes > bounds.leafBytes ||
+        recordBytes > bounds.recordBytes ||
+        headerBytes > bounds.headerBytes;
+      // An id is unique within a batch: an entry and its reissue can both be pending after a clone.
+      if ((full && taken.length > 0) || ids.has(entry.jti)) break;
+      ids.add(entry.jti);
+      taken.push(entry);
+    }
+    return taken;
+  }
+
+  /** All of them, in order. */
+  values(): IterableIterator<PendingEntry> {
+    return this.#entries.values();
+  }
+}
+
+function sizeOf(entry: PendingEntry): number {
+  return entry.bytes.length + (entry.record?.length ?? 0);
+}
+
+/** At most what a leaf adds to a header: its offset in `control`, a run, its share of a payload's members. */
+function headerCost(entry: PendingEntry, before: PendingEntry | undefined): number {
+  const control = entry.facts.control ? 8 : 0;
+  const run = entry.facts.boot === before?.facts.boot ? 0 : 160;
+  // A member holds at least half of its bound, or one long record.
+  const members = entry.record === null ? 0 : Math.min(24, entry.record.length / 1000);
+  return control + run + members;
+}

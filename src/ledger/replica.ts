@@ -1,0 +1,192 @@
+/**
+ * The tree as this process has learnt it, and all that is derived from it: signed heads, proofs, the static view, the
+ * places of entries. Fed with every batch, own or foreign.
+ */
+import { LRUCache } from 'lru-cache';
+import { utf8Bytes } from '../core/bytes.ts';
+import type { Sha256Hash } from '../core/hash.ts';
+import { edgeHead, parseTreeSize } from '../core/tree.ts';
+import type { TreeHead } from '../core/tree.ts';
+import { BatchReader } from './batch-reader.ts';
+import type { LedgerContext } from './context.ts';
+import { HaltError } from './errors.ts';
+import { HeadSigner } from './head-signer.ts';
+import { RECENT_NOTES, UNPUBLISHED_BYTES_MAX } from './limits.ts';
+import type { LearntBatch, LogView } from './log-view.ts';
+import type { PendingEntries, PendingReceipt } from './pending.ts';
+import { EntryReader } from './reader.ts';
+import type { FoundEntry, ProofAt, SealedAt, SignedHead } from './receipt.ts';
+import { SignerGuard } from './signer-guard.ts';
+import { TileReader } from './tile-reader.ts';
+import { TileTree } from './tiles.ts';
+import { learnToTip } from './tip.ts';
+import { checkpointVerifiers, readPublished, ViewPublisher } from './view.ts';
+
+/** What a replica works with. */
+export interface ReplicaParts {
+  readonly context: LedgerContext;
+  readonly view: LogView;
+  readonly pending: PendingEntries;
+  /** Folder of the heads that the checkpoint key signed. */
+  readonly heads: string;
+  readonly onHalt: (error: unknown) => void;
+}
+
+/** Everything that is read from a log. */
+export class Replica {
+  readonly #context: LedgerContext;
+  readonly #view: LogView;
+  readonly #tree = new TileTree();
+  readonly #tiles: TileReader;
+  readonly #entries: EntryReader;
+  readonly #publisher: ViewPublisher;
+  readonly #guard: SignerGuard;
+  readonly #signer: HeadSigner;
+  readonly #notes = new LRUCache<number, string>({ max: RECENT_NOTES });
+  readonly #closing = new AbortController();
+  #publishing: Promise<void> = Promise.resolve();
+  #started = false;
+
+  constructor(parts: ReplicaParts) {
+    const { context, view, pending } = parts;
+    this.#context = context;
+    this.#view = view;
+    this.#tiles = new TileReader(context, this.#tree);
+    const tiles = this.#tiles;
+    this.#guard = new SignerGuard({
+      files: context.files,
+      folder: parts.heads,
+      signer: context.checkpointSigner,
+      origin: context.genesis.origin,
+      prove: async (from, to) => tiles.path(from, to),
+    });
+    const batches = new BatchReader(context, view);
+    this.#entries = new EntryReader({ context, view, pending, tiles, batches });
+    this.#publisher = new ViewPublisher(context, this.#tree, tiles);
+    this.#signer = new HeadSigner(context, this.#guard, parts.onHalt);
+  }
+
+  /** The newest signed head; null before the first. */
+  get head(): SignedHead | null {
+    return this.#signer.head;
+  }
+
+  /** Tree size of the published static view. */
+  get publishedSize(): number {
+    return this.#publisher.size;
+  }
+
+  /** Takes a batch that was just learnt. */
+  learn(learnt: LearntBatch): void {
+    this.#tree.add(learnt.batch.leaves, learnt.leafHashes);
+    this.#entries.remember(learnt);
+    // Before the start, heads of the past come by, which are no news to sign.
+    if (this.#started) this.#signer.sign(learnt.state);
+  }
+
+  /** Remembers whom to tell when a signed head covers an entry. */
+  await(receipt: PendingReceipt, at: SealedAt): void {
+    this.#signer.await(receipt, at);
+  }
+
+  /**
+   * Learns the log to its end, and holds it against the published checkpoint: a log that is shorter than a head of it,
+   * or another, was rolled back or forked, and nothing is signed. May be called again after any failure.
+   *
+   * @throws {@link HaltError} `head_conflict`.
+   */
+  async catchUp(): Promise<void> {
+    await this.#guard.load();
+    const own = checkpointVerifiers(this.#context, this.#view.state);
+    const { checkpoint } = await readPublished(this.#context, own);
+    if (checkpoint !== null) this.#tree.skipTo(checkpoint.head.size);
+    await this.#learn();
+    const all = checkpointVerifiers(this.#context, this.#view.state);
+    const published = (await readPublished(this.#context, all)).checkpoint;
+    if (published === null) return;
+    // Another gateway may have published since the look at the tip.
+    if (published.head.size > this.#view.state.size) await this.#learn();
+    await this.#guard.witness(published.head, edgeHead(this.#view.state.edge));
+    this.#publisher.found(published.head.size);
+  }
+
+  /** From here on every new head is signed, and the static view is published at its cadence. */
+  start(): void {
+    this.#started = true;
+    this.#signer.sign(this.#view.state);
+    this.#publishing = this.#publishAtCadence();
+  }
+
+  /** An entry by id or leaf index. */
+  async entry(idOrIndex: string | number): Promise<FoundEntry | null> {
+    return this.#entries.find(idOrIndex);
+  }
+
+  /** A verified inclusion proof, to the newest signed head or to one of `size`. */
+  async inclusion(index: number, size?: number): Promise<ProofAt> {
+    const head = await this.#headAt(size);
+    return { index, path: await this.#tiles.inclusion(index, head), head };
+  }
+
+  /** A verified consistency proof. */
+  async consistency(from: number, to: number): Promise<readonly Sha256Hash[]> {
+    const [older, newer] = await Promise.all([this.#headAt(from), this.#headAt(to)]);
+    return this.#tiles.consistency(older, newer);
+  }
+
+  /** A file of the static view, as new as this process knows it. */
+  async readView(path: string): Promise<Uint8Array | null> {
+    if (path !== 'checkpoint') return this.#tiles.read(path);
+    return this.head === null ? null : utf8Bytes(this.head.note);
+  }
+
+  /** Signs and publishes what is there, as far as the store lets it. @returns receipts that no head covers. */
+  async close(): Promise<readonly PendingReceipt[]> {
+    this.#closing.abort();
+    await this.#publishing;
+    await this.#signer.settled();
+    // What was sealed since the last turn.
+    if (this.#started) await this.#publish();
+    const left = await this.#signer.close();
+    await this.#guard.close();
+    return left;
+  }
+
+  async #learn(): Promise<void> {
+    await learnToTip(this.#view, async () => {
+      if (this.#tree.fullBytes > UNPUBLISHED_BYTES_MAX) await this.#publisher.publishFull();
+    });
+  }
+
+  async #publishAtCadence(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await this.#context.sleep(this.#context.settings.publishMs, signal);
+      await this.#publish();
+    }
+  }
+
+  /** What is derived never stops the ledger: it is tried again at the next turn. */
+  async #publish(): Promise<void> {
+    const head = this.#signer.head;
+    if (head === null) return;
+    try {
+      const verifiers = checkpointVerifiers(this.#context, this.#view.state);
+      await this.#publisher.publish(head, verifiers);
+    } catch (error) {
+      this.#context.log.warn('view_not_published', { error, size: head.size });
+    }
+  }
+
+  /** A head of the log at some size, proven to be part of the newest. */
+  async #headAt(size: number | undefined): Promise<SignedHead> {
+    const newest = this.#signer.head;
+    if (newest === null) throw new HaltError('head_conflict', 'no head is signed yet');
+    this.#notes.set(newest.size, newest.note);
+    if (size === undefined || size === newest.size) return newest;
+    const head = { size: parseTreeSize(size), root: await this.#tiles.root(size) };
+    const anchor: TreeHead = size < newest.size ? newest : edgeHead(this.#view.state.edge);
+    await this.#tiles.consistency(head, anchor);
+    return { ...head, note: this.#notes.get(size) ?? '' };
+  }
+}

@@ -1,0 +1,251 @@
+/** A ledger that is open in this process: assembles its parts and keeps them in step. */
+import type { Genesis } from '../core/genesis.ts';
+import type { Sha256Hash } from '../core/hash.ts';
+import type { JsonObject } from '../core/strict-json.ts';
+import type { LedgerContext } from './context.ts';
+import { LedgerHaltedError } from './errors.ts';
+import type { FindingCounter } from './findings.ts';
+import { IdempotencyWindow } from './idempotency.ts';
+import type { Reservation } from './idempotency.ts';
+import { Intake } from './intake.ts';
+import type { Ledger } from './ledger.ts';
+import { Learner } from './learn.ts';
+import { IDENTITIES_MAX, IDENTITY_MS_MAX } from './limits.ts';
+import { LogView } from './log-view.ts';
+import type { LearntBatch } from './log-view.ts';
+import { PendingEntries } from './pending.ts';
+import type {
+  EntryDraft,
+  FoundEntry,
+  LedgerStatus,
+  ProofAt,
+  Receipt,
+  SignedHead,
+} from './receipt.ts';
+import { Inheritance } from './recovery.ts';
+import { Replica } from './replica.ts';
+import { isTransient, retryMs } from './retry.ts';
+import { Sequencer } from './sequencer.ts';
+import { assertTip } from './tip.ts';
+import type { TakenJournal, WriterFolder } from './writer-folder.ts';
+
+/** What a ledger is assembled from. */
+export interface RunningLedgerParts {
+  readonly context: LedgerContext;
+  readonly folder: WriterFolder;
+  /** What earlier boots left. */
+  readonly taken: TakenJournal;
+  readonly findings: FindingCounter;
+}
+
+/** The ledger of one process. Begins to learn and to seal when it is made. */
+export class RunningLedger implements Ledger {
+  readonly genesis: Genesis;
+  readonly #context: LedgerContext;
+  readonly #folder: WriterFolder;
+  readonly #findings: FindingCounter;
+  readonly #pending = new PendingEntries();
+  readonly #identities = new IdempotencyWindow({
+    entriesMax: IDENTITIES_MAX,
+    ageMsMax: IDENTITY_MS_MAX,
+  });
+  readonly #view: LogView;
+  readonly #replica: Replica;
+  readonly #learner: Learner;
+  readonly #intake: Intake;
+  readonly #sequencer: Sequencer;
+  readonly #inheritance: Inheritance;
+  readonly #closing = new AbortController();
+  readonly #starting: Promise<void>;
+  #closed: Promise<void> | null = null;
+  /** Tree size of the newest checkpoint that a batch carries. */
+  #carriedSize = 0;
+  #isStoreReachable = true;
+
+  constructor({ context, folder, taken, findings }: RunningLedgerParts) {
+    this.genesis = context.genesis;
+    this.#context = context;
+    this.#folder = folder;
+    this.#findings = findings;
+    const onHalt = (error: unknown): void => {
+      this.#halt(error);
+    };
+    const pending = this.#pending;
+    const identities = this.#identities;
+    this.#inheritance = new Inheritance(context, taken, pending, identities);
+    const view = new LogView(context, (learnt) => {
+      this.#learn(learnt);
+    });
+    this.#view = view;
+    this.#replica = new Replica({ context, view, pending, heads: folder.heads, onHalt });
+    this.#learner = new Learner(context, pending, identities, ({ receipt }, at) => {
+      if (receipt === null) return;
+      receipt.seal(at);
+      this.#replica.await(receipt, at);
+    });
+    const onPending = (): void => {
+      this.#sequencer.wake();
+    };
+    const boots = { context, view, pending, folder: folder.journal, onFailure: onHalt };
+    this.#intake = new Intake({ ...boots, identities, learner: this.#learner, onPending });
+    this.#sequencer = new Sequencer(context, view, pending, {
+      boot: () => this.#intake.boot,
+      between: async () => this.#intake.settle(),
+      checkpoints: () => this.#notesToCarry(),
+      onHalt,
+    });
+    this.#starting = this.#start();
+  }
+
+  get writer(): { readonly id: string; readonly boot: string } {
+    return { id: this.#context.writer, boot: this.#intake.bootId };
+  }
+
+  async ready(): Promise<void> {
+    await this.#intake.opened();
+  }
+
+  async append(drafts: readonly EntryDraft[]): Promise<readonly Receipt[]> {
+    const receipts = await this.#intake.append(drafts);
+    for (const [i, { idk, idb, jti, at }] of drafts.entries()) {
+      if (idk === undefined || idb === undefined) continue;
+      this.#identities.record(idk, { jti, idb, receipt: receipts[i] ?? null }, at);
+    }
+    return receipts;
+  }
+
+  async appendSystem(kind: string, ctl: Readonly<Record<string, unknown>>): Promise<Receipt> {
+    return this.#intake.appendSystem(kind, ctl as JsonObject);
+  }
+
+  reserve(idk: string, idb: string): Reservation {
+    return this.#identities.reserve(idk, idb);
+  }
+
+  head(): SignedHead | null {
+    return this.#replica.head;
+  }
+
+  async entry(idOrIndex: string | number): Promise<FoundEntry | null> {
+    return this.#replica.entry(idOrIndex);
+  }
+
+  async inclusion(index: number, size?: number): Promise<ProofAt> {
+    return this.#replica.inclusion(index, size);
+  }
+
+  async consistency(from: number, to: number): Promise<readonly Sha256Hash[]> {
+    return this.#replica.consistency(from, to);
+  }
+
+  async readView(path: string): Promise<Uint8Array | null> {
+    return this.#replica.readView(path);
+  }
+
+  async refresh(): Promise<void> {
+    await this.#sequencer.refresh();
+  }
+
+  status(): LedgerStatus {
+    const { oldestMs } = this.#pending;
+    const { refusal } = this.#intake;
+    return {
+      ready: refusal === null,
+      reason: refusal,
+      backlogEntries: this.#pending.size,
+      backlogBytes: this.#intake.backlogBytes,
+      oldestUnsealedMs: oldestMs === null ? 0 : Math.max(0, this.#context.clock() - oldestMs),
+      treeSize: this.#view.state.size,
+      batchNumber: this.#view.state.number,
+      publishedSize: this.#replica.publishedSize,
+      storeReachable: this.#isStoreReachable && this.#sequencer.reachable,
+      findings: this.#findings.counts,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  /** Learns the log, and opens this boot behind what earlier ones left. As often as the store makes it necessary. */
+  async #start(): Promise<void> {
+    // Yield, so that whoever made this object has it before anything happens.
+    await Promise.resolve();
+    for (let failures = 1; !this.#closing.signal.aborted; failures += 1) {
+      try {
+        await this.#replica.catchUp();
+        await assertTip(this.#context, this.#view);
+        this.#sequencer.addOrphans(await this.#inheritance.orphans(this.#context));
+        this.#isStoreReachable = true;
+        break;
+      } catch (error) {
+        if (!isTransient(error)) {
+          this.#halt(error);
+          return;
+        }
+        this.#isStoreReachable = false;
+        this.#context.log.warn('store_failed', { error, failures });
+        await this.#context.sleep(retryMs(this.#context.random, failures), this.#closing.signal);
+      }
+    }
+    if (this.#closing.signal.aborted) return;
+    await this.#begin().catch((error: unknown) => {
+      this.#halt(error);
+    });
+  }
+
+  async #begin(): Promise<void> {
+    const lineage = this.#inheritance.lineage(this.#view, this.#context.writer, this.#pending);
+    await this.#intake.begin(lineage);
+    this.#inheritance.release();
+    this.#replica.start();
+    this.#sequencer.start();
+  }
+
+  /** Every batch comes by here, once and in order: first what is pending, then what is derived. */
+  #learn(learnt: LearntBatch): void {
+    const { payloads, checkpoints } = learnt.batch.header;
+    for (const { key } of payloads) this.#inheritance.isNamed(key);
+    if (checkpoints.length > 0) this.#carriedSize = learnt.batch.header.first;
+    this.#learner.learn(learnt);
+    this.#replica.learn(learnt);
+  }
+
+  /** The newest checkpoint, unless a batch has it. */
+  #notesToCarry(): readonly string[] {
+    const { head } = this.#replica;
+    return head === null || head.size <= this.#carriedSize ? [] : [head.note];
+  }
+
+  #halt(error: unknown): void {
+    this.#context.log.error('ledger_halted', { error });
+    this.#intake.halt(error);
+    this.#closing.abort();
+    this.#failReceipts(error);
+  }
+
+  #failReceipts(cause: unknown): void {
+    const message = 'stopped before it was sealed; the journal has it';
+    const error = new LedgerHaltedError(message, cause, 'durable');
+    for (const { receipt } of this.#pending.values()) receipt?.fail(error);
+  }
+
+  async #close(): Promise<void> {
+    const { sleep, settings } = this.#context;
+    const receipt = await this.#intake.close().catch(() => null);
+    const deadline = sleep(settings.closeMs, this.#closing.signal);
+    if (receipt !== null) await Promise.race([receipt.sealed.catch(() => undefined), deadline]);
+    this.#closing.abort();
+    await this.#starting;
+    await this.#sequencer.stop();
+    for (const left of await this.#replica.close()) left.fail(closedEarly());
+    await this.#intake.end();
+    this.#failReceipts(closedEarly());
+    await this.#folder.lock.release();
+  }
+}
+
+function closedEarly(): LedgerHaltedError {
+  return new LedgerHaltedError('the ledger was closed first', undefined, 'durable');
+}

@@ -1,0 +1,181 @@
+/**
+ * Proofs from tiles. Tiles are read from memory, then from the static view, which nobody trusts: a proof is verified
+ * against a head that this process computed itself before anybody gets it.
+ */
+import { LRUCache } from 'lru-cache';
+import { SteleError } from '../core/errors.ts';
+import { EMPTY_ROOT, hashNode, parseLeafHash, parseSha256Hash } from '../core/hash.ts';
+import type { LeafHash, Sha256Hash } from '../core/hash.ts';
+import {
+  completeProof,
+  planConsistency,
+  planInclusion,
+  planNodes,
+  verifyConsistency,
+  verifyInclusion,
+} from '../core/proof.ts';
+import type { ProofPlan } from '../core/proof.ts';
+import {
+  entryBundlePath,
+  nodeInTile,
+  parseTilePath,
+  TILE_WIDTH,
+  tileOfNode,
+  tilePath,
+} from '../core/tile.ts';
+import type { Tile } from '../core/tile.ts';
+import { parseLeafIndex, parseTreeSize } from '../core/tree.ts';
+import type { NodeAddress, TreeHead } from '../core/tree.ts';
+import type { LedgerContext } from './context.ts';
+import { TILE_CACHE_BYTES } from './limits.ts';
+import { firstEntries } from './tiles.ts';
+import type { TileTree } from './tiles.ts';
+
+const HASH_BYTES = 32;
+
+/** Reads tiles and entry bundles, and makes proofs. */
+export class TileReader {
+  readonly #context: LedgerContext;
+  readonly #tree: TileTree;
+  /** Full tiles and bundles only: they never change. */
+  readonly #cache = new LRUCache<string, Uint8Array>({
+    maxSize: TILE_CACHE_BYTES,
+    sizeCalculation: (bytes) => bytes.length + 1,
+  });
+
+  constructor(context: LedgerContext, tree: TileTree) {
+    this.#context = context;
+    this.#tree = tree;
+  }
+
+  /** Keeps a full tile or bundle that was just published: who proves, mostly proves what is new. */
+  remember(path: string, bytes: Uint8Array): void {
+    this.#cache.set(path, bytes);
+  }
+
+  /**
+   * A tile or entry bundle by its C2SP path: memory, then the store, then cut from a fuller form.
+   * @returns null when the tree does not reach that far, or the static view has lost it.
+   */
+  async read(path: string): Promise<Uint8Array | null> {
+    const parsed = parseTilePath(path);
+    if (parsed.kind === 'entries') {
+      const { index, width } = parsed;
+      if (index * TILE_WIDTH + width > this.#tree.size) return null;
+      const held = this.#tree.entries(index, width);
+      if (held !== null) return held;
+      const full = await this.#stored(entryBundlePath(index, TILE_WIDTH), width);
+      return full && (width === TILE_WIDTH ? full : firstEntries(full, width));
+    }
+    const { level, index, width } = parsed.tile;
+    const hashes = Math.floor(this.#tree.size / TILE_WIDTH ** level);
+    return index * TILE_WIDTH + width > hashes ? null : this.#tile({ level, index, width });
+  }
+
+  /** The inclusion path of a leaf. @throws SteleError `view_incomplete` when the static view has lost or changed tiles. */
+  async inclusion(index: number, head: TreeHead): Promise<readonly Sha256Hash[]> {
+    const leafIndex = parseLeafIndex(index);
+    const plan = planInclusion(leafIndex, head.size);
+    const [path, leaf] = await Promise.all([this.#complete(plan, head.size), this.leafHash(index)]);
+    if (!verifyInclusion({ leafIndex, path }, leaf, head).ok) throw this.#wrong(index);
+    return path;
+  }
+
+  /** The consistency path between two heads. @throws as {@link inclusion}. */
+  async consistency(older: TreeHead, newer: TreeHead): Promise<readonly Sha256Hash[]> {
+    const path = await this.path(older.size, newer.size);
+    if (!verifyConsistency({ path }, older, newer).ok) throw this.#wrong(older.size);
+    return path;
+  }
+
+  /** A consistency path that nobody has verified yet. */
+  async path(from: number, to: number): Promise<readonly Sha256Hash[]> {
+    const size = parseTreeSize(to);
+    return this.#complete(planConsistency(parseTreeSize(from), size), size);
+  }
+
+  /** The root that the tree had at a size. Not verified: prove it to be part of a head that is known. */
+  async root(size: number): Promise<Sha256Hash> {
+    const treeSize = parseTreeSize(size);
+    if (size === 0) return EMPTY_ROOT;
+    const nodes: NodeAddress[] = [];
+    // The complete subtrees that the leaves fall into, smallest first: one for each 1 in the size's binary form.
+    for (
+      let [level, rest] = [0, size];
+      rest > 0;
+      [level, rest] = [level + 1, Math.floor(rest / 2)]
+    ) {
+      if (rest % 2 === 1) nodes.push({ level, index: rest - 1 });
+    }
+    const hashes = await Promise.all(nodes.map(async (node) => this.#node(node, treeSize)));
+    return hashes.reduce((right, left) => hashNode(left, right));
+  }
+
+  /** The hash of a leaf as its tile has it: not verified. */
+  async leafHash(index: number): Promise<LeafHash> {
+    const tile = {
+      level: 0,
+      index: Math.floor(index / TILE_WIDTH),
+      width: (index % TILE_WIDTH) + 1,
+    };
+    const bytes = await this.#tile(tile);
+    if (bytes === null) throw incomplete(index);
+    return parseLeafHash(bytes.slice(-HASH_BYTES));
+  }
+
+  /** Tiles that do not prove are not kept: somebody may put them right. */
+  #wrong(at: number): SteleError {
+    this.#cache.clear();
+    return incomplete(at);
+  }
+
+  async #complete(plan: ProofPlan, size: TreeHead['size']): Promise<Sha256Hash[]> {
+    const nodes = planNodes(plan);
+    const hashes = await Promise.all(nodes.map(async (node) => this.#node(node, size)));
+    return completeProof(plan, hashes);
+  }
+
+  async #node(node: NodeAddress, size: TreeHead['size']): Promise<Sha256Hash> {
+    const place = tileOfNode(node, size);
+    const bytes = await this.#tile(place.tile);
+    if (bytes === null) throw incomplete(node.index);
+    return nodeInTile(place, hashesOf(bytes));
+  }
+
+  async #tile({ level, index, width }: Tile): Promise<Uint8Array | null> {
+    const held = this.#tree.tile(level, index, width);
+    if (held !== null) return held;
+    const full = await this.#stored(
+      tilePath({ level, index, width: TILE_WIDTH }),
+      width * HASH_BYTES,
+    );
+    return full?.subarray(0, width * HASH_BYTES) ?? null;
+  }
+
+  async #stored(path: string, bytesMin: number): Promise<Uint8Array | null> {
+    const cached = this.#cache.get(path);
+    if (cached !== undefined) return cached;
+    const { store, keys } = this.#context;
+    const found = await store.get(keys.tile(path));
+    if (found === null || found.bytes.length < bytesMin) return null;
+    this.#cache.set(path, found.bytes);
+    return found.bytes;
+  }
+}
+
+function hashesOf(bytes: Uint8Array): Sha256Hash[] {
+  const count = Math.floor(bytes.length / HASH_BYTES);
+  return Array.from({ length: count }, (_, i) =>
+    parseSha256Hash(bytes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES)),
+  );
+}
+
+function incomplete(at: number): SteleError {
+  return new SteleError(
+    'view_incomplete',
+    `tiles of the static view around ${at} are lost or changed`,
+    {
+      disposition: 'halt',
+    },
+  );
+}

@@ -1,0 +1,75 @@
+/**
+ * Where the log ends: at the first slot that nobody has filled, reached slot by slot from what is known. A listing
+ * only helps to look ahead; junk far out misleads it, so only what a certified key signed counts.
+ */
+import { parseBatchHeader } from '../core/batch-header.ts';
+import { frameBatch } from '../core/batch.ts';
+import { MalformedError } from '../core/errors.ts';
+import { verifyJws } from '../core/jws.ts';
+import { readCertificates } from '../core/key-status.ts';
+import type { LogState } from '../core/log-state.ts';
+import type { LedgerContext } from './context.ts';
+import { HaltError } from './errors.ts';
+import { GALLOP_DOUBLINGS, LEARN_AHEAD, LISTED_AHEAD } from './limits.ts';
+import type { LogView } from './log-view.ts';
+import type { FilledSlot } from './slot.ts';
+
+/**
+ * Learns everything up to the end of the log. Reads further ahead the longer the way turns out to be.
+ * @param onStretch - Awaited now and then on a long way.
+ */
+export async function learnToTip(view: LogView, onStretch?: () => Promise<void>): Promise<void> {
+  for (let width = 1; ; width = Math.min(width * 2, LEARN_AHEAD)) {
+    const from = view.next;
+    const reads = Array.from({ length: width }, async (_, i) => view.read(from + i));
+    for (const read of reads) read.catch(() => undefined);
+    for (const read of reads) {
+      const slot = await read;
+      if (slot === null) return;
+      await view.learn(slot);
+    }
+    await onStretch?.();
+  }
+}
+
+/**
+ * Makes sure that the log really ends at an empty slot: a certified batch behind it means that a batch was taken away,
+ * and filling the slot again would fork the log.
+ *
+ * @throws {@link HaltError} `ledger_corrupt`.
+ */
+export async function assertTip(context: LedgerContext, view: LogView): Promise<void> {
+  const { keys, store } = context;
+  const listed = await store.list(keys.batchPrefix, {
+    after: keys.batch(view.next),
+    max: LISTED_AHEAD,
+  });
+  const ahead = new Set(listed.flatMap((key) => keys.parseBatch(key) ?? []));
+  for (let doubling = 0; doubling < GALLOP_DOUBLINGS; doubling += 1) {
+    ahead.add(view.next + 2 ** doubling);
+  }
+  for (const number of ahead) {
+    const slot = await view.read(number);
+    if (slot !== null && isCertified(view.state, slot)) {
+      throw new HaltError(
+        'ledger_corrupt',
+        `batch ${number} stands, and slot ${view.next} is empty`,
+      );
+    }
+  }
+}
+
+/** Whether a certified writer key of this ledger signed the header of what stands in a slot. */
+function isCertified(state: LogState, { bytes }: FilledSlot): boolean {
+  if (bytes === null) return false;
+  try {
+    const { headerLine } = frameBatch(bytes, state.config.limits);
+    const { jws, header } = parseBatchHeader(headerLine);
+    const certificate = readCertificates(state, header.certs).get(jws.header.kid);
+    if (certificate?.use !== 'writer' || header.gen !== state.genesis.gen) return false;
+    return verifyJws(jws, certificate.jwk, certificate.alg);
+  } catch (error) {
+    if (error instanceof MalformedError) return false;
+    throw error;
+  }
+}

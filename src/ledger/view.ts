@@ -1,0 +1,158 @@
+/**
+ * The static view: what the tree is made of, published in the store in the C2SP tlog-tiles layout, so that any reader
+ * of that format needs no process of ours. Derived and unlocked. Tiles first, then the checkpoint, and only upwards:
+ * whoever sees a checkpoint finds its tiles.
+ */
+import { utf8Bytes, utf8Text } from '../core/bytes.ts';
+import { openCheckpoint } from '../core/checkpoint.ts';
+import { MalformedError } from '../core/errors.ts';
+import type { LogState } from '../core/log-state.ts';
+import { parseVkey, verifierOf } from '../core/signed-note.ts';
+import type { NoteVerifier } from '../core/signed-note.ts';
+import { entryBundlePath, TILE_WIDTH, tilePath, tilesOf } from '../core/tile.ts';
+import { parseTreeSize } from '../core/tree.ts';
+import type { TreeHead } from '../core/tree.ts';
+import { PreconditionError } from '../storage/errors.ts';
+import type { LedgerContext } from './context.ts';
+import { VIEW_WRITES } from './limits.ts';
+import type { SignedHead } from './receipt.ts';
+import type { TileReader } from './tile-reader.ts';
+import type { TileTree } from './tiles.ts';
+
+const IMMUTABLE = 'public, max-age=31536000, immutable';
+const CHECKPOINT_CACHE = 'no-cache';
+
+/** A checkpoint that stands in the store, signed by a key of this log. */
+export interface PublishedCheckpoint {
+  readonly head: TreeHead;
+  readonly note: string;
+}
+
+/** The keys whose signature makes a checkpoint of this log: those certified as far as the log is known. */
+export function checkpointVerifiers(context: LedgerContext, state: LogState): NoteVerifier[] {
+  const vkeys = new Set([context.checkpointSigner.vkey]);
+  for (const [, { status, certificate }] of state.keys.entries()) {
+    if (status === 'certified' && certificate?.use === 'checkpoint') vkeys.add(certificate.vkey);
+  }
+  return [...vkeys].map((vkey) => verifierOf(parseVkey(vkey)));
+}
+
+/**
+ * Reads the published checkpoint. It is a hint: only its signature is checked here.
+ * @returns `checkpoint: null` when there is none, or one that no key of the log has signed, which is a finding.
+ */
+export async function readPublished(
+  context: LedgerContext,
+  verifiers: readonly NoteVerifier[],
+): Promise<{ readonly etag: string | null; readonly checkpoint: PublishedCheckpoint | null }> {
+  const found = await context.store.get(context.keys.checkpoint);
+  if (found === null) return { etag: null, checkpoint: null };
+  try {
+    const note = utf8Text(found.bytes);
+    const { checkpoint } = openCheckpoint(note, context.genesis.origin, verifiers);
+    const { size, root } = checkpoint;
+    return { etag: found.etag, checkpoint: { head: { size, root }, note } };
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    context.finding('bad_checkpoint', { key: context.keys.checkpoint, reason: error.code });
+    return { etag: found.etag, checkpoint: null };
+  }
+}
+
+/** Publishes the static view. Calls must not overlap. */
+export class ViewPublisher {
+  readonly #context: LedgerContext;
+  readonly #tree: TileTree;
+  readonly #reader: TileReader;
+  #size = 0;
+
+  constructor(context: LedgerContext, tree: TileTree, reader: TileReader) {
+    this.#context = context;
+    this.#tree = tree;
+    this.#reader = reader;
+  }
+
+  /** Takes note of a checkpoint that is published already. */
+  found(size: number): void {
+    this.#size = Math.max(this.#size, size);
+  }
+
+  /** Size of the newest checkpoint that is known to be published. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Writes the full tiles and bundles that wait in memory. No checkpoint covers them yet, so nobody misses others. */
+  async publishFull(): Promise<void> {
+    await inParallel(this.#tree.full, async ({ path, bytes }) => {
+      await this.#create(path, bytes);
+      this.#reader.remember(path, bytes);
+      this.#tree.published(path);
+    });
+  }
+
+  /**
+   * Publishes a signed head with all tiles of its tree.
+   * @param verifiers - Of {@link checkpointVerifiers}: a newer checkpoint of another gateway stays.
+   */
+  async publish(head: SignedHead, verifiers: readonly NoteVerifier[]): Promise<void> {
+    if (head.size <= this.#size) return;
+    await this.publishFull();
+    await inParallel(partialPaths(head.size), async (path) => {
+      const bytes = await this.#reader.read(path);
+      if (bytes !== null) await this.#create(path, bytes);
+    });
+    await this.#publishCheckpoint(head, verifiers);
+  }
+
+  async #publishCheckpoint(head: SignedHead, verifiers: readonly NoteVerifier[]): Promise<void> {
+    const { store, keys } = this.#context;
+    for (;;) {
+      const { etag, checkpoint } = await readPublished(this.#context, verifiers);
+      if (checkpoint !== null && checkpoint.head.size >= head.size) {
+        this.#size = checkpoint.head.size;
+        return;
+      }
+      try {
+        const options = { etag, contentType: TEXT, cacheControl: CHECKPOINT_CACHE };
+        await store.replace(keys.checkpoint, utf8Bytes(head.note), options);
+        this.#size = head.size;
+        return;
+      } catch (error) {
+        // Another gateway was faster: perhaps with less.
+        if (!(error instanceof PreconditionError)) throw error;
+      }
+    }
+  }
+
+  /** Who comes second wrote the same: what a tile holds follows from its address. */
+  async #create(path: string, bytes: Uint8Array): Promise<void> {
+    const { store, keys } = this.#context;
+    try {
+      const options = { etag: null, contentType: BINARY, cacheControl: IMMUTABLE };
+      await store.replace(keys.tile(path), bytes, options);
+    } catch (error) {
+      if (!(error instanceof PreconditionError)) throw error;
+    }
+  }
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+const BINARY = 'application/octet-stream';
+
+/** Paths of the partial tiles of a tree, and of its partial entry bundle. */
+function partialPaths(size: number): string[] {
+  const tiles = tilesOf(parseTreeSize(size)).filter(({ width }) => width < TILE_WIDTH);
+  const paths = tiles.map(tilePath);
+  const entries = size % TILE_WIDTH;
+  if (entries > 0) paths.push(entryBundlePath(Math.floor(size / TILE_WIDTH), entries));
+  return paths;
+}
+
+async function inParallel<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items].reverse();
+  const lane = async (): Promise<void> => {
+    for (let item = queue.pop(); item !== undefined; item = queue.pop()) await act(item);
+  };
+  await Promise.all(Array.from({ length: VIEW_WRITES }, lane));
+}
