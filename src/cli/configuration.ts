@@ -19,6 +19,8 @@ export interface ConfigurationSources {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Text of the YAML file, if one was given. */
   readonly file?: string;
+  /** Defaults of one command that differ from the table's. */
+  readonly defaults?: Readonly<Record<string, string>>;
 }
 
 /** Every setting with its value and where it came from. */
@@ -81,7 +83,9 @@ function resolve(
   faults: string[],
 ): Setting {
   const said = firstSaid(spec, sources, file);
-  if (said === null) return { value: spec.fallback, origin: 'default' };
+  if (said === null) {
+    return { value: sources.defaults?.[spec.key] ?? spec.fallback, origin: 'default' };
+  }
   const parsed = spec.schema.safeParse(said.value);
   if (parsed.success) return { value: parsed.data, origin: said.origin };
   const shown = spec.secret === true ? '(hidden)' : JSON.stringify(said.value);

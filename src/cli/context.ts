@@ -25,13 +25,21 @@ export interface CommandContext {
   readonly connection: Connection;
 }
 
-/** Reads flags, environment and file into one context. @throws {@link SteleError} `configuration_invalid`. */
-export function contextOf(command: Command): CommandContext {
+/**
+ * Reads flags, environment and file into one context.
+ * @param defaults - What this command would rather have where nobody said anything.
+ * @throws {@link SteleError} `configuration_invalid`.
+ */
+export function contextOf(
+  command: Command,
+  defaults: Readonly<Record<string, string>> = {},
+): CommandContext {
   const flags = command.optsWithGlobals<GlobalFlags>();
   const path = flags.config ?? process.env['STELE_CONFIG'];
   const configuration = resolveConfiguration({
     flags: { ...assignments(flags.set ?? []), ...named(flags) },
     environment: process.env,
+    defaults,
     ...(path === undefined ? {} : { file: readConfigurationFile(path) }),
   });
   const address = `${configuration.text('listen.host')}:${configuration.text('listen.port')}`;

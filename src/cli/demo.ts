@@ -38,10 +38,11 @@ export function addDemoCommand(program: Command): void {
     .option('--once', 'stop after the ledger was verified instead of serving')
     .addHelpText('after', '\nExample:\n  stele demo\nA second run goes on with the same ledger.')
     .action(async (options: { once?: boolean }, command: Command) => {
-      const { configuration, output } = contextOf(command);
+      const { configuration, output } = contextOf(command, { 'log.level': 'warn' });
       const keys = await prepare(configuration, output);
       const composition = await composeGateway(configuration);
       try {
+        await composition.ledger.ready();
         const connection = {
           url: composition.url,
           ledger: configuration.text('ledger'),
