@@ -18,7 +18,7 @@ import { sha256, sha256Base64Url } from '../../src/core/platform.node.ts';
 import { formatCheckpoint } from '../../src/core/checkpoint.ts';
 import { hashLeaf, parseSha256Hash } from '../../src/core/hash.ts';
 import { completeProof, planInclusion, planNodes } from '../../src/core/proof.ts';
-import { takeValues } from '../../src/core/record.ts';
+import { takeValues } from '../../src/core/sealed-values.ts';
 import type { StoredRecord } from '../../src/core/record.ts';
 import { formatTlogProof } from '../../src/core/tlog-proof.ts';
 import { formatSignedNote, parseVkey } from '../../src/core/signed-note.ts';
@@ -136,7 +136,7 @@ export class MiniLog {
       at,
       kind,
       ret: { class: 'standard', mode: 'compliance', until: at - (at % 1000) + 31536000000 },
-      sby: at + 5000,
+      sby: at + 60000,
       wtr: { id: writer.id, boot: writer.boot, seq: writer.seq, prev: writer.prev },
       ...changes,
     };
