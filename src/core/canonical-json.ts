@@ -1,7 +1,8 @@
 /** Canonical JSON out (RFC 8785): one value has one text, and so one hash. */
 import { assert, MalformedError } from './errors.ts';
-import { findLoneSurrogate, parseStrictJson } from './strict-json.ts';
+import { parseStrictJson } from './strict-json.ts';
 import type { JsonLimits, JsonObject, JsonValue } from './strict-json.ts';
+import { findLoneSurrogate } from './unicode.ts';
 
 /** Bounds of what is signed: an entry is at most 65,535 bytes, a header or a genesis somewhat larger. */
 const SIGNED_LIMITS: JsonLimits = {

@@ -5,7 +5,8 @@
  */
 import { utf8Bytes, utf8Text } from './bytes.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { isKnownKind, parseEntryPayload } from './entry-payload.ts';
+import { parseEntryPayload } from './entry-check.ts';
+import { isKnownKind } from './entry-payload.ts';
 import type { EntryPayload, WriterPosition } from './entry-payload.ts';
 import { MalformedError } from './errors.ts';
 import { jwsSigningInput, parseJws } from './jws.ts';
@@ -13,7 +14,8 @@ import type { JwsAlgorithm, JwsHeader } from './jws.ts';
 import type { JsonObject, JsonValue } from './strict-json.ts';
 
 export { sealJws } from './jws.ts';
-export { ENTRY_KINDS, isKnownKind, parseEntryPayload } from './entry-payload.ts';
+export { parseEntryPayload } from './entry-check.ts';
+export { ENTRY_KINDS, isKnownKind } from './entry-payload.ts';
 export type {
   EntryKind,
   EntryPayload,

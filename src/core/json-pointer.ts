@@ -1,6 +1,6 @@
 /** JSON pointers (RFC 6901), with one addition for policies: a token `*` stands for every name of one level. */
 import { MalformedError } from './errors.ts';
-import type { JsonObject, JsonValue } from './strict-json.ts';
+import type { JsonObject, JsonValue } from './json-value.ts';
 
 /** Formats reference tokens as a pointer; no tokens give '', the whole document. RFC 6901 §3. */
 export function formatPointer(tokens: readonly (string | number)[]): string {

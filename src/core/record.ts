@@ -9,12 +9,15 @@ import type { DisclosedRecord, HiddenSet, SealedSet } from './disclosure.ts';
 import type { EntryPayload } from './entry-payload.ts';
 import { PATTERNS } from './entry-payload.ts';
 import { MalformedError } from './errors.ts';
-import { formatPointer, isJsonObject, parsePointer, valueAt } from './json-pointer.ts';
+import { formatPointer, isJsonObject, parsePointer } from './json-pointer.ts';
 import { parseDsc, PART_NAMES } from './record-nodes.ts';
 import type { PartDepths, RecordParts } from './record-nodes.ts';
+import { placeValues } from './sealed-values.ts';
 import { parseStrictJson } from './strict-json.ts';
 import type { JsonLimits, JsonObject, JsonValue } from './strict-json.ts';
 import { uuid7Time } from './uuid7.ts';
+
+export { placeValues, takeValues } from './sealed-values.ts';
 
 /** What is sealed to one subject: where, what the digests are, and the values under a key that can be destroyed. */
 export interface SealedValues {
@@ -157,44 +160,6 @@ export function checkFullOpening(
   return { ok: true };
 }
 
-/**
- * Takes values out of the parts, to be sealed.
- *
- * @param pointers - Each at an object's member; see `coverPointers`.
- * @returns New parts; the given ones are left as they are.
- * @throws {@link MalformedError} code `not_a_node` where there is no such member.
- */
-export function takeValues(
-  parts: RecordParts,
-  pointers: readonly string[],
-): { parts: RecordParts; values: JsonValue[] } {
-  const values: JsonValue[] = [];
-  let rest: JsonValue = pickParts(parts);
-  for (const pointer of pointers) {
-    const tokens = parsePointer(pointer);
-    const value = valueAt(rest, tokens);
-    if (value === undefined || tokens.length < 2) throw notANode('no value stands there');
-    values.push(value);
-    rest = withMember(rest, tokens, undefined);
-  }
-  return { parts: rest as unknown as RecordParts, values };
-}
-
-/** Puts values back that {@link takeValues} took. @throws {@link MalformedError} code `not_a_node`. */
-export function placeValues(
-  parts: RecordParts,
-  pointers: readonly string[],
-  values: readonly JsonValue[],
-): RecordParts {
-  let whole: JsonValue = pickParts(parts);
-  pointers.forEach((pointer, i) => {
-    const tokens = parsePointer(pointer);
-    if (valueAt(whole, tokens) !== undefined) throw notANode('a value stands there already');
-    whole = withMember(whole, tokens, values[i]);
-  });
-  return whole as unknown as RecordParts;
-}
-
 function checkMembers(record: JsonObject): void {
   const { v, jti, key, sealed } = record;
   if (v !== 1) throw badRecord('not a version', '/v');
@@ -211,26 +176,6 @@ function checkMembers(record: JsonObject): void {
   (sealed as readonly JsonValue[]).forEach((set, i) => {
     if (!isSealedValues(set)) throw badRecord('not a sealed set', `/sealed/${i}`);
   });
-}
-
-function pickParts({ input, result, source }: RecordParts): JsonObject {
-  return { input, result, source };
-}
-
-/** A copy of the path to one member, which is set, or left out where `member` is undefined. */
-function withMember(
-  value: JsonValue | undefined,
-  tokens: readonly string[],
-  member: JsonValue | undefined,
-): JsonValue {
-  const [token = '', ...below] = tokens;
-  if (!isJsonObject(value)) throw notANode('no object stands there');
-  if (below.length > 0) {
-    const inner = Object.hasOwn(value, token) ? value[token] : undefined;
-    return { ...value, [token]: withMember(inner, below, member) };
-  }
-  if (member !== undefined) return { ...value, [token]: member };
-  return Object.fromEntries(Object.entries(value).filter(([name]) => name !== token));
 }
 
 function isSealedValues(value: JsonValue): boolean {

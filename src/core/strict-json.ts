@@ -5,14 +5,11 @@
  */
 import { MalformedError } from './errors.ts';
 import { formatPointer } from './json-pointer.ts';
+import type { JsonObject, JsonValue } from './json-value.ts';
+import { exceedsUtf8Length, findLoneSurrogate } from './unicode.ts';
 
-/** A JSON value (RFC 8259) whose strings are well-formed and whose integers are exact. */
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
-
-/** A JSON object; every member is an own, enumerable property. */
-export interface JsonObject {
-  readonly [name: string]: JsonValue;
-}
+export type { JsonObject, JsonValue } from './json-value.ts';
+export { findLoneSurrogate } from './unicode.ts';
 
 /** Bounds of one document. Each is a limit of resources, so each is explicit. */
 export interface JsonLimits {
@@ -60,31 +57,6 @@ export function parseStrictJson(
     throw new MalformedError(`text is larger than ${limits.bytes} bytes`, 'too_large', '');
   }
   return new StrictReader(text, limits, reserved).document();
-}
-
-/** Whether the UTF-8 form of `text` is longer than `bytes`. A lone surrogate counts three. */
-export function exceedsUtf8Length(text: string, bytes: number): boolean {
-  if (text.length > bytes) return true;
-  if (text.length * 3 <= bytes) return false;
-  let length = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    // A surrogate pair is four bytes for two units, so each half adds one to the count of units.
-    if (unit > 0x7f) length += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
-  }
-  return length > bytes;
-}
-
-/** The index of the first unpaired surrogate of `text`, or -1. */
-export function findLoneSurrogate(text: string): number {
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0xd800 || unit > 0xdfff) continue;
-    const next = text.charCodeAt(i + 1);
-    if (unit > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) return i;
-    i++;
-  }
-  return -1;
 }
 
 class StrictReader {

@@ -6,13 +6,8 @@ import type { PartDepths, PartName, RecordNode, RecordParts } from '../../src/co
 import { MalformedError } from '../../src/core/errors.ts';
 import { formatPointer, isJsonObject, parsePointer, valueAt } from '../../src/core/json-pointer.ts';
 import { lookUp, openDisclosures } from '../../src/core/open-disclosures.ts';
-import {
-  checkFullOpening,
-  formatRecord,
-  parseRecord,
-  placeValues,
-  takeValues,
-} from '../../src/core/record.ts';
+import { checkFullOpening, formatRecord, parseRecord } from '../../src/core/record.ts';
+import { placeValues, takeValues } from '../../src/core/sealed-values.ts';
 import { coverPointers, selectDisclosures } from '../../src/core/redact.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
 import { disclose, JTI, RECORD_KEY, storedOf } from '../support/entries.ts';

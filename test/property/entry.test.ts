@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
-import { parseEntryPayload } from '../../src/core/entry-payload.ts';
+import { parseEntryPayload } from '../../src/core/entry-check.ts';
 import { EntryPayloadSchema } from '../../src/core/entry-schema.ts';
 import {
   completePayload,

@@ -6,7 +6,7 @@ import {
   parseDsc,
 } from '../../../src/core/disclosure.ts';
 import type { RecordNode, RecordParts } from '../../../src/core/disclosure.ts';
-import { takeValues } from '../../../src/core/record.ts';
+import { takeValues } from '../../../src/core/sealed-values.ts';
 import type { JsonValue } from '../../../src/core/strict-json.ts';
 import { disclose, JTI, PARTS, RECORD_KEY } from '../../support/entries.ts';
 import { referenceDisclosures } from '../../support/reference-disclosures.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseEntryPayload } from '../../../src/core/entry-payload.ts';
+import { parseEntryPayload } from '../../../src/core/entry-check.ts';
 import { EntryPayloadSchema } from '../../../src/core/entry-schema.ts';
 import {
   completePayload,

@@ -6,9 +6,8 @@ import {
   discloseStored,
   formatRecord,
   parseRecord,
-  placeValues,
-  takeValues,
 } from '../../../src/core/record.ts';
+import { placeValues, takeValues } from '../../../src/core/sealed-values.ts';
 import type { OpenedSet, StoredRecord } from '../../../src/core/record.ts';
 import type { JsonValue } from '../../../src/core/strict-json.ts';
 import {
