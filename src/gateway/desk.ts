@@ -5,7 +5,6 @@ import { parseStrictJson } from '../core/strict-json.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { formatTlogProof } from '../core/tlog-proof.ts';
 import { parseLeafIndex } from '../core/tree.ts';
-import { makeUuid7 } from '../core/uuid7.ts';
 import type { Caller } from '../keys/caller.ts';
 import type { Reservation } from '../ledger/idempotency.ts';
 import type { EntryDraft, Receipt, SealedAt } from '../ledger/receipt.ts';
@@ -28,6 +27,7 @@ import { collector } from './collect.ts';
 import type { Collect } from './collect.ts';
 import type { GatewayComponents, ServedLedger } from './components.ts';
 import { DenialBudget } from './denial-budget.ts';
+import { EntryIds } from './entry-ids.ts';
 import { ProblemError } from './problem.ts';
 import type { GatewaySettings } from './settings.ts';
 import { Summary } from './summary.ts';
@@ -72,8 +72,6 @@ export interface Reading {
 type Recorded = Receipt | SteleError;
 
 const APPEND_ACTION = Object.freeze({ name: 'entry.append' });
-/** What a UUIDv7 takes. */
-const RANDOM_BYTES = 10;
 /** Milliseconds that a sealed write waits for the signed head that proves it: usually it comes with the seal. */
 const HEAD_WAIT_MS = 1_000;
 /** Media types of one caller that are remembered; in binary mode it may name any. */
@@ -85,7 +83,7 @@ const OWN_FAULTS = new Set(['decision_stale', 'entry_too_large']);
 export class Desk {
   readonly served: ServedLedger;
   readonly summary: Summary;
-  readonly #components: GatewayComponents;
+  readonly #ids: EntryIds;
   readonly #settings: GatewaySettings;
   readonly #budget: DenialBudget;
   readonly #ledgerFacts: JsonObject;
@@ -97,7 +95,7 @@ export class Desk {
 
   constructor(served: ServedLedger, components: GatewayComponents, settings: GatewaySettings) {
     this.served = served;
-    this.#components = components;
+    this.#ids = new EntryIds(components.clock, components.random);
     this.#settings = settings;
     const { name, ledger, policy } = served;
     this.summary = new Summary(ledger, components.clock, components.log);
@@ -149,7 +147,7 @@ export class Desk {
    * @throws {@link ProblemError} when denied.
    */
   async decideRead(asker: Asker, reading: Reading): Promise<DecidedRead> {
-    const { jti, at } = this.#newId();
+    const { jti, at } = this.#ids.next();
     const outcome = await this.#decideRead({
       at,
       jti,
@@ -186,7 +184,7 @@ export class Desk {
   }
 
   async #appendNew(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
-    const { jti, at } = this.#newId();
+    const { jti, at } = this.#ids.next();
     const outcome = await this.#decideAppend({
       at,
       jti,
@@ -283,11 +281,6 @@ export class Desk {
     known.set(mediaType, source);
     this.#sources.set(auth, known);
     return source;
-  }
-
-  #newId(): { readonly jti: string; readonly at: number } {
-    const at = this.#components.clock();
-    return { at, jti: makeUuid7(at, this.#components.random(RANDOM_BYTES)) };
   }
 }
 
