@@ -20,9 +20,12 @@ export interface InputLimits {
   readonly denialEventBytes: number;
 }
 
-/** Events of the field are below 16 KiB; these are what a worker takes in its stride. */
+/**
+ * Events of the field are below 16 KiB; these are what a worker takes in its stride. The depth leaves room for the input
+ * and the record around the event, which together may have 64.
+ */
 export const DEFAULT_INPUT_LIMITS: InputLimits = {
-  event: { bytes: 262_144, depth: 64, members: 20_000, stringLength: 262_144 },
+  event: { bytes: 262_144, depth: 60, members: 20_000, stringLength: 262_144 },
   inputBytes: 327_680,
   denialEventBytes: 16_384,
 };

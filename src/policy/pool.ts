@@ -20,14 +20,23 @@ export interface PolicyPool {
   close(): Promise<void>;
 }
 
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
 /** The form of an append that a decider takes. @param texts - Of objects that do not change. */
 export function appendWork(job: AppendJob, texts: WeakMap<object, string>): AppendWork {
   const { event, identity } = job;
-  return { ...readWork(job, texts), event, identity };
+  const text = typeof event === 'string' ? escapeLoneSurrogates(event) : event;
+  return { ...readWork(job, texts), event: text, identity };
 }
 
 /** The form of a read that a decider takes. */
 export function readWork(job: ReadJob, texts: WeakMap<object, string>): ReadWork {
   const { at, jti, known, source } = job;
   return { at, jti, known: knownTexts(known, texts), source: textOf(source, texts) };
+}
+
+/** Half a surrogate pair has no UTF-8 form and would cross as another character; escaped, the parser refuses it. */
+function escapeLoneSurrogates(text: string): string {
+  if ((text as string & { isWellFormed(): boolean }).isWellFormed()) return text;
+  return text.replace(LONE_SURROGATE, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 }

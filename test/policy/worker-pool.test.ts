@@ -1,6 +1,8 @@
 /** The pool with real worker threads (the compiled program in dist) and a policy that misbehaves on request. */
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import { parseStrictJson } from '../../src/core/strict-json.ts';
@@ -213,12 +215,42 @@ describe('an engine that cannot answer', () => {
     expect(pool.counts().crashes).toBe(1);
   });
 
+  test('while no worker starts everything is denied, and when one does it decides again', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stele-pool-'));
+    const flag = join(folder, 'started');
+    try {
+      const workerUrl = new URL(`./fixtures/once-worker.mjs?flag=${flag}`, import.meta.url);
+      const pool = await poolOf(hostile, { workerUrl, spares: 0 });
+      expect(await pool.append([doing('x')])).toMatchObject([{ allow: true }]);
+      expect(await pool.append([doing('die')])).toMatchObject([{ allow: false }]);
+      const denied = await pool.append([doing('x')]);
+      expect(denied).toMatchObject([{ allow: false, err: 'engine_unavailable' }]);
+      rmSync(flag);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      expect(await pool.append([doing('x')])).toMatchObject([{ allow: true }]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test('bad input is refused and never reaches the policy', async () => {
     const pool = await poolOf(hostile);
     const outcomes = await pool.append([appendJob('{"a":1,"a":2}', []), doing('x')]);
     expect(outcomes).toMatchObject([
       { outcome: 'refused', code: 'duplicate_key', pointer: '/a' },
       { outcome: 'decided', allow: true },
+    ]);
+  });
+
+  test('half a surrogate pair is refused, not turned into another character', async () => {
+    const pool = await poolOf(hostile);
+    const texts = ['{"a":"\ud800"}', '{"a":"\udc00\ud800"}', '{"a":"\\ud800"}', '\ud800'];
+    const outcomes = await pool.append(texts.map((text) => appendJob(text, [])));
+    expect(outcomes).toMatchObject([
+      { outcome: 'refused', code: 'lone_surrogate', pointer: '/a' },
+      { outcome: 'refused', code: 'lone_surrogate', pointer: '/a' },
+      { outcome: 'refused', code: 'lone_surrogate', pointer: '/a' },
+      { outcome: 'refused', code: 'not_json' },
     ]);
   });
 
