@@ -1,8 +1,9 @@
 /** The pool with real worker threads (the compiled program in dist) and a policy that misbehaves on request. */
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import { parseStrictJson } from '../../src/core/strict-json.ts';
@@ -217,15 +218,16 @@ describe('an engine that cannot answer', () => {
 
   test('while no worker starts everything is denied, and when one does it decides again', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'stele-pool-'));
-    const flag = join(folder, 'started');
+    const program = join(folder, 'worker.mjs');
+    cpSync('test/policy/fixtures/once-worker.mjs', program);
     try {
-      const workerUrl = new URL(`./fixtures/once-worker.mjs?flag=${flag}`, import.meta.url);
+      const workerUrl = pathToFileURL(program);
       const pool = await poolOf(hostile, { workerUrl, spares: 0 });
       expect(await pool.append([doing('x')])).toMatchObject([{ allow: true }]);
       expect(await pool.append([doing('die')])).toMatchObject([{ allow: false }]);
       const denied = await pool.append([doing('x')]);
       expect(denied).toMatchObject([{ allow: false, err: 'engine_unavailable' }]);
-      rmSync(flag);
+      rmSync(join(folder, 'started'));
       await new Promise((resolve) => setTimeout(resolve, 1500));
       expect(await pool.append([doing('x')])).toMatchObject([{ allow: true }]);
     } finally {
