@@ -11,6 +11,12 @@ const cli = resolve(
 const START_MS = 60_000;
 const STOP_MS = 120_000;
 
+/** Lives that nobody has ended yet: none of them outlives this process. */
+const alive = new Set();
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
 async function freePort() {
   const server = createServer();
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
@@ -50,12 +56,16 @@ export async function gatewayOf(ledger, settings) {
     const child = spawn(process.execPath, [cli, 'serve', ...set], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    alive.add(child);
     let said = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => (said = (said + text).slice(-8000)));
     }
     const ended = new Promise((done) => {
-      child.once('close', (code, signal) => done(code ?? signal));
+      child.once('close', (code, signal) => {
+        alive.delete(child);
+        done(code ?? signal);
+      });
     });
     return { pid: child.pid, ended, said: () => said.trim(), kill: (signal) => child.kill(signal) };
   };

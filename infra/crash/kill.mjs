@@ -1,7 +1,8 @@
 // Kills a real gateway under load, again and again, and looks for every acknowledged entry.
-//   node infra/crash/kill.mjs [--kills 200] [--seed N] [--connections 12] [--power] [--set key=value …] [--keep]
-// `--power` cuts the power of the disk that holds journal and store at the same moment, not only the process.
-// `--set` are settings of the gateway, for instance a store on S3; the bucket has to be there.
+//   node infra/crash/kill.mjs [--kills 200] [--seed N] [--connections 12] [--power | --s3 versitygw|seaweedfs]
+//                             [--set key=value …] [--keep]
+// The store is in files; `--power` cuts the power of the disk that holds journal and store at the same moment, not only
+// the process. `--s3` puts the store on a real S3 server, which stays up. `--set` are more settings of the gateway.
 // Prints `kills N, acknowledged N, lost N, doubled N, fsck clean` and the seed; exit code 0 when all is as promised.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,7 @@ import { randomFrom } from '../powercut/random.mjs';
 import { checkpointOf, compare, judgeHeads, readLog, sizeOf } from './audit.mjs';
 import { gatewayOf } from './gateway.mjs';
 import { startLoad } from './load.mjs';
+import { startS3Server } from './s3-server.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -20,6 +22,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     connections: { type: 'string', default: '12' },
     power: { type: 'boolean', default: false },
+    s3: { type: 'string' },
     keep: { type: 'boolean', default: false },
     set: { type: 'string', multiple: true, default: [] },
   },
@@ -102,14 +105,14 @@ async function settle(gateway, load, vkey, heads) {
   return { ...found, size, judged };
 }
 
-async function run(image) {
-  const settings = Object.fromEntries(
+async function run(image, store) {
+  const more = Object.fromEntries(
     options.set.map((each) => [
       each.slice(0, each.indexOf('=')),
       each.slice(each.indexOf('=') + 1),
     ]),
   );
-  const gateway = await gatewayOf(LEDGER, { data: join(image.mount, 'data'), ...settings });
+  const gateway = await gatewayOf(LEDGER, { data: join(image.mount, 'data'), ...store, ...more });
   const { vkey, key } = await found(gateway);
   const connections = Number(options.connections);
   const load = startLoad({
@@ -163,9 +166,14 @@ const ground = makeGround();
 if ('skipped' in ground) {
   console.log(`skipped: ${ground.skipped}`);
 } else {
+  let server = null;
   try {
-    process.exitCode = (await run(ground.image)) ? 0 : 1;
+    if (options.s3 !== undefined) {
+      server = await startS3Server(options.s3, join(ground.image.mount, 's3'));
+    }
+    process.exitCode = (await run(ground.image, server?.settings ?? {})) ? 0 : 1;
   } finally {
+    await server?.stop();
     ground.image.dispose();
   }
 }
