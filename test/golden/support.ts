@@ -1,9 +1,10 @@
 /** A small ledger made by hand, with keys and identifiers that never change. Not a test. */
-import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { createCipheriv, createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { encodeBatch } from '../../src/core/batch.ts';
 import { leafFacts, planBatch } from '../../src/core/batch-plan.ts';
 import type { BatchDraft } from '../../src/core/batch-plan.ts';
 import { toBase64Url, utf8Bytes } from '../../src/core/bytes.ts';
+import { canonicalJson } from '../../src/core/canonical-json.ts';
 import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/disclosure.ts';
 import type { DisclosedRecord, RecordParts } from '../../src/core/disclosure.ts';
 import { ENTRY_TYP, entryBytes, parseEntry } from '../../src/core/entry.ts';
@@ -109,8 +110,10 @@ export class MiniLog {
     this.state = initialState(genesis);
   }
 
-  static async create(changes: Partial<GenesisDraft> = {}): Promise<MiniLog> {
-    const roots = [signerOf('root a')];
+  static async create(
+    changes: Partial<GenesisDraft> = {},
+    roots: readonly JwsSigner[] = [signerOf('root a')],
+  ): Promise<MiniLog> {
     return new MiniLog(parseGenesis(await makeGenesis(genesisDraft(changes), roots)), roots);
   }
 
@@ -267,6 +270,19 @@ export function recordParts(at: number): RecordParts {
   };
 }
 
+/** A compact JWE (`dir`, `A256GCM`) whose key, key id and IV belong to a name. */
+export function sealSet(name: string, plain: JsonValue): string {
+  const header = toBase64Url(
+    utf8Bytes(`{"alg":"dir","enc":"A256GCM","kid":"${idOf(`subject key ${name}`)}"}`),
+  );
+  const iv = bytesOf(`iv ${name}`).subarray(0, 12);
+  const cipher = createCipheriv('aes-256-gcm', bytesOf(`subject key ${name} secret`), iv);
+  cipher.setAAD(utf8Bytes(header));
+  const sealed = Buffer.concat([cipher.update(canonicalJson(plain)), cipher.final()]);
+  const parts = [iv, sealed, cipher.getAuthTag()].map((bytes) => toBase64Url(bytes));
+  return `${header}..${parts.join('.')}`;
+}
+
 /** Makes and signs an entry with a record; `sealed` names what is sealed to each subject. */
 export async function recorded(
   log: MiniLog,
@@ -281,17 +297,17 @@ export async function recorded(
   const sets = sealed.map((pointers, i) => ({ pointers, key: bytesOf(`set key ${i} ${jti}`) }));
   const disclosed = discloseRecord({ jti, key, depth: DEFAULT_DEPTHS, parts, sealed: sets });
   const rest = takeValues(parts, sealed.flat());
-  const header = toBase64Url(utf8Bytes('{"alg":"dir","enc":"A256GCM","kid":"golden"}'));
+  const valuesAt = (pointers: readonly string[]): JsonValue[] =>
+    takeValues(parts, pointers).values;
   const record: StoredRecord = {
     v: 1,
     jti,
     key: toBase64Url(key),
     ...rest.parts,
-    // The ciphertext is not looked at here: only its place and its digests are.
     sealed: sets.map(({ pointers }, i) => ({
       pointers,
       digests: disclosed.sealed[i]!,
-      jwe: `${header}..${idOf('iv', 12)}.${idOf('ciphertext', 32)}.${idOf('tag', 16)}`,
+      jwe: sealSet(`${i} ${jti}`, { key: toBase64Url(sets[i]!.key), values: valuesAt(pointers) }),
     })),
   };
   const leaf = await log.entry(writer, 'event', {
