@@ -8,12 +8,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
 import { codes, isProblemCode } from '../../src/gateway/codes.ts';
 import { problemSchema } from '../../src/gateway/schemas.ts';
+import { DEFAULT_INPUT_LIMITS } from '../../src/policy/input.ts';
 import { AUDIENCE, ISSUER, signToken, startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
 import { sendRaw } from './support/raw.ts';
 import type { RawAnswer } from './support/raw.ts';
 
 const EVENT_BYTES = 4096;
+const DEPTH = DEFAULT_INPUT_LIMITS.event.depth;
 const BODY_BYTES = 65_536;
 
 let world: World;
@@ -118,7 +120,7 @@ const jsonRows: readonly Row[] = [
   ['half a surrogate pair',              { body: '{"s":"\\ud800"}' },            json({ code: 'lone_surrogate', pointer: '/s' })],
   ['the other half',                     { body: '{"s":{"t":"x\\udc00y"}}' },    json({ code: 'lone_surrogate', pointer: '/s/t' })],
   ['half a pair in a name',              { body: '{"\\ud800":1}' },              json({ code: 'lone_surrogate', pointer: '/' })],
-  ['too deep',                           { body: deep(65) },                     json({ code: 'too_deep', pointer: '/a'.repeat(64) })],
+  ['too deep',                           { body: deep(DEPTH + 1) },                     json({ code: 'too_deep', pointer: '/a'.repeat(DEPTH) })],
   ['an array',                           { body: '[]' },                         json({ code: 'not_object', pointer: '' })],
   ['a string',                           { body: '"event"' },                    json({ code: 'not_object', pointer: '' })],
   ['a number',                           { body: '1' },                          json({ code: 'not_object', pointer: '' })],

@@ -398,6 +398,46 @@ describe('proofs', () => {
   });
 });
 
+describe('what is not there', () => {
+  const rows: readonly (readonly [path: string, status: number, code: string])[] = [
+    [`${ENTRIES}/01936f7a-0000-7000-8000-00000000000a`, 404, 'entry_unknown'],
+    [`${ENTRIES}/9007199254740991`, 404, 'entry_unknown'],
+    [`${ENTRIES}/9007199254740991/proof`, 404, 'entry_unknown'],
+    ['/v1/ledgers/demo/consistency?from=2&to=1', 400, 'range_invalid'],
+    ['/v1/ledgers/demo/consistency?from=0&to=9007199254740991', 400, 'range_invalid'],
+  ];
+  test.each(rows)('%s is %i %s, once the access is recorded', async (path, status, code) => {
+    await appendSealed({ n: 1 });
+    const before = world.recorded();
+    const response = await get(path);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ code });
+    expect(world.recorded()).toBe(before + 1);
+  });
+
+  test('a tile that is not there is looked for once, however often it is asked for', async () => {
+    const refresh = world.ledger.refresh.bind(world.ledger);
+    let looks = 0;
+    world.ledger.refresh = async () => {
+      looks += 1;
+      return refresh();
+    };
+    await new Promise((wake) => setTimeout(wake, 300));
+    const asked = Array.from({ length: 20 }, async () => get('/log/demo/tile/0/x001/000'));
+    for (const response of await Promise.all(asked)) expect(response.status).toBe(404);
+    world.ledger.refresh = refresh;
+    expect(looks).toBe(1);
+  });
+});
+
+describe('request ids', () => {
+  test('come from the trace where there is one', async () => {
+    const trace = '0af7651916cd43dd8448eb211c80319c';
+    const response = await post('{}', { traceparent: `00-${trace}-b7ad6b7169203331-01` });
+    expect(response.headers.get('x-request-id')).toBe(trace);
+  });
+});
+
 describe('the ledger', () => {
   test('it names its keys, and they are the ones that sign', async () => {
     const { entry } = await appendSealed({ n: 1 });
