@@ -23,6 +23,8 @@ import { authorityOf } from './log-config.ts';
 import { edgeRoot } from './tree.ts';
 
 const DAY_MS = 86_400_000;
+/** Void numbers that are named one by one: whoever has a writer's key can claim any number of them. */
+const VOIDS_NAMED_MAX = 1000;
 
 /** What a caller knows beside the batch. What is left out is not looked at. */
 export interface FindingsContext extends LogMemory {
@@ -69,8 +71,9 @@ function placeFindings(state: LogState, { header }: Batch, context: FindingsCont
     const detail = `names version ${previous.versionId}, found ${state.versionId}`;
     found.push(finding('version_mismatch', at, detail));
   }
-  for (let slot = voids?.first ?? number; slot < number; slot += 1) {
-    found.push(finding('void_batch', { batch: slot }, `passed over by batch ${number}`));
+  const { first = number, count = 0 } = voids ?? {};
+  for (let slot = first; slot < first + Math.min(count, VOIDS_NAMED_MAX); slot += 1) {
+    found.push(finding('void_batch', { batch: slot }, `one of ${count} before batch ${number}`));
   }
   if (
     context.voids !== undefined &&

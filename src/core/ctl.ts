@@ -6,11 +6,11 @@
 import { z } from 'zod';
 import {
   applySchema,
+  ApprovalJws,
   Base64Url16,
   Base64Url32,
   ClassName,
   Code,
-  CompactJws,
   Count,
   EpochMs,
   Note,
@@ -65,7 +65,7 @@ const PolicyFacts = z.strictObject({
   revision: z.string().max(256).nullable(),
   previous: Base64Url32.nullable(),
   signer: Base64Url32.nullable(),
-  approvals: z.array(CompactJws).max(32),
+  approvals: z.array(ApprovalJws).max(32),
   grace: Count.nullable(),
   activation: Count.nullable(),
   change: z.exactOptional(z.enum(['update', 'rollback', 'break_glass'])),
@@ -87,7 +87,7 @@ const HoldFacts = z.strictObject({
     })
     .nullable(),
   place: Count.nullable(),
-  approvals: z.array(CompactJws).max(32),
+  approvals: z.array(ApprovalJws).max(32),
   code: z.exactOptional(Code),
   reason: z.exactOptional(Note),
 });
@@ -107,7 +107,7 @@ const ErasureFacts = z.strictObject({
   remaining: z.array(Base64Url16).max(2048),
   intent: Count.nullable(),
   hold: Count.nullable(),
-  approvals: z.array(CompactJws).max(32),
+  approvals: z.array(ApprovalJws).max(32),
   opening: z.exactOptional(Opening),
   code: z.exactOptional(Code),
 });

@@ -13,9 +13,9 @@ import { jwkThumbprint, parsePublicJwk } from './jws.ts';
 import type { JwsSigner } from './jws.ts';
 import {
   applySchema,
+  ApprovalJws,
   Base64Url32,
   ClassName,
-  CompactJws,
   Count,
   EpochMs,
   Origin,
@@ -85,7 +85,7 @@ export const GenesisSchema = z.strictObject({
   hash: z.literal('sha-256'),
   algs: z.tuple([z.literal('Ed25519'), z.literal('ES256')]),
   ...configurable,
-  policy: z.strictObject({ id: Base64Url32, approvals: z.array(CompactJws).max(32) }).nullable(),
+  policy: z.strictObject({ id: Base64Url32, approvals: z.array(ApprovalJws).max(32) }).nullable(),
   weakStore: z.boolean(),
   predecessor: z
     .strictObject({ origin: Origin, genesis: Base64Url32, size: Count, root: Base64Url32 })

@@ -170,15 +170,16 @@ function keyEffect(state: LogState, entry: Entry): LogState | ControlFault {
     }
     return state;
   }
-  const { size } = state;
-  const rest = { kid: says.kid, certificate: record?.certificate ?? null, until: size };
-  if (says.act === 'revoke') {
-    return withKey(state, { ...rest, status: 'revoked', final: null });
-  }
-  if (record !== undefined && record.status !== 'certified') {
+  // A repeated statement, which anybody can copy, must not move the end of a key.
+  if (record?.status === 'revoked' || (says.act === 'retire' && record?.status === 'retired')) {
     return noEffect(`key ${says.kid} is ${record.status} already`);
   }
-  return withKey(state, { ...rest, status: 'retired', final: says.final });
+  const { kid } = says;
+  const certificate = record?.certificate ?? null;
+  const until = record?.until ?? state.size;
+  return says.act === 'revoke'
+    ? withKey(state, { kid, certificate, until, status: 'revoked', final: null })
+    : withKey(state, { kid, certificate, until, status: 'retired', final: says.final });
 }
 
 function withKey(state: LogState, record: KeyRecord): LogState {

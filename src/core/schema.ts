@@ -31,6 +31,15 @@ export const CompactJws = z
   .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/)
   .max(65_535);
 
+/**
+ * An approval: a compact JWS, its payload attached or detached (RFC 7515 appendix F), by a key of whoever approves.
+ * What it has to say is the policy's affair.
+ */
+export const ApprovalJws = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+$/)
+  .max(16_384);
+
 /** The same payload signed by several keys: compact JWS, one a key. */
 export const StatementSchema = z.array(CompactJws).min(1).max(32);
 

@@ -55,7 +55,7 @@ const good: readonly [string, JsonObject][] = [
     'policy',
     { ...policy, act: 'reject', id: null, code: 'bundle_unsigned', reason: 'no signature' },
   ],
-  ['policy', { ...policy, change: 'rollback' }],
+  ['policy', { ...policy, change: 'rollback', approvals: ['header..signature'] }],
   ['hold', hold],
   ['hold', { ...hold, scope: { ranges: [[0, 9]], from: 1, to: 2, keys: [id] } }],
   ['hold', { ...hold, act: 'release', scope: null, place: 12, reason: 'case closed' }],

@@ -362,6 +362,10 @@ describe('control entries', () => {
       await keyEntry(retire, log.roots, unused),
     ];
     expect(await found(leaves)).toMatchObject([{ code: 'no_effect', at: { index: 3 } }]);
+    const { until } = log.state.keys.get(unused)!;
+    await log.seal(w, [await keyEntry(revoke, log.roots, unused)]);
+    expect(log.state.keys.get(unused)).toMatchObject({ status: 'revoked', until });
+    expect(await codes([await keyEntry(revoke, log.roots, unused)])).toEqual(['no_effect']);
   });
 
   test('that retire a key at a position that the log has passed', async () => {
@@ -422,6 +426,17 @@ describe('places', () => {
     ]);
     const unlooked: VoidSlot[] = [{ number: 6, versionId: 'v', size: 9, sha256: null }];
     expect(await codes([], { voids: unlooked })).toEqual(['void_batch']);
+  });
+
+  test('so many void numbers that only the first are named', async () => {
+    const count = 10 ** 12;
+    const voids = { first: 1, count, digest: idOf('voids', 32) };
+    const all = await found([], {}, {}, { number: count + 1, voids });
+    expect(all).toHaveLength(1000);
+    expect(all[999]).toMatchObject({
+      at: { batch: 1000 },
+      detail: `one of ${count} before batch ${count + 1}`,
+    });
   });
 
   test('silence for longer than the heartbeat', async () => {
