@@ -96,9 +96,7 @@ function report(gateway: Gateway, route: string, status: number, id: string, ms:
 function answerTo(gateway: Gateway, error: unknown, id: string, write: boolean): Answer | null {
   if (error instanceof CallerGoneError) return null;
   const { problem, headers } = problemOf(error, id, write);
-  if (problem.status >= 500) {
-    gateway.components.log.error('problem', { request: id, code: problem.code, error });
-  }
+  gateway.logProblem(id, problem, error);
   return problemAnswer(problem, headers);
 }
 

@@ -6,6 +6,7 @@ import type { GatewayComponents } from './components.ts';
 import { Desk } from './desk.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
+import type { Problem } from './problem.ts';
 import type { GatewaySettings } from './settings.ts';
 
 /** What all requests share: the desks, how many are in flight, whether more are taken. */
@@ -64,6 +65,14 @@ export class Gateway {
     const address =
       this.settings.trustedProxies.length === 0 ? request.socket.remoteAddress : request.ip;
     return address ?? '';
+  }
+
+  /** Logs what is wrong with us; what is wrong with a request stands in its own line. */
+  logProblem(request: string, { status, code }: Problem, error: unknown): void {
+    if (status < 500) return;
+    const { log } = this.components;
+    if (status === 500) log.error('problem', { request, code, error });
+    else log.warn('problem', { request, code, error });
   }
 
   /** Says "not ready" from now on. Requests are still answered. */

@@ -33,6 +33,15 @@ export const KEEP_ALIVE_MS = 65_000;
 /** Milliseconds for the header section: a client that takes longer holds a connection for nothing. */
 export const HEADERS_MS = 10_000;
 
+/** Milliseconds between two looks for connections past a deadline: the deadlines are that much later at worst. */
+export const CONNECTION_CHECK_MS = 2_000;
+
+/**
+ * Milliseconds without a byte in either direction after which a connection is closed: above the longest wait for a seal
+ * or a proof, so that only a client that does not read its answer meets it.
+ */
+export const CONNECTION_IDLE_MS = 90_000;
+
 /** Characters of an `X-Request-Id` that is taken over from the caller. */
 export const REQUEST_ID_CHARACTERS_MAX = 128;
 

@@ -112,7 +112,10 @@ function ofUnlisted(error: SteleError): ProblemCode {
 function factsOf(error: unknown): ProblemFacts {
   if (!(error instanceof SteleError)) return {};
   return {
-    ...(isProblemCode(error.code) ? { detail: error.message } : {}),
+    // What is wrong with us is for the log: such messages name object keys and paths.
+    ...(isProblemCode(error.code) && codes[error.code].status < 500
+      ? { detail: error.message }
+      : {}),
     ...(error.pointer === undefined ? {} : { pointer: error.pointer }),
     ...(error.durability === undefined ? {} : { durability: error.durability }),
   };

@@ -4,7 +4,14 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createApp } from './app.ts';
 import type { GatewayComponents } from './components.ts';
 import type { Gateway } from './gateway.ts';
-import { HEADER_BYTES_MAX, HEADERS_MAX, HEADERS_MS, KEEP_ALIVE_MS } from './limits.ts';
+import {
+  CONNECTION_CHECK_MS,
+  CONNECTION_IDLE_MS,
+  HEADER_BYTES_MAX,
+  HEADERS_MAX,
+  HEADERS_MS,
+  KEEP_ALIVE_MS,
+} from './limits.ts';
 import { ProblemError, PROBLEM_TYPE, problemOf } from './problem.ts';
 import { problemAnswer, sendAnswer } from './answer.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -77,12 +84,15 @@ export function createGatewayServer(
       headersTimeout: HEADERS_MS,
       // The body has a deadline of its own that answers with a problem; this one is for what never gets to reading it.
       requestTimeout: settings.bodyMs + HEADERS_MS,
+      connectionsCheckingInterval: CONNECTION_CHECK_MS,
       requireHostHeader: true,
       joinDuplicateHeaders: false,
     },
     app,
   );
   server.maxHeadersCount = HEADERS_MAX;
+  server.maxConnections = settings.connectionsMax;
+  server.setTimeout(CONNECTION_IDLE_MS);
   // The body's reader says "continue", once it knows that it wants the body.
   server.on('checkContinue', app);
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {

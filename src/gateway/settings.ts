@@ -29,6 +29,13 @@ export interface GatewaySettings {
    */
   readonly requestsMax: number;
   /**
+   * Connections that may be open, 1 to 1,000,000; one more is closed at once. Fewer: pools of many callers do not fit.
+   * More: each holds a file descriptor and about 10 KB.
+   *
+   * @defaultValue 10,000
+   */
+  readonly connectionsMax: number;
+  /**
    * Milliseconds that a write with `?ack=sealed` waits for its seal before it is answered as `durable`, 100 to 60,000.
    * Shorter: more answers of the weaker state. Longer: callers wait on a store that does not answer.
    *
@@ -96,6 +103,7 @@ export const gatewayDefaults: GatewaySettings = Object.freeze({
   bodyBytesMax: 16_777_216,
   bodyMs: 15_000,
   requestsMax: 2_000,
+  connectionsMax: 10_000,
   sealWaitMs: 10_000,
   proofWaitMs: 30_000,
   summaryMs: 60_000,
@@ -113,6 +121,7 @@ export const gatewayRanges = Object.freeze({
   bodyBytesMax: [65_536, 67_108_864],
   bodyMs: [100, 120_000],
   requestsMax: [1, 100_000],
+  connectionsMax: [1, 1_000_000],
   sealWaitMs: [100, 60_000],
   proofWaitMs: [0, 60_000],
   summaryMs: [1_000, 3_600_000],

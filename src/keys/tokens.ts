@@ -144,11 +144,13 @@ function callerOf(
   if (typeof id !== 'string' || id === '' || id.length > SUBJECT_CHARACTERS_MAX) {
     throw new CallerError('token_invalid', 'sub is not a name');
   }
-  const properties: Record<string, JsonValue> = { issuer: settings.issuer };
+  const properties: Record<string, JsonValue> = {};
   for (const claim of settings.claims) {
     // Out of a verified JSON text, so it is JSON.
     if (Object.hasOwn(payload, claim)) properties[claim] = payload[claim] as JsonValue;
   }
+  // Last: no claim may name another issuer.
+  properties['issuer'] = settings.issuer;
   return {
     subject: { type: settings.subjectType, id, properties },
     auth: {

@@ -498,7 +498,9 @@ describe('probes and descriptions', () => {
 
   test('readiness lists its checks when asked', async () => {
     const text = await (await open('/readyz?verbose')).text();
-    expect(text).toMatch(/^\[\+\]shutdown ok\n\[\+\]ledger\/demo ok .*\nok\n$/);
+    expect(text).toMatch(
+      /^\[\+\]shutdown ok\n\[\+\]ledger\/demo ok .*\n\[\+\]policy\/demo .+\nok\n$/,
+    );
   });
 
   test('metrics have base units, and no id in any label', async () => {

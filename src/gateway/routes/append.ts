@@ -155,9 +155,7 @@ async function resultOf(admitted: Admitted, write: Write, ack: Ack): Promise<str
     return `{"status":${statusOf(accepted)},${bodyOf(desk.served.name, accepted).slice(1)}`;
   } catch (error) {
     const { problem } = problemOf(error, admitted.id, true);
-    if (problem.status >= 500) {
-      gateway.components.log.error('problem', { request: admitted.id, code: problem.code, error });
-    }
+    gateway.logProblem(admitted.id, problem, error);
     return JSON.stringify(problem);
   }
 }

@@ -50,7 +50,12 @@ function checksOf(gateway: Gateway): readonly Check[] {
     const backlog = `${backlogEntries} unsealed, oldest ${oldestUnsealedMs} ms${store}`;
     return { name: `ledger/${name}`, ok: ready, detail: `${reason ?? 'ok'} (${backlog})` };
   });
-  return [shutdown, ...ledgers];
+  const policies = [...gateway.desks].map(([name, { served }]) => {
+    const { policy } = served.policy;
+    const detail = policy === null ? 'none is loaded' : `${policy.revision} (${policy.id})`;
+    return { name: `policy/${name}`, ok: policy !== null, detail };
+  });
+  return [shutdown, ...ledgers, ...policies];
 }
 
 function text(status: number, body: string): Answer {
