@@ -1,16 +1,26 @@
 /** Tasks that wait, in turn by caller: a request of ten thousand events does not hold up one that asks for a checkpoint. */
 
+/** What may wait at the same time. */
+export interface BacklogBounds {
+  readonly tasks: number;
+  /** Sum of what `weigh` says. */
+  readonly bytes: number;
+}
+
 /** Tasks taken from one caller before the next one has its turn. */
 const TURN = 16;
 
 /** A bounded line of lots; each lot is what one call asked. */
 export class Backlog<Task> {
-  readonly #tasksMax: number;
+  readonly #bounds: BacklogBounds;
+  readonly #weigh: (task: Task) => number;
   readonly #lots: { readonly tasks: readonly Task[]; next: number }[] = [];
   #size = 0;
+  #bytes = 0;
 
-  constructor(tasksMax: number) {
-    this.#tasksMax = tasksMax;
+  constructor(bounds: BacklogBounds, weigh: (task: Task) => number) {
+    this.#bounds = bounds;
+    this.#weigh = weigh;
   }
 
   /** Tasks that wait. */
@@ -20,9 +30,14 @@ export class Backlog<Task> {
 
   /** Adds what fits of a lot. @returns the tasks that did not. */
   add(tasks: readonly Task[]): readonly Task[] {
-    const room = Math.max(0, this.#tasksMax - this.#size);
-    this.#put(tasks.slice(0, room), 'last');
-    return tasks.slice(room);
+    let bytes = this.#bytes;
+    const full = tasks.findIndex((task, index) => {
+      bytes += this.#weigh(task);
+      return this.#size + index >= this.#bounds.tasks || bytes > this.#bounds.bytes;
+    });
+    const fitting = full < 0 ? tasks.length : full;
+    this.#put(tasks.slice(0, fitting), 'last');
+    return tasks.slice(fitting);
   }
 
   /** Puts tasks first that were taken before. They had their room, so they always fit. */
@@ -40,6 +55,7 @@ export class Backlog<Task> {
         taken.push(task);
         lot.next++;
         this.#size--;
+        this.#bytes -= this.#weigh(task);
       }
       this.#lots.shift();
       if (lot.next < lot.tasks.length) this.#lots.push(lot);
@@ -50,6 +66,7 @@ export class Backlog<Task> {
   #put(tasks: readonly Task[], where: 'first' | 'last'): void {
     if (tasks.length === 0) return;
     this.#size += tasks.length;
+    for (const task of tasks) this.#bytes += this.#weigh(task);
     if (where === 'first') this.#lots.unshift({ tasks, next: 0 });
     else this.#lots.push({ tasks, next: 0 });
   }

@@ -10,6 +10,8 @@ export interface WorkerPoolSettings {
   readonly stallMs: number;
   /** Jobs that may wait. Beyond, a job is denied with `engine_overloaded`. */
   readonly queueJobs: number;
+  /** Bytes of the events that may wait; beyond, likewise. */
+  readonly queueBytes: number;
   /** Jobs of one message; bounds how long an answer waits for the jobs that came with it. */
   readonly messageJobs: number;
   /** Bytes of the events of one message. */
@@ -27,6 +29,7 @@ export const workerPoolDefaults: WorkerPoolSettings = {
   deadlineMs: 250,
   stallMs: 20,
   queueJobs: 16_384,
+  queueBytes: 67_108_864,
   messageJobs: 128,
   messageBytes: 1_048_576,
   heapMb: 256,

@@ -58,7 +58,8 @@ interface OpaPackage {
 
 const wasm = (globalThis as unknown as { readonly WebAssembly: WasmApi }).WebAssembly;
 /** The ES module of the package lacks the synchronous loader, so its CommonJS form is taken. */
-const opa = createRequire(import.meta.url)('@open-policy-agent/opa-wasm') as OpaPackage;
+const require = createRequire(import.meta.url);
+const opa = require('@open-policy-agent/opa-wasm') as OpaPackage;
 
 /** What a module may import: OPA's own host interface and nothing beside it. */
 const IMPORTS = new Set([

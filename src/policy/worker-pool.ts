@@ -78,7 +78,8 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
     this.#policy = policy;
     this.#decide = decide;
     this.#settings = settings;
-    this.#backlog = new Backlog(settings.queueJobs);
+    const bounds = { tasks: settings.queueJobs, bytes: settings.queueBytes };
+    this.#backlog = new Backlog(bounds, ({ job }) => eventBytes(job));
     this.#denier = new Denier(policy?.identity.id ?? null, decide);
   }
 

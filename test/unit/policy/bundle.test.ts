@@ -14,7 +14,7 @@ let archive: Buffer;
 let entries: Entry[];
 beforeAll(async () => {
   archive = readFileSync(DEFAULT_BUNDLE);
-  entries = (await unpackTar(gunzipSync(archive)));
+  entries = await unpackTar(gunzipSync(archive));
 });
 
 function file(name: string, body: string | Uint8Array): Entry {

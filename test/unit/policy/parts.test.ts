@@ -61,7 +61,7 @@ describe('the backlog', () => {
   const always = () => true;
 
   test('takes in turn, so that a small lot does not wait for a large one', () => {
-    const backlog = new Backlog<string>(1000);
+    const backlog = new Backlog<string>({ tasks: 1000, bytes: 1e6 }, () => 1);
     backlog.add(Array.from({ length: 40 }, (_, i) => `a${i}`));
     backlog.add(['b0']);
     const first = backlog.take((_, taken) => taken < 20);
@@ -75,7 +75,7 @@ describe('the backlog', () => {
   });
 
   test('has room for so many, and what was taken before always fits', () => {
-    const backlog = new Backlog<number>(3);
+    const backlog = new Backlog<number>({ tasks: 3, bytes: 100 }, () => 1);
     expect(backlog.add([1, 2])).toEqual([]);
     expect(backlog.add([3, 4, 5])).toEqual([4, 5]);
     expect(backlog.take(always)).toEqual([1, 2, 3]);
@@ -85,10 +85,21 @@ describe('the backlog', () => {
     expect(backlog.take(always)).toEqual([1, 2, 6, 7, 8]);
   });
 
+  test('has room for so many bytes', () => {
+    const backlog = new Backlog<string>({ tasks: 100, bytes: 10 }, (task) => task.length);
+    expect(backlog.add(['aaaa', 'bbbb', 'cccc', 'd'])).toEqual(['cccc', 'd']);
+    expect(backlog.add(['ee'])).toEqual([]);
+    expect(backlog.add(['f'])).toEqual(['f']);
+    expect(backlog.take((_, taken) => taken < 1)).toEqual(['aaaa']);
+    expect(backlog.add(['gggg', 'h'])).toEqual(['h']);
+    expect(backlog.take(always)).toEqual(['bbbb', 'ee', 'gggg']);
+    expect(backlog.add(['a'.repeat(10)])).toEqual([]);
+  });
+
   property.prop([fc.array(fc.nat({ max: 40 }), { maxLength: 8 }), fc.integer({ min: 1, max: 20 })])(
     'gives back every task once',
     (lots, many) => {
-      const backlog = new Backlog<string>(1000);
+      const backlog = new Backlog<string>({ tasks: 1000, bytes: 1e6 }, () => 1);
       const all = lots.flatMap((size, lot) => {
         const tasks = Array.from({ length: size }, (_, i) => `${lot}.${i}`);
         backlog.add(tasks);
