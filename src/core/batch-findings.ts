@@ -114,7 +114,9 @@ function lockFindings(state: LogState, { header, entries }: Batch): Finding[] {
   }
   for (const { key, class: name, mode, retainUntil } of header.payloads) {
     const until = entries
-      .filter(({ payload }) => payload.ret.class === name && payload._sd !== undefined)
+      .filter(
+        ({ payload: { ret, _sd } }) => _sd !== undefined && ret.class === name && ret.mode === mode,
+      )
       .reduce((last, { payload }) => Math.max(last, reach(payload.ret.until)), 0);
     if (mode !== 'none' && reach(retainUntil) < floorSecond(until)) {
       found.push(finding('short_lock', { ...at, key }, `until ${retainUntil}, want ${until}`));

@@ -479,6 +479,7 @@ describe('places', () => {
       [{ payloads: [{ ...payload, retainUntil: null }] }, ['short_lock']],
       [{ payloads: [{ ...payload, mode: 'none', retainUntil: null }] }, []],
       [{ payloads: [{ ...payload, class: 'short', retainUntil: START }] }, []],
+      [{ payloads: [{ ...payload, mode: 'governance', retainUntil: START }] }, []],
     ];
     for (const [draft, want] of rows) {
       expect(await codes([await log.entry(w, 'event', record)], draft)).toEqual(want);
