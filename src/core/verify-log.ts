@@ -117,10 +117,14 @@ export class LogVerification {
     const place = number === undefined ? {} : { number };
     const verdict = applyBatch(before, bytes, versionId, place);
     if (!verdict.ok) {
-      this.#refusal = { number: number ?? before.number + 1, refusal: verdict };
+      // The first is the fault; that others do not follow on it is no news.
+      this.#refusal ??= { number: number ?? before.number + 1, refusal: verdict };
       return verdict;
     }
-    this.#findings.push(...findingsOf(before, verdict.batch, this.#context(voids)));
+    // One by one: a call takes only so many arguments.
+    for (const one of findingsOf(before, verdict.batch, this.#context(voids))) {
+      this.#findings.push(one);
+    }
     this.#rememberEntries(before, verdict);
     this.#rememberRoots(before.edge, verdict.leafHashes);
     this.#state = verdict.state;
@@ -207,8 +211,10 @@ export class LogVerification {
     const { number, size } = this.#state;
     const refused = this.#refusal;
     if (refused !== null) {
-      const { reason, detail } = refused.refusal;
-      return step('batches', 'fail', `batch ${refused.number}: ${reason}: ${detail}`);
+      const { reason, detail, stop } = refused.refusal;
+      // What a certified key signed in a newer format is not wrong: this version cannot say.
+      const verdict = stop ? 'unverifiable' : 'fail';
+      return step('batches', verdict, `batch ${refused.number}: ${reason}: ${detail}`);
     }
     return step('batches', 'pass', `${number + 1} numbers, ${size} entries`);
   }

@@ -1,179 +1,144 @@
 /**
- * The records of a batch against its leaves: every payload object is read by version, hashed, unpacked, and each record
- * opened in full, so that no leaf commits to two values of one name.
+ * The payload objects of a batch: each is there until its time, is the version, size and hash that the batch says, is
+ * locked as declared, and holds the records of the leaves of its class.
  */
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-import { checkAgreement } from '../core/agreement.ts';
 import type { PayloadReference } from '../core/batch-header.ts';
 import type { Batch } from '../core/batch.ts';
-import { utf8Text } from '../core/bytes.ts';
-import type { Entry } from '../core/entry.ts';
 import { MalformedError } from '../core/errors.ts';
 import { finding } from '../core/findings.ts';
 import type { Finding } from '../core/findings.ts';
-import { openDisclosures } from '../core/open-disclosures.ts';
-import { MEMBER_BYTES_MAX } from '../core/payload-object.ts';
-import { checkFullOpening, discloseStored, parseRecord } from '../core/record.ts';
-import { parseDsc } from '../core/record-nodes.ts';
-import { disclosuresFor } from '../core/redact.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
-import { hashesTo, lockFindings, readRecorded } from './fsck-objects.ts';
-
-/** One record may be larger than a member; nothing that a gateway takes in is larger than this by far. */
-const LINE_BYTES_MAX = 16_777_216;
-const unpack = promisify(gunzip);
+import { assertObjectKey } from '../storage/object-keys.ts';
+import { confirmBytes, hashesTo, lockFindings, readRecorded } from './fsck-objects.ts';
+import type { FsckContext } from './fsck-objects.ts';
+import { BatchRecords } from './fsck-records.ts';
 
 /** What was found of a batch's records. */
 export interface PayloadCheck {
   readonly findings: readonly Finding[];
   /** Records that opened in full. */
   readonly opened: number;
-  /** Records whose class has ended and that are gone. */
+  /** Records whose time is over and that are gone. */
   readonly ended: number;
 }
 
-/** Checks every payload object that a batch refers to. `now` is epoch ms. */
+/**
+ * Checks every payload object that a batch refers to.
+ * @param fallbackClass - Of the configuration at the batch.
+ */
 export async function checkPayloads(
-  store: ObjectStore,
+  context: FsckContext,
   batch: Batch,
-  options: { readonly now: number; readonly fallbackClass: string },
+  fallbackClass: string,
 ): Promise<PayloadCheck> {
-  const { header, entries } = batch;
-  const waiting = new Map(
-    entries
-      .map((entry, offset) => ({ entry, offset }))
-      .filter(({ entry }) => entry.payload._sd !== undefined)
-      .map((leaf) => [leaf.entry.payload.jti, leaf] as const),
-  );
-  const findings: Finding[] = [];
-  let opened = 0;
-  let ended = 0;
-  for (const reference of header.payloads) {
-    const read = await readPayload(store, reference, header.number, options.now);
-    findings.push(...read.findings);
-    if (read.ended) ended += forget(waiting, reference);
-    for (const line of read.lines) {
-      const faults = checkLine(line, waiting, batch, options.fallbackClass);
-      findings.push(...faults);
-      if (faults.length === 0) opened += 1;
+  const records = new BatchRecords(batch, fallbackClass);
+  const findings = uncovered(batch);
+  const closed: { readonly reference: PayloadReference; readonly ended: boolean }[] = [];
+  for (const reference of batch.header.payloads) {
+    const payload = await readPayload(context, reference, batch);
+    findings.push(...payload.findings);
+    if (payload.bytes === null) {
+      closed.push({ reference, ended: payload.ended });
+    } else if (!(await records.open(payload.bytes, reference))) {
+      const at = { batch: batch.header.number, key: reference.key };
+      findings.push(finding('payload_mismatch', at, 'does not unpack as declared'));
+      closed.push({ reference, ended: false });
     }
   }
-  for (const { offset, entry } of waiting.values()) {
-    const at = { batch: header.number, index: header.first + offset };
-    findings.push(finding('missing_object', at, `no record of entry ${entry.payload.jti}`));
+  // Only now: a leaf whose record is elsewhere in the batch is not one of a closed object.
+  let ended = 0;
+  for (const one of closed) {
+    const count = records.forget(one.reference);
+    if (one.ended) ended += count;
   }
-  return { findings, opened, ended };
+  if (context.open) records.finish();
+  return { findings: [...findings, ...records.findings], opened: records.opened, ended };
+}
+
+/** Leaves with a record for whose class and mode the batch has no object: their record has no lock of theirs. */
+function uncovered({ header, entries }: Batch): Finding[] {
+  const kept = new Set(header.payloads.map(({ class: name, mode }) => `${name} ${mode}`));
+  return entries.flatMap(({ payload: { _sd, ret } }, offset) => {
+    if (_sd === undefined || kept.has(`${ret.class} ${ret.mode}`)) return [];
+    const at = { batch: header.number, index: header.first + offset };
+    return [finding('missing_object', at, `batch has no object of ${ret.class}, ${ret.mode}`)];
+  });
 }
 
 interface ReadPayload {
-  readonly lines: readonly string[];
-  readonly findings: readonly Finding[];
+  /** Null when there is nothing to open: gone, not asked for, or not what the batch says. */
+  readonly bytes: Uint8Array | null;
+  /** Gone, and its time is over. */
   readonly ended: boolean;
+  readonly findings: readonly Finding[];
 }
 
 async function readPayload(
-  store: ObjectStore,
+  context: FsckContext,
   reference: PayloadReference,
-  batch: number,
-  now: number,
+  batch: Batch,
 ): Promise<ReadPayload> {
-  const { key, versionId } = reference;
-  const at = { batch, key };
-  const object = await readRecorded(store, key, { batch }, reference.size);
-  const findings = [...object.findings];
+  const { key, size } = reference;
+  const place = { batch: batch.header.number };
+  const at = { ...place, key };
+  if (!isRecordKey(context, key)) {
+    const fault = finding('payload_mismatch', at, 'key is not one of records of this ledger');
+    return { bytes: null, ended: false, findings: [fault] };
+  }
+  const object = await readRecorded(context.store, key, place, context.open ? size : -1);
+  const end = endOf(reference, batch);
+  const over = end !== null && end <= context.now;
+  // Once its time is over anybody may delete it, by whatever means.
+  const findings = object.findings.filter(({ code }) => !over || code !== 'delete_marker');
+  if (reference.mode !== 'none' && reference.retainUntil === null) {
+    findings.push(finding('missing_lock', at, `declared ${reference.mode} without an end`));
+  }
   if (object.versionId === null) {
-    const over = reference.retainUntil !== null && reference.retainUntil <= now;
-    if (over) return { lines: [], findings, ended: true };
-    return {
-      lines: [],
-      findings: [...findings, finding('missing_object', at, 'gone')],
-      ended: false,
-    };
+    if (!over) findings.push(finding('missing_object', at, 'gone before its time'));
+    return { bytes: null, ended: over, findings };
   }
+  const { versionId } = reference;
   if (object.versionId !== versionId) {
-    findings.push(
-      finding('version_mismatch', at, `oldest is ${object.versionId}, want ${versionId}`),
-    );
+    const detail = `oldest is ${object.versionId}, want ${versionId}`;
+    findings.push(finding('version_mismatch', at, detail));
   }
-  findings.push(...(await lockFindings(store, { key, versionId }, reference, { batch }, now)));
-  if (object.bytes?.length !== reference.size || !hashesTo(object.bytes, reference.sha256)) {
-    findings.push(finding('payload_mismatch', at, 'size or hash is not what the batch says'));
-    return { lines: [], findings, ended: false };
-  }
-  const lines = await linesOf(object.bytes, reference);
-  if (lines === null) findings.push(finding('payload_mismatch', at, 'does not unpack as declared'));
-  return { lines: lines ?? [], findings, ended: false };
+  findings.push(...(await lockFindings(context, { key, versionId }, reference, place)));
+  const { bytes } = object;
+  if (isAsDeclared(context, object, reference)) return { bytes, ended: false, findings };
+  await confirmBytes(context.store, key, object);
+  findings.push(finding('payload_mismatch', at, 'size or hash is not what the batch says'));
+  return { bytes: null, ended: false, findings };
 }
 
-/** Each member by itself, so that its index is shown to be right. @returns null when one does not unpack. */
-async function linesOf(bytes: Uint8Array, reference: PayloadReference): Promise<string[] | null> {
-  const lines: string[] = [];
-  for (const [i, [start]] of reference.members.entries()) {
-    const end = reference.members[i + 1]?.[0] ?? reference.size;
-    let plain: Uint8Array;
-    try {
-      plain = await unpack(bytes.subarray(start, end), {
-        maxOutputLength: MEMBER_BYTES_MAX + LINE_BYTES_MAX,
-      });
-    } catch {
-      return null;
-    }
-    const text = utf8Text(plain);
-    if (!text.endsWith('\n')) return null;
-    lines.push(...text.slice(0, -1).split('\n'));
-  }
-  return lines;
+/** Whether size and, where it was read, hash are those of the batch. */
+function isAsDeclared(
+  { open }: FsckContext,
+  object: { readonly size: number; readonly bytes: Uint8Array | null },
+  { size, sha256 }: PayloadReference,
+): boolean {
+  if (!open) return object.size === size;
+  return object.bytes?.length === size && hashesTo(object.bytes, sha256);
 }
 
-interface WaitingLeaf {
-  readonly entry: Entry;
-  readonly offset: number;
+/** When an object may go, epoch ms: its lock's end; without a lock, when the last of its records may. Null: never. */
+function endOf({ class: name, mode, retainUntil }: PayloadReference, batch: Batch): number | null {
+  if (retainUntil !== null) return retainUntil;
+  const ends = batch.entries
+    .filter(({ payload: { _sd, ret } }) => _sd !== undefined && ret.class === name)
+    .filter(({ payload: { ret } }) => ret.mode === mode)
+    .map(({ payload: { ret } }) => ret.until);
+  return ends.reduce<number | null>(
+    (last, end) => (last === null || end === null ? null : Math.max(last, end)),
+    ends[0] ?? null,
+  );
 }
 
-function checkLine(
-  line: string,
-  waiting: Map<string, WaitingLeaf>,
-  { header }: Batch,
-  fallbackClass: string,
-): Finding[] {
-  const nowhere = { batch: header.number };
+/** A batch says where its records are: not everywhere, and nothing that a store would choke on. */
+function isRecordKey({ keys }: FsckContext, key: string): boolean {
   try {
-    const record = parseRecord(line);
-    const leaf = waiting.get(record.jti);
-    if (leaf === undefined) {
-      return [
-        finding('record_mismatch', nowhere, `record of ${record.jti}, which is no leaf here`),
-      ];
-    }
-    waiting.delete(record.jti);
-    const at = { ...nowhere, index: header.first + leaf.offset };
-    const { payload } = leaf.entry;
-    const opening = checkFullOpening(payload, record);
-    if (!opening.ok) return [finding('record_mismatch', at, opening.reason)];
-    const disclosed = discloseStored(record, parseDsc(payload.dsc ?? ''));
-    const seen = openDisclosures(payload, disclosuresFor(disclosed, 'all'));
-    const agreement = checkAgreement(payload, seen, fallbackClass);
-    if (agreement.verdict !== 'disagrees') return [];
-    const facts = agreement.details.filter(({ verdict }) => verdict === 'disagrees');
-    return [finding('disagreement', at, facts.map(({ fact }) => fact).join(', '))];
+    assertObjectKey(key);
   } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-    return [finding('record_mismatch', nowhere, `${error.code}: ${error.message}`)];
+    if (error instanceof MalformedError) return false;
+    throw error;
   }
-}
-
-/** The class has ended: its records need not be there. */
-function forget(
-  waiting: Map<string, WaitingLeaf>,
-  { class: name, mode }: PayloadReference,
-): number {
-  let count = 0;
-  for (const [jti, { entry }] of waiting) {
-    const { ret } = entry.payload;
-    if (ret.class !== name || ret.mode !== mode) continue;
-    waiting.delete(jti);
-    count += 1;
-  }
-  return count;
+  return key.startsWith(keys.payloadPrefix);
 }

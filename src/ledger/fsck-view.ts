@@ -3,7 +3,7 @@
  * the log streams by, and compared. The view is derived, so what differs can be made again; still somebody may have been
  * shown it.
  */
-import { edgeRoot, emptyEdge, extendEdge } from '../core/tree.ts';
+import { equalBytes } from '../core/bytes.ts';
 import { finding } from '../core/findings.ts';
 import type { Finding } from '../core/findings.ts';
 import type { LeafHash, Sha256Hash } from '../core/hash.ts';
@@ -14,14 +14,12 @@ import {
   TILE_WIDTH,
   tilePath,
 } from '../core/tile.ts';
-import type { ObjectKeys } from '../storage/object-keys.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
-import { sameBytes } from './fsck-objects.ts';
+import { edgeRoot, emptyEdge, extendEdge } from '../core/tree.ts';
+import type { FsckContext } from './fsck-objects.ts';
 
 /** Compares the view of one published size with a log that is fed to it in order. */
 export class ViewCheck {
-  readonly #store: ObjectStore;
-  readonly #keys: ObjectKeys;
+  readonly #context: FsckContext;
   /** Leaves that the published checkpoint covers. */
   readonly #size: number;
   readonly #findings: Finding[] = [];
@@ -32,9 +30,8 @@ export class ViewCheck {
   #taken = 0;
   #compared = 0;
 
-  constructor(store: ObjectStore, keys: ObjectKeys, size: number) {
-    this.#store = store;
-    this.#keys = keys;
+  constructor(context: FsckContext, size: number) {
+    this.#context = context;
     this.#size = size;
   }
 
@@ -82,12 +79,13 @@ export class ViewCheck {
   }
 
   async #compare(path: string, wanted: Uint8Array): Promise<void> {
-    const key = this.#keys.tile(path);
-    const found = await this.#store.get(key);
+    const { store, keys } = this.#context;
+    const key = keys.tile(path);
+    const found = await store.get(key);
     this.#compared += 1;
     if (found === null) {
       this.#findings.push(finding('view_mismatch', { key }, 'missing'));
-    } else if (!sameBytes(found.bytes, wanted)) {
+    } else if (!equalBytes(found.bytes, wanted)) {
       this.#findings.push(finding('view_mismatch', { key }, 'differs from the batches'));
     }
   }

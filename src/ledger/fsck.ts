@@ -1,109 +1,127 @@
 /**
  * Checks a whole ledger from its store alone, with nothing of any gateway: every version of every batch key, validity,
  * signatures, chains, locks, records opened in full, checkpoints and the static view. The one oracle of all fault
- * tests, and what an auditor runs.
+ * tests, and what an auditor runs. Reads each object once, in order, and keeps what identifies entries, no bytes.
  */
 import type { VoidSlot } from '../core/batch-header.ts';
-import { toBase64Url, utf8Text } from '../core/bytes.ts';
-import { openCheckpoint } from '../core/checkpoint.ts';
-import { MalformedError, SteleError } from '../core/errors.ts';
+import { toBase64Url } from '../core/bytes.ts';
+import { SteleError } from '../core/errors.ts';
 import { finding } from '../core/findings.ts';
 import type { Finding } from '../core/findings.ts';
 import { GENESIS_BYTES_MAX, parseGenesis } from '../core/genesis.ts';
 import type { Genesis } from '../core/genesis.ts';
-import type { Acceptance } from '../core/log-state.ts';
+import type { Acceptance, LogState } from '../core/log-state.ts';
 import { step } from '../core/report.ts';
-import type { Report, Step } from '../core/report.ts';
+import type { Step } from '../core/report.ts';
+import { caughtMalformed } from '../core/schema.ts';
 import { parseVkey, verifierOf } from '../core/signed-note.ts';
 import { edgeRoot } from '../core/tree.ts';
+import type { RightEdge } from '../core/tree.ts';
 import { LogVerification } from '../core/verify-log.ts';
 import { sha256 } from '#platform';
 import { objectKeys } from '../storage/object-keys.ts';
-import type { ObjectKeys } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { lockFindings, readRecorded } from './fsck-objects.ts';
+import { CarriedCheck } from './fsck-carried.ts';
+import { confirmBytes, lockFindings, readRecorded } from './fsck-objects.ts';
+import type { FsckContext } from './fsck-objects.ts';
 import { checkPayloads } from './fsck-payloads.ts';
+import { PublishedCheck } from './fsck-published.ts';
+import { behindEnd, countListed, readSlots } from './fsck-slots.ts';
+import type { BatchSlot } from './fsck-slots.ts';
+import { lockStep, recordStep, silence, versionStep, withoutGenesis } from './fsck-report.ts';
+import type { FsckOptions, FsckReport } from './fsck-report.ts';
 import { ViewCheck } from './fsck-view.ts';
 
-/** What the checker got elsewhere, and how much it is to look at. */
-export interface FsckOptions {
-  /** Checkpoint keys of the log, from a source that is not the store. */
-  readonly vkeys?: readonly string[];
-  /** Signed notes that somebody kept: nothing of what they cover may be missing or changed. */
-  readonly checkpoints?: readonly string[];
-  /** Hash of genesis, base64url, from elsewhere. */
-  readonly gen?: string;
-  /** Default true: read every payload object and open every record. */
-  readonly records?: boolean;
-  /** Default true: compare the published tiles and entry bundles. */
-  readonly view?: boolean;
-  /** Epoch ms: what has to be locked still. */
-  readonly now: number;
-  /** Called after each batch with the leaves so far and the batches that a listing shows. */
-  readonly progress?: (entries: number, batch: number, batches: number) => void;
-}
+export type { FsckOptions, FsckReport } from './fsck-report.ts';
 
-/** A report with the sizes that it speaks of. */
-export interface FsckReport extends Report {
-  readonly origin: string;
-  readonly entries: number;
-  readonly batches: number;
-  readonly root: string;
-  readonly records: number;
-}
+/** Slots without a valid batch that are named one by one: behind the first, the others follow from it. */
+const REFUSALS_NAMED = 16;
 
 /**
  * Checks the ledger named `ledger`.
  *
- * @throws {@link SteleError} `ledger_missing` when there is no genesis, {@link MalformedError} when genesis or an anchor
- *   does not verify, and the store's errors: then nothing can be said.
+ * @throws {@link SteleError} `ledger_missing` when there is nothing of it, {@link MalformedError} for anchors that are
+ *   malformed or not of this log, and the store's errors: then nothing can be said.
  */
 export async function fsck(
   store: ObjectStore,
   ledger: string,
   options: FsckOptions,
 ): Promise<FsckReport> {
-  return new Fsck(store, objectKeys(ledger), options).run();
+  const keys = objectKeys(ledger);
+  const key = keys.genesis;
+  const object = await readRecorded(store, key, {}, GENESIS_BYTES_MAX);
+  const found = [...object.findings];
+  if (object.versionId === null) {
+    if ((await store.list(keys.prefix, { max: 1 })).length === 0) throw missing(key);
+    return withoutGenesis([...found, finding('missing_object', { key }, 'gone')], 'gone');
+  }
+  let genesis: Genesis;
+  try {
+    genesis = parseGenesis(object.bytes ?? new Uint8Array());
+  } catch (error) {
+    await confirmBytes(store, key, object);
+    const { code, message } = caughtMalformed(error);
+    return withoutGenesis(found, `${code}: ${message}`);
+  }
+  const { gen = genesis.gen, now, records = true } = options;
+  if (genesis.gen !== gen) return withoutGenesis(found, `is ${genesis.gen}, want ${gen}`);
+  const context = { store, keys, now, locks: !genesis.weakStore, open: records };
+  const { mode, days } = genesis.batchLock;
+  const retainUntil = genesis.time - (genesis.time % 1000) + days * DAY_MS;
+  const place = { key, versionId: object.versionId };
+  found.push(...(await lockFindings(context, place, { mode, retainUntil }, {})));
+  return new Fsck(context, genesis, options, found).run();
 }
 
 class Fsck {
-  readonly #store: ObjectStore;
-  readonly #keys: ObjectKeys;
+  readonly #context: FsckContext;
+  readonly #genesis: Genesis;
   readonly #options: FsckOptions;
-  readonly #findings: Finding[] = [];
+  readonly #findings: Finding[];
   readonly #steps: Step[] = [];
   #records = 0;
   #ended = 0;
 
-  constructor(store: ObjectStore, keys: ObjectKeys, options: FsckOptions) {
-    this.#store = store;
-    this.#keys = keys;
+  constructor(context: FsckContext, genesis: Genesis, options: FsckOptions, found: Finding[]) {
+    this.#context = context;
+    this.#genesis = genesis;
     this.#options = options;
+    this.#findings = found;
   }
 
   async run(): Promise<FsckReport> {
-    const genesis = await this.#readGenesis();
-    const published = await this.#readPublished(genesis);
     const { vkeys = [], checkpoints = [], gen } = this.#options;
-    const known =
-      published === null || vkeys.length === 0 ? checkpoints : [...checkpoints, published.note];
-    const verification = new LogVerification(genesis.bytes, {
+    const { origin, bytes } = this.#genesis;
+    const anchors = vkeys.map((vkey) => verifierOf(parseVkey(vkey)));
+    const published = await PublishedCheck.read(this.#context, origin, anchors);
+    const verification = new LogVerification(bytes, {
       vkeys,
-      checkpoints: known,
+      checkpoints: [...checkpoints, ...published.anchored],
       ...(gen === undefined ? {} : { gen }),
     });
+    const { size } = published;
     const view =
-      this.#options.view === false || published === null
-        ? null
-        : new ViewCheck(this.#store, this.#keys, published.size);
-    await this.#readBatches(verification, view);
-    await this.#finishView(view);
-    this.#finishStore();
+      this.#options.view === false || size === null ? null : new ViewCheck(this.#context, size);
+    const carried = new CarriedCheck(this.#context);
+    await this.#readBatches(verification, async (before, accepted, slot) => {
+      published.add(before, accepted);
+      carried.add(accepted);
+      await Promise.all([
+        view?.add(accepted.batch.leaves, accepted.leafHashes),
+        this.#checkBatch(accepted, slot),
+      ]);
+    });
+    this.#note(await carried.finish());
     const { state } = verification;
-    const report = verification.report({ steps: this.#steps, findings: this.#findings });
+    const shown = published.finish(state);
+    this.#note(shown.findings);
+    this.#steps.push(shown.step);
+    await this.#finishView(view);
+    this.#finishStore(state);
     return {
-      ...report,
-      origin: genesis.origin,
+      ...verification.report({ steps: this.#steps, findings: this.#findings }),
+      origin,
       entries: state.size,
       batches: state.number + 1,
       root: toBase64Url(edgeRoot(state.edge)),
@@ -111,102 +129,68 @@ class Fsck {
     };
   }
 
-  async #readGenesis(): Promise<Genesis> {
-    const key = this.#keys.genesis;
-    const object = await readRecorded(this.#store, key, {}, GENESIS_BYTES_MAX);
-    if (object.bytes === null || object.versionId === null) {
-      throw new SteleError('ledger_missing', `there is no ${key} in this store`, {
-        disposition: 'fix-configuration',
-      });
-    }
-    const genesis = parseGenesis(object.bytes);
-    const { mode, days } = genesis.batchLock;
-    // Genesis has no declared end of its lock; what counts is that it is locked at all.
-    const declared = { mode, retainUntil: days === 0 ? null : this.#options.now + 1000 };
-    const place = { key, versionId: object.versionId };
-    this.#findings.push(
-      ...object.findings,
-      ...(await lockFindings(this.#store, place, declared, {}, this.#options.now)),
-    );
-    return genesis;
-  }
-
-  /** The published checkpoint is a hint. With a key from elsewhere it binds the log; without, it sizes the view. */
-  async #readPublished(genesis: Genesis): Promise<{ note: string; size: number } | null> {
-    const found = await this.#store.get(this.#keys.checkpoint);
-    if (found === null) return null;
-    const at = { key: this.#keys.checkpoint };
-    try {
-      const note = utf8Text(found.bytes);
-      const vkeys = this.#options.vkeys ?? [];
-      const verifiers = vkeys.map((vkey) => verifierOf(parseVkey(vkey)));
-      if (verifiers.length > 0) {
-        const { size } = openCheckpoint(note, genesis.origin, verifiers).checkpoint;
-        return { note, size };
-      }
-      const size = Number(note.split('\n')[1]);
-      return Number.isSafeInteger(size) && size >= 0 ? { note, size } : null;
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      this.#findings.push(
-        finding('bad_checkpoint', at, `published: ${error.code}: ${error.message}`),
-      );
-      return null;
-    }
-  }
-
-  async #readBatches(verification: LogVerification, view: ViewCheck | null): Promise<void> {
-    const listed = (await this.#store.list(this.#keys.batchPrefix))
-      .map((key) => this.#keys.parseBatch(key))
-      .filter((number) => number !== null);
-    const last = Math.max(-1, ...listed);
-    let voids: VoidSlot[] = [];
-    for (let number = 0; ; number += 1) {
-      const { batchBytes } = verification.state.config.limits;
-      const key = this.#keys.batch(number);
-      const object = await readRecorded(this.#store, key, { batch: number }, batchBytes);
-      this.#findings.push(...object.findings);
-      const { versionId } = object;
+  async #readBatches(
+    verification: LogVerification,
+    onBatch: (before: RightEdge, accepted: Acceptance, slot: BatchSlot) => Promise<void>,
+  ): Promise<void> {
+    const { progress } = this.#options;
+    const listed = progress === undefined ? 0 : await countListed(this.#context);
+    const bytesMax = (): number => verification.state.config.limits.batchBytes;
+    let refused: { readonly slot: VoidSlot; readonly why: string }[] = [];
+    for await (const slot of readSlots(this.#context, bytesMax)) {
+      const { number, versionId, bytes } = slot;
+      this.#note(slot.findings);
       if (versionId === null) {
-        if (number > last) return;
-        this.#findings.push(
-          finding(
-            'missing_object',
-            { batch: number, key },
-            'no batch, though later ones are there',
-          ),
-        );
-        return;
+        this.#note(await behindEnd(this.#context, verification.state, number));
+        break;
       }
-      const verdict =
-        object.bytes === null ? null : verification.add(object.bytes, { number, versionId, voids });
+      const before = verification.state.edge;
+      const voids = refused.map((one) => one.slot);
+      const verdict = bytes === null ? null : verification.add(bytes, { number, versionId, voids });
       if (verdict?.ok === true) {
-        await this.#checkBatch(verdict, { key, versionId }, view);
-        voids = [];
-        this.#options.progress?.(verification.state.size, number, last + 1);
+        refused = [];
+        await onBatch(before, verdict, slot);
+        progress?.(verification.state.size, number, listed);
         continue;
       }
-      const hash = object.bytes === null ? null : toBase64Url(sha256(object.bytes));
-      voids = [...voids, { number, versionId, size: object.size, sha256: hash }];
-      if (verdict?.stop === true) return;
+      await confirmBytes(this.#context.store, slot.key, slot);
+      const why = verdict === null ? 'too large or gone' : `${verdict.reason}: ${verdict.detail}`;
+      const hash = bytes === null ? null : toBase64Url(sha256(bytes));
+      refused.push({ slot: { number, versionId, size: slot.size, sha256: hash }, why });
+      if (verdict?.stop === true) {
+        this.#steps.push(step('end_of_log', 'unverifiable', `batch ${number}: ${why}`));
+        return;
+      }
     }
+    this.#finishSlots(refused);
   }
 
-  async #checkBatch(
-    { batch, leafHashes, state }: Acceptance,
-    object: { readonly key: string; readonly versionId: string },
-    view: ViewCheck | null,
-  ): Promise<void> {
-    const { now } = this.#options;
-    const at = { batch: batch.header.number };
-    this.#findings.push(...(await lockFindings(this.#store, object, batch.header, at, now)));
-    await view?.add(batch.leaves, leafHashes);
-    if (this.#options.records === false) return;
-    const { fallbackClass } = state.config;
-    const check = await checkPayloads(this.#store, batch, { now, fallbackClass });
-    this.#findings.push(...check.findings);
-    this.#records += check.opened;
-    this.#ended += check.ended;
+  /** Slots at the end without a valid batch: damage, or garbage that no batch has passed over yet. */
+  #finishSlots(refused: readonly { readonly slot: VoidSlot; readonly why: string }[]): void {
+    const [first] = refused;
+    if (first === undefined) {
+      this.#steps.push(step('end_of_log', 'pass', 'the slot behind the last batch is empty'));
+      return;
+    }
+    for (const { slot, why } of refused.slice(0, REFUSALS_NAMED)) {
+      this.#findings.push(finding('void_batch', { batch: slot.number }, why));
+    }
+    const detail = `${refused.length} slots hold no valid batch; ${first.slot.number}: ${first.why}`;
+    this.#steps.push(step('end_of_log', 'fail', detail));
+  }
+
+  async #checkBatch({ batch, state }: Acceptance, slot: BatchSlot): Promise<void> {
+    const { key } = slot;
+    const at = { batch: slot.number };
+    const object = { key, versionId: slot.versionId ?? '' };
+    const [locks, payloads] = await Promise.all([
+      lockFindings(this.#context, object, batch.header, at),
+      checkPayloads(this.#context, batch, state.config.fallbackClass),
+    ]);
+    this.#note(locks);
+    this.#note(payloads.findings);
+    this.#records += payloads.opened;
+    this.#ended += payloads.ended;
   }
 
   async #finishView(view: ViewCheck | null): Promise<void> {
@@ -216,29 +200,31 @@ class Fsck {
       return;
     }
     const { findings, compared } = await view.finish();
-    this.#findings.push(...findings);
+    this.#note(findings);
     const detail =
       findings.length === 0 ? `${compared} objects` : `${findings.length} of ${compared} differ`;
     this.#steps.push(step('static_view', findings.length === 0 ? 'pass' : 'fail', detail));
   }
 
-  #finishStore(): void {
-    const count = (codes: readonly string[]): number =>
-      this.#findings.filter(({ code }) => codes.includes(code)).length;
-    const versions = count(['extra_version', 'delete_marker', 'missing_object']);
+  #finishStore(state: LogState): void {
+    this.#note(silence(state, this.#options.now));
     this.#steps.push(
-      step('object_versions', versions === 0 ? 'pass' : 'fail', `${versions} found`),
-    );
-    const locks = count(['missing_lock', 'short_lock']);
-    this.#steps.push(step('locks', locks === 0 ? 'pass' : 'fail', `${locks} found`));
-    if (this.#options.records === false) {
-      this.#steps.push(step('records', 'not_checked', 'left out by option'));
-      return;
-    }
-    const records = count(['payload_mismatch', 'record_mismatch', 'disagreement']);
-    const ended = this.#ended === 0 ? '' : `, ${this.#ended} of ended classes gone`;
-    this.#steps.push(
-      step('records', records === 0 ? 'pass' : 'fail', `${this.#records} opened in full${ended}`),
+      versionStep(this.#findings),
+      lockStep(this.#findings, this.#context),
+      recordStep(this.#findings, this.#context, { opened: this.#records, ended: this.#ended }),
     );
   }
+
+  /** One by one: a call takes only so many arguments. */
+  #note(findings: readonly Finding[]): void {
+    for (const one of findings) this.#findings.push(one);
+  }
+}
+
+const DAY_MS = 86_400_000;
+
+function missing(key: string): SteleError {
+  return new SteleError('ledger_missing', `there is no ${key} in this store`, {
+    disposition: 'fix-configuration',
+  });
 }

@@ -60,7 +60,7 @@ export async function assertTip(context: LedgerContext, view: LogView): Promise<
 }
 
 /** Whether a certified writer key of this ledger signed the header of what stands in a slot. */
-function isCertified(state: LogState, { bytes }: FilledSlot): boolean {
+export function isCertified(state: LogState, { bytes }: Pick<FilledSlot, 'bytes'>): boolean {
   if (bytes === null) return false;
   try {
     const { headerLine } = frameBatch(bytes, state.config.limits);

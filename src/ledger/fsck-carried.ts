@@ -1,0 +1,106 @@
+/**
+ * Checkpoints in batches whose size is no end of a batch. Honest signers never make one; the verification of the log
+ * remembers the roots at the ends only, so these are compared here, by reading the batch again that they fall into.
+ */
+import { frameBatch, widestLimits } from '../core/batch.ts';
+import { parseBatchHeader } from '../core/batch-header.ts';
+import { equalBytes, parseBase64Url } from '../core/bytes.ts';
+import { parseCheckpoint } from '../core/checkpoint.ts';
+import type { Checkpoint } from '../core/checkpoint.ts';
+import { finding } from '../core/findings.ts';
+import type { Finding } from '../core/findings.ts';
+import { hashLeaf, parseSha256Hash } from '../core/hash.ts';
+import type { Sha256Hash } from '../core/hash.ts';
+import type { Acceptance } from '../core/log-state.ts';
+import { caughtMalformed } from '../core/schema.ts';
+import { parseSignedNote } from '../core/signed-note.ts';
+import { edgeRoot, emptyEdge, extendEdge, parseRightEdge, parseTreeSize } from '../core/tree.ts';
+import type { RightEdge } from '../core/tree.ts';
+import { readRecorded } from './fsck-objects.ts';
+import type { FsckContext } from './fsck-objects.ts';
+
+/** A checkpoint inside a batch, of a size that is inside another. */
+interface CarriedHead {
+  readonly batch: number;
+  readonly checkpoint: Checkpoint;
+}
+
+/** Follows the log for checkpoints of odd sizes. Costs two numbers a batch. */
+export class CarriedCheck {
+  readonly #context: FsckContext;
+  /** Tree sizes after each batch, ascending, and beside them the batches' numbers. */
+  readonly #ends: number[] = [0];
+  readonly #numbers: number[] = [-1];
+  readonly #odd: CarriedHead[] = [];
+
+  constructor(context: FsckContext) {
+    this.#context = context;
+  }
+
+  /** Takes the next batch. */
+  add({ batch: { header }, state }: Acceptance): void {
+    for (const note of header.checkpoints) {
+      const checkpoint = checkpointIn(note);
+      if (checkpoint === null || checkpoint.size > header.first) continue;
+      if (this.#ends[this.#endBefore(checkpoint.size)] === checkpoint.size) continue;
+      this.#odd.push({ batch: header.number, checkpoint });
+    }
+    this.#ends.push(state.size);
+    this.#numbers.push(header.number);
+  }
+
+  /** Compares them. */
+  async finish(): Promise<Finding[]> {
+    const found: Finding[] = [];
+    for (const { batch, checkpoint } of this.#odd) {
+      const { size, root } = checkpoint;
+      if (equalBytes(await this.#rootAt(size), root)) continue;
+      found.push(finding('bad_checkpoint', { batch }, `root of size ${size} differs`));
+    }
+    return found;
+  }
+
+  /** Place of the last end at or before `size`. */
+  #endBefore(size: number): number {
+    let low = 0;
+    let high = this.#ends.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.#ends[middle] ?? 0) <= size) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  async #rootAt(size: number): Promise<Sha256Hash> {
+    const place = this.#endBefore(size);
+    const end = this.#ends[place] ?? 0;
+    const edge = place === 0 ? emptyEdge() : await this.#edgeAfter(place, end);
+    const { leaves } = frameBatch(await this.#bytesOf(place + 1), widestLimits);
+    return edgeRoot(extendEdge(edge, leaves.slice(0, size - end).map(hashLeaf)));
+  }
+
+  async #edgeAfter(place: number, size: number): Promise<RightEdge> {
+    const { headerLine } = frameBatch(await this.#bytesOf(place), widestLimits);
+    const { edge } = parseBatchHeader(headerLine).header;
+    const hashes = edge.map((text) => parseSha256Hash(parseBase64Url(text)));
+    return parseRightEdge(parseTreeSize(size), hashes);
+  }
+
+  async #bytesOf(place: number): Promise<Uint8Array> {
+    const { store, keys } = this.#context;
+    const key = keys.batch(this.#numbers[place] ?? 0);
+    const { bytes } = await readRecorded(store, key, {}, widestLimits.batchBytes);
+    return bytes ?? new Uint8Array();
+  }
+}
+
+/** What is no checkpoint at all the verification of its batch has reported. */
+function checkpointIn(note: string): Checkpoint | null {
+  try {
+    return parseCheckpoint(parseSignedNote(note).text);
+  } catch (error) {
+    caughtMalformed(error);
+    return null;
+  }
+}

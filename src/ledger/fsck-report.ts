@@ -1,0 +1,92 @@
+/** The report on a whole ledger: what it was asked, its steps that only a store can show, and what its end says. */
+import { finding } from '../core/findings.ts';
+import type { Finding, FindingCode } from '../core/findings.ts';
+import type { LogState } from '../core/log-state.ts';
+import { step } from '../core/report.ts';
+import type { Report, Step } from '../core/report.ts';
+import type { FsckContext } from './fsck-objects.ts';
+
+/** What the checker got elsewhere, and how much it is to look at. */
+export interface FsckOptions {
+  /** Checkpoint keys of the log, from a source that is not the store. */
+  readonly vkeys?: readonly string[];
+  /** Signed notes that somebody kept: nothing of what they cover may be missing or changed. */
+  readonly checkpoints?: readonly string[];
+  /** Hash of genesis, base64url, from elsewhere. */
+  readonly gen?: string;
+  /** Default true: read every payload object and open every record. Versions and locks are looked at in any case. */
+  readonly records?: boolean;
+  /** Default true: compare the published tiles and entry bundles. */
+  readonly view?: boolean;
+  /** Epoch ms: what has to be locked still. */
+  readonly now: number;
+  /** Called after each batch with the leaves so far, its number, and how many batches a listing showed. */
+  readonly progress?: (entries: number, batch: number, batches: number) => void;
+}
+
+/** A report with the sizes that it speaks of. */
+export interface FsckReport extends Report {
+  readonly origin: string;
+  readonly entries: number;
+  readonly batches: number;
+  readonly root: string;
+  readonly records: number;
+}
+
+/** Whether every key that is written once has one version. */
+export function versionStep(findings: readonly Finding[]): Step {
+  const count = countOf(findings, ['extra_version', 'delete_marker', 'missing_object']);
+  return step('object_versions', count === 0 ? 'pass' : 'fail', `${count} found`);
+}
+
+/** Whether what was declared locked is. */
+export function lockStep(findings: readonly Finding[], { locks }: FsckContext): Step {
+  if (!locks) return step('locks', 'not_checked', 'genesis says that the store keeps none');
+  const count = countOf(findings, ['missing_lock', 'short_lock']);
+  return step('locks', count === 0 ? 'pass' : 'fail', `${count} found`);
+}
+
+/** Whether the records open their entries. */
+export function recordStep(
+  findings: readonly Finding[],
+  { open }: FsckContext,
+  { opened, ended }: { readonly opened: number; readonly ended: number },
+): Step {
+  const count = countOf(findings, ['payload_mismatch', 'record_mismatch', 'disagreement']);
+  if (!open && count === 0) return step('records', 'not_checked', 'left out by option');
+  const gone = ended === 0 ? '' : `, ${ended} of ended classes gone`;
+  return step('records', count === 0 ? 'pass' : 'fail', `${opened} opened in full${gone}`);
+}
+
+/**
+ * A log that goes on seals a heartbeat; one that stopped long ago was left, or its tail was cut.
+ * @param now - Epoch ms.
+ */
+export function silence(state: LogState, now: number): Finding[] {
+  const { heartbeatMs, maxSealMs } = state.config;
+  const silent = now - state.time;
+  if (state.final || silent <= heartbeatMs + maxSealMs) return [];
+  const open = [...state.boots.entries()].filter(([, head]) => !head.ended).length;
+  const at = { batch: state.number, index: state.size };
+  return [finding('silent_period', at, `${silent} ms to now; ${open} boots had not closed`)];
+}
+
+/** The report on a ledger whose genesis says nothing: there is no history to speak of. */
+export function withoutGenesis(findings: readonly Finding[], why: string): FsckReport {
+  return {
+    verdict: 'invalid',
+    steps: [step('genesis', 'fail', why)],
+    findings,
+    establishes: [],
+    doesNotEstablish: ['Anything: all of a log hangs on its genesis.'],
+    origin: '',
+    entries: 0,
+    batches: 0,
+    root: '',
+    records: 0,
+  };
+}
+
+function countOf(findings: readonly Finding[], codes: readonly FindingCode[]): number {
+  return findings.filter(({ code }) => codes.includes(code)).length;
+}
