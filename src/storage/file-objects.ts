@@ -21,13 +21,17 @@ export interface FileIdentity {
   readonly recorded: Sha256Hash | null;
 }
 
-/** An open file of an object. Whoever got it closes the handle. */
-export interface OpenObject {
-  readonly handle: fs.FileHandle;
+/** A file of an object, and which version it is. */
+export interface FoundObject {
   readonly size: number;
   /** Epoch ms. */
   readonly lastModified: number;
   readonly identity: FileIdentity;
+}
+
+/** An open file of an object. Whoever got it closes the handle. */
+export interface OpenObject extends FoundObject {
+  readonly handle: fs.FileHandle;
 }
 
 /** The objects below one root, and what is remembered of them. */
@@ -68,6 +72,21 @@ export class FileObjects {
     } finally {
       if (!isHandedOver) await handle.close();
     }
+  }
+
+  /** The same without the bytes: of a file that is remembered, for the price of one look at it. */
+  async find(key: string, versionId?: string): Promise<FoundObject | null> {
+    const file = this.path(key);
+    const stat = await fs.stat(file, { bigint: true }).catch(nullIfMissing);
+    if (stat === null) return null;
+    const identity = this.#identities.get(stampOf(file, stat));
+    if (identity !== undefined) {
+      if (versionId !== undefined && versionId !== identity.versionId) return null;
+      return { size: Number(stat.size), lastModified: Number(stat.mtimeMs), identity };
+    }
+    const object = await this.open(key, versionId);
+    await object?.handle.close();
+    return object;
   }
 
   /** Remembers which version a file is that was just put, so that it need not be read again to tell. */

@@ -16,7 +16,6 @@ import { growMetadata, placeMetadata } from './file-locks.ts';
 import { metadataRegister, readMetadata } from './file-metadata.ts';
 import type { FileMetadata } from './file-metadata.ts';
 import { FileObjects, readRange } from './file-objects.ts';
-import type { OpenObject } from './file-objects.ts';
 import { contentTag, hashTag, swapRegister } from './file-register.ts';
 import { assertObjectKey } from './object-keys.ts';
 import type * as port from './object-store.ts';
@@ -106,7 +105,11 @@ export class FileStore implements port.ObjectStore {
   }
 
   async head(key: string, versionId?: string): Promise<port.ObjectHead | null> {
-    return this.#reading(key, versionId, async ({ identity, size, lastModified }) => {
+    assertObjectKey(key);
+    return converted(key, undefined, async () => {
+      const object = await this.#objects.find(key, versionId);
+      if (object === null) return null;
+      const { identity, size, lastModified } = object;
       const metadata = await readMetadata(this.#files.root, key, identity.versionId);
       return {
         key,
@@ -121,24 +124,30 @@ export class FileStore implements port.ObjectStore {
   }
 
   async get(key: string, options: port.GetOptions = {}): Promise<port.StoredObject | null> {
-    return this.#reading(key, options.versionId, async ({ handle, identity, size }) => {
-      const { start, end } = options.range ?? { start: 0, end: size };
-      const bytes = await readRange(handle, start, Math.min(end, size));
-      return { bytes, versionId: identity.versionId, etag: identity.versionId };
+    assertObjectKey(key);
+    return converted(key, undefined, async () => {
+      const object = await this.#objects.open(key, options.versionId);
+      if (object === null) return null;
+      const { handle, identity, size } = object;
+      try {
+        const { start, end } = options.range ?? { start: 0, end: size };
+        const bytes = await readRange(handle, start, Math.min(end, size));
+        return { bytes, versionId: identity.versionId, etag: identity.versionId };
+      } finally {
+        await handle.close();
+      }
     });
   }
 
   async listVersions(key: string): Promise<readonly port.ObjectVersion[]> {
-    const version = await this.#reading(key, undefined, async (object) =>
-      Promise.resolve({
-        versionId: object.identity.versionId,
-        isDeleteMarker: false,
-        isLatest: true,
-        size: object.size,
-        lastModified: object.lastModified,
-      }),
-    );
-    return version === null ? [] : [version];
+    assertObjectKey(key);
+    return converted(key, undefined, async () => {
+      const object = await this.#objects.find(key);
+      if (object === null) return [];
+      const { identity, size, lastModified } = object;
+      const { versionId } = identity;
+      return [{ versionId, isDeleteMarker: false, isLatest: true, size, lastModified }];
+    });
   }
 
   async list(prefix: string, options: port.ListOptions = {}): Promise<readonly string[]> {
@@ -229,23 +238,6 @@ export class FileStore implements port.ObjectStore {
     const { file } = metadataRegister(this.#files.root, key, versionId);
     await this.#files.ensureDirectory(path.dirname(file));
     await growMetadata(this.#files, key, metadata);
-  }
-
-  async #reading<T>(
-    key: string,
-    versionId: string | undefined,
-    read: (object: OpenObject) => Promise<T>,
-  ): Promise<T | null> {
-    assertObjectKey(key);
-    return converted(key, undefined, async () => {
-      const object = await this.#objects.open(key, versionId);
-      if (object === null) return null;
-      try {
-        return await read(object);
-      } finally {
-        await object.handle.close();
-      }
-    });
   }
 }
 
