@@ -35,6 +35,7 @@ import type { Statement } from '../../../src/core/statement.ts';
 import { frameEntries } from '../../../src/core/tile.ts';
 import { formatTlogProof, parseTlogProof } from '../../../src/core/tlog-proof.ts';
 import { LogVerification, verifyProof } from '../../../src/core/verify.ts';
+import { fillFormats } from '../../golden/formats.ts';
 import { GOLDEN_FOLDER, makeGolden } from '../../golden/make.ts';
 
 /** `GOLDEN=write` makes the files of a version that was never released. */
@@ -136,26 +137,26 @@ test('every kind occurs, and one of a later version', () => {
   expect([...kinds].sort()).toEqual([...ENTRY_KINDS, 'marvel'].sort());
 });
 
-describe('the golden log', () => {
-  function verified(): LogVerification {
-    const verification = new LogVerification(bytes('genesis.json'), {
-      gen: values.gen,
-      vkeys: [values.vkey],
-      checkpoints: [text('checkpoint.txt')],
-    });
-    const voids = JSON.parse(text('voids.json')) as VoidSlot[];
-    for (const path of batches) {
-      const number = Number(path.slice('batches/'.length));
-      const source = {
-        number,
-        versionId: `version-of-${number}`,
-        ...(number === 4 ? { voids } : {}),
-      };
-      expect(verification.add(bytes(path), source)).toMatchObject({ ok: true });
-    }
-    return verification;
+function verified(): LogVerification {
+  const verification = new LogVerification(bytes('genesis.json'), {
+    gen: values.gen,
+    vkeys: [values.vkey],
+    checkpoints: [text('checkpoint.txt')],
+  });
+  const voids = JSON.parse(text('voids.json')) as VoidSlot[];
+  for (const path of batches) {
+    const number = Number(path.slice('batches/'.length));
+    const source = {
+      number,
+      versionId: `version-of-${number}`,
+      ...(number === 4 ? { voids } : {}),
+    };
+    expect(verification.add(bytes(path), source)).toMatchObject({ ok: true });
   }
+  return verification;
+}
 
+describe('the golden log', () => {
   test('is valid, and has the findings that it was made to have', () => {
     const verification = verified();
     const report = verification.report();
@@ -223,6 +224,30 @@ describe('the golden log', () => {
 });
 
 describe('the reference', () => {
+  test('has examples, checks and findings that are those of the code', () => {
+    const page = readFileSync('docs/formats.md', 'utf8');
+    const wanted = fillFormats(page, made);
+    if (writes) writeFileSync('docs/formats.md', wanted);
+    expect(readFileSync('docs/formats.md', 'utf8')).toBe(wanted);
+    expect(fillFormats(wanted, made)).toBe(wanted);
+  });
+
+  test('names every member of every schema, every kind and every step', () => {
+    const page = readFileSync('docs/formats.md', 'utf8');
+    const names = (schema: unknown): string[] => {
+      if (typeof schema !== 'object' || schema === null) return [];
+      const own = 'properties' in schema ? Object.keys(schema.properties as object) : [];
+      return [...own, ...Object.values(schema).flatMap(names)];
+    };
+    const missing = [...new Set([...jsonSchemas().values()].flatMap(names))].filter(
+      (name) => !new RegExp(`\\b${name}\\b`).test(page),
+    );
+    expect(missing).toEqual([]);
+    for (const kind of ENTRY_KINDS) expect(page).toContain(`\`${kind}\``);
+    const steps = [...verified().report().steps, ...verifyProof({ entry: '', proof: '' }).steps];
+    for (const { name } of steps) expect(page).toContain(`\`${name}\``);
+  });
+
   test('has the schemas that the parsers apply', () => {
     const folder = 'docs/reference/schemas';
     const wanted = new Map(
