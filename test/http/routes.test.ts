@@ -377,7 +377,6 @@ describe('proofs', () => {
     const waiting = get(`${ENTRIES}/${id}/proof?wait=5s`);
     setTimeout(() => {
       world.ledger.faults.holdSeals = false;
-      void world.ledger.sealAll();
     }, 50);
     expect((await waiting).status).toBe(200);
   });

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import type { CryptoKey, GenerateKeyPairResult } from 'jose';
-import { makeGenesis } from '../../../src/core/genesis.ts';
 import { startGateway } from '../../../src/gateway/server.ts';
 import type { RunningGateway } from '../../../src/gateway/server.ts';
 import { gatewayDefaults } from '../../../src/gateway/settings.ts';
@@ -10,9 +9,7 @@ import type { GatewaySettings } from '../../../src/gateway/settings.ts';
 import type { GatewayLog } from '../../../src/gateway/components.ts';
 import { ApiKeys, generateApiKey } from '../../../src/keys/api-keys.ts';
 import { Callers, callersDefaults } from '../../../src/keys/callers.ts';
-import { generateKey } from '../../../src/keys/key-files.ts';
 import { generateLedgerSecret } from '../../../src/keys/ledger-secret.ts';
-import { jwsSigner, noteSigner } from '../../../src/keys/signers.ts';
 import { localKeys, tokenDefaults, tokenVerifier } from '../../../src/keys/tokens.ts';
 import { readBundle } from '../../../src/policy/bundle.ts';
 import type { DecideSettings } from '../../../src/policy/decide.ts';
@@ -21,18 +18,18 @@ import { DEFAULT_INPUT_LIMITS } from '../../../src/policy/input.ts';
 import type { PolicyPool } from '../../../src/policy/pool.ts';
 import { preparePolicy } from '../../../src/policy/prepare.ts';
 import type { PreparedPolicy } from '../../../src/policy/prepare.ts';
-import { FakeLedger } from './fake-ledger.ts';
+import { openObserved } from './observed-ledger.ts';
+import type { ObservedLedger } from './observed-ledger.ts';
 
 /** The issuer and audience that the tests' gateway believes. */
 export const ISSUER = 'https://issuer.example';
 export const AUDIENCE = 'stele';
-export const ORIGIN = 'stele.example/log/demo';
 
 /** A running gateway with all that a test may want to look at. */
 export interface World {
   readonly url: string;
   readonly running: RunningGateway;
-  readonly ledger: FakeLedger;
+  readonly ledger: ObservedLedger;
   readonly vkey: string;
   /** API keys by role. */
   readonly keys: Readonly<Record<'service' | 'auditor' | 'admin' | 'other', string>>;
@@ -41,7 +38,7 @@ export interface World {
   readonly rsaPem: string;
   readonly rsaKey: CryptoKey;
   readonly logged: Record<string, unknown>[];
-  /** Everything that is recorded, sealed or not. */
+  /** How many entries went into the ledger, sealed or not. */
   recorded(): number;
   close(): Promise<void>;
 }
@@ -82,17 +79,13 @@ async function defaultPool(settings: DecideSettings): Promise<PolicyPool> {
   return openInProcessPool(await policyOf(), settings);
 }
 
-/** Starts a gateway over a ledger in memory and, unless told otherwise, the default policy. */
+/** Starts a gateway over a real ledger in a simulated bucket and, unless told otherwise, the default policy. */
 export async function startWorld(
   settings: Partial<GatewaySettings> = {},
   options: WorldOptions = {},
 ): Promise<World> {
-  const root = jwsSigner(generateKey());
-  const writerSigner = jwsSigner(generateKey());
-  const notes = noteSigner(ORIGIN, generateKey());
   const clock = (): number => Date.now();
-  const genesis = await makeGenesis(genesisFields(root.jwk), [root]);
-  const ledger = new FakeLedger({ genesis, writerSigner, noteSigner: notes, clock });
+  const { ledger, vkey, jwks: entryKeys } = await openObserved();
   const secret = generateLedgerSecret();
   const { ed, rsa } = await issuerKeys();
   const jwks = {
@@ -138,8 +131,8 @@ export async function startWorld(
           ledger,
           policy: pool,
           secret,
-          vkeys: [notes.vkey],
-          jwks: { keys: [{ ...writerSigner.jwk, kid: writerSigner.kid }] },
+          vkeys: [vkey],
+          jwks: entryKeys,
         },
       ],
       callers,
@@ -155,7 +148,7 @@ export async function startWorld(
     url: `http://127.0.0.1:${running.port}`,
     running,
     ledger,
-    vkey: notes.vkey,
+    vkey,
     keys: Object.fromEntries(made.map(({ role, key }) => [role, key])) as World['keys'],
     issuerKey: ed.privateKey,
     rsaKey: rsa.privateKey,
@@ -164,6 +157,7 @@ export async function startWorld(
     recorded: () => ledger.entries.length,
     close: async () => {
       await running.close();
+      await ledger.close();
       await pool.close();
     },
   };
@@ -190,28 +184,4 @@ function recordingLog(logged: Record<string, unknown>[]): GatewayLog {
       logged.push({ level, event, ...fields });
     };
   return { info: note('info'), warn: note('warn'), error: note('error') };
-}
-
-function genesisFields(root: object): Parameters<typeof makeGenesis>[0] {
-  return {
-    origin: ORIGIN,
-    roots: { threshold: 1, keys: [root as never], next: [] },
-    classes: { standard: { mode: 'governance', days: 1, erasable: false, ground: null } },
-    fallbackClass: 'standard',
-    labels: ['source', 'operation', 'outcome'],
-    limits: {
-      batchEntries: 1000,
-      batchBytes: 10_000_000,
-      headerBytes: 1_000_000,
-      entryBytes: 65_535,
-    },
-    maxSealMs: 60_000,
-    maxDecisionMs: 1000,
-    heartbeatMs: 60_000,
-    batchLock: { mode: 'governance', days: 1 },
-    policy: null,
-    weakStore: false,
-    predecessor: null,
-    time: Date.now(),
-  };
 }
