@@ -98,7 +98,7 @@ describe('a policy that fails', () => {
     const { id } = (await response.json()) as { id: string };
     expect(hostile.recorded()).toBe(before + 1);
     // The policy answers by the resource's id, so the entry gets the name that makes it fail.
-    const { entry } = hostile.ledger;
+    const entry = hostile.ledger.entry.bind(hostile.ledger);
     hostile.ledger.entry = async (name) => ({ ...(await entry(name))!, jti: 'both' });
     const refused = await read(hostile, `${ENTRIES}/${id}`, hostile.keys.admin);
     hostile.ledger.entry = entry;
