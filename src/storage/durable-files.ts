@@ -1,6 +1,6 @@
 /**
- * Files that survive a power cut. The order of calls is the whole idea: a file's bytes are synced before its name is
- * made, and the directory that holds the name is synced before anybody is told.
+ * Files that survive a power cut. The order of calls is the whole idea: a file's bytes are synced
+ * before its name is made, and the directory that holds the name is synced before anybody is told.
  */
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
@@ -8,7 +8,10 @@ import { toHex } from '../core/bytes.ts';
 import { SteleError } from '../core/errors.ts';
 import { fileError, isFileError } from './file-errors.ts';
 
-/** A temporary file this old has no living owner: a put takes milliseconds, and links its file or fails. */
+/**
+ * A temporary file this old has no living owner: a put takes milliseconds, and links its file or
+ * fails.
+ */
 const STALE_TEMP_MS = 10 * 60 * 1000;
 
 /** Objects are read-only from birth. It stops accidents, not their owner. */
@@ -24,7 +27,10 @@ interface DirectorySync {
 export class DurableFiles {
   readonly root: string;
   readonly #temp: string;
-  /** Distinguishes this opening from any other process that uses the folder, also from other machines' ids. */
+  /**
+   * Distinguishes this opening from any other process that uses the folder, also from other
+   * machines' ids.
+   */
   readonly #boot: string;
   readonly #known = new Map<string, Promise<void>>();
   readonly #syncs = new Map<string, DirectorySync>();
@@ -50,8 +56,8 @@ export class DurableFiles {
   }
 
   /**
-   * Makes a directory below the root with its parents, durably. The parents are synced once per process even when the
-   * directory is there: whoever made it may not have come to that yet.
+   * Makes a directory below the root with its parents, durably. The parents are synced once per
+   * process even when the directory is there: whoever made it may not have come to that yet.
    */
   async ensureDirectory(directory: string): Promise<void> {
     if (directory === this.root) return;
@@ -64,7 +70,10 @@ export class DurableFiles {
     return made;
   }
 
-  /** Writes bytes to a new temporary file and syncs them. @returns its path, for `linkNew` or `moveOver`. */
+  /**
+   * Writes bytes to a new temporary file and syncs them. @returns its path, for `linkNew` or
+   * `moveOver`.
+   */
   async writeTemp(bytes: Uint8Array): Promise<string> {
     const file = this.tempPath();
     await this.writeSynced(file, bytes);
@@ -78,7 +87,8 @@ export class DurableFiles {
   }
 
   /**
-   * Creates `file` with these bytes and syncs them; the name is not durable yet. A crash leaves a part of it.
+   * Creates `file` with these bytes and syncs them; the name is not durable yet. A crash leaves a
+   * part of it.
    *
    * @throws the system's error; EEXIST when the file is there.
    */
@@ -98,8 +108,8 @@ export class DurableFiles {
   }
 
   /**
-   * Gives a synced file a name that must be free. Durable once resolved, for the loser too: it will act on what
-   * is there, so the winner's name must not vanish with the power.
+   * Gives a synced file a name that must be free. Durable once resolved, for the loser too: it will
+   * act on what is there, so the winner's name must not vanish with the power.
    *
    * @returns false when the name is taken.
    */
@@ -120,7 +130,8 @@ export class DurableFiles {
   async moveOver(from: string, to: string): Promise<void> {
     this.#assertSound();
     await fs.rename(from, to);
-    // Renaming onto another link of the same file does nothing at all: the old name has to be taken away by hand.
+    // Renaming onto another link of the same file does nothing at all: the old name has to be taken
+    // away by hand.
     await this.remove(from);
     await this.syncDirectory(path.dirname(to));
   }
@@ -141,10 +152,11 @@ export class DurableFiles {
   }
 
   /**
-   * Syncs a directory. Callers who come while a sync is under way share the next one: it began after their change.
+   * Syncs a directory. Callers who come while a sync is under way share the next one: it began
+   * after their change.
    *
-   * @throws {@link SteleError} `store_failed` when a sync failed, now and for ever after: a second sync would say yes
-   *   although the change is gone.
+   * @throws {@link SteleError} `store_failed` when a sync failed, now and for ever after: a second
+   *   sync would say yes although the change is gone.
    */
   async syncDirectory(directory: string): Promise<void> {
     this.#assertSound();

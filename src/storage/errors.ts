@@ -1,7 +1,9 @@
 import { SteleError } from '../core/errors.ts';
 import type { Durability } from '../core/errors.ts';
 
-/** A create found the key taken. Whose bytes are there is for the caller to read: perhaps its own. */
+/**
+ * A create found the key taken. Whose bytes are there is for the caller to read: perhaps its own.
+ */
 export class ObjectExistsError extends SteleError {
   constructor(key: string, cause?: unknown) {
     super('object_exists', `object ${key} exists`, {
@@ -13,8 +15,9 @@ export class ObjectExistsError extends SteleError {
 }
 
 /**
- * The store did not answer, or failed. For a write the outcome is unknown: it may have been applied, or may still be.
- * Send the same bytes to the same key again; never conclude anything from not finding the object.
+ * The store did not answer, or failed. For a write the outcome is unknown: it may have been
+ * applied, or may still be. Send the same bytes to the same key again; never conclude anything from
+ * not finding the object.
  */
 export class StoreUnavailableError extends SteleError {
   constructor(
@@ -40,7 +43,10 @@ export class StoreConflictError extends StoreUnavailableError {
   }
 }
 
-/** Credentials, policy or settings do not permit the request, or the bucket is not there. Nothing was written. */
+/**
+ * Credentials, policy or settings do not permit the request, or the bucket is not there. Nothing
+ * was written.
+ */
 export class StoreDeniedError extends SteleError {
   constructor(message: string, cause?: unknown) {
     super('store_denied', message, {

@@ -2,7 +2,10 @@ import { SteleError } from '../core/errors.ts';
 import type { Durability } from '../core/errors.ts';
 import { StoreDeniedError, StoreUnavailableError } from './errors.ts';
 
-/** What the operating system says when it is not permitted, or when the key collides with a directory. */
+/**
+ * What the operating system says when it is not permitted, or when the key collides with a
+ * directory.
+ */
 const DENIED = new Set(['EACCES', 'EPERM', 'EROFS', 'EISDIR', 'ENOTDIR', 'EXDEV', 'EMLINK']);
 
 /** Whether an error is the system's, with one of these codes. */
@@ -10,7 +13,10 @@ export function isFileError(error: unknown, ...codes: readonly string[]): boolea
   return codes.includes(codeOf(error));
 }
 
-/** Converts an error of the file system; one of ours passes. The one place where such errors are read. */
+/**
+ * Converts an error of the file system; one of ours passes. The one place where such errors are
+ * read.
+ */
 export function fileError(error: unknown, what: string, durability?: Durability): SteleError {
   if (error instanceof SteleError) return error;
   const code = codeOf(error);

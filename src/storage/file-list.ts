@@ -4,8 +4,9 @@ import path from 'node:path';
 import { isFileError } from './file-errors.ts';
 
 /**
- * Lists the keys below `root` that begin with `prefix` and come after `after`, ascending by code unit, lazily.
- * Names that begin with a dot are the store's own. Holds one directory's names at a time for each level.
+ * Lists the keys below `root` that begin with `prefix` and come after `after`, ascending by code
+ * unit, lazily. Names that begin with a dot are the store's own. Holds one directory's names at a
+ * time for each level.
  */
 export async function* walkKeys(
   root: string,

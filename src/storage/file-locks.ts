@@ -1,4 +1,7 @@
-/** Writing the metadata of the file store: before an object is visible, and later when its lock grows. */
+/**
+ * Writing the metadata of the file store: before an object is visible, and later when its lock
+ * grows.
+ */
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
 import type { DurableFiles } from './durable-files.ts';
@@ -12,8 +15,9 @@ import { coversRetention } from './retention.ts';
 /**
  * Writes the metadata of bytes that are about to be linked. Durable once resolved.
  *
- * A file of that name can be there, from another attempt with the same bytes: complete, then it is synced, for its writer
- * may have died before; torn or still being written, then the whole content is swapped in.
+ * A file of that name can be there, from another attempt with the same bytes: complete, then it is
+ * synced, for its writer may have died before; torn or still being written, then the whole content
+ * is swapped in.
  */
 export async function placeMetadata(
   files: DurableFiles,

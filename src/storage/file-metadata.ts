@@ -1,7 +1,8 @@
 /**
- * What the file store keeps beside the bytes of a locked object: one JSON file in the parallel tree `.meta/`, named by
- * key and version id. The version id comes from the bytes, so a directory copied by any tool still fits together,
- * and a metadata file whose object never came (a crash, a lost race) describes bytes that are not there: nobody reads it.
+ * What the file store keeps beside the bytes of a locked object: one JSON file in the parallel tree
+ * `.meta/`, named by key and version id. The version id comes from the bytes, so a directory copied
+ * by any tool still fits together, and a metadata file whose object never came (a crash, a lost
+ * race) describes bytes that are not there: nobody reads it.
  */
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
@@ -20,7 +21,10 @@ export interface FileMetadata {
   readonly retention: Retention | null;
 }
 
-/** Where the metadata of one version of a key is, and its generations (locks grow by compare-and-swap). */
+/**
+ * Where the metadata of one version of a key is, and its generations (locks grow by
+ * compare-and-swap).
+ */
 export function metadataRegister(root: string, key: string, versionId: string): Register {
   const name = `${key}.${versionId}.json`;
   return { file: path.join(root, '.meta', name), generations: path.join(root, '.cas/.meta', name) };
@@ -34,8 +38,8 @@ export function formatMetadata(metadata: FileMetadata): Uint8Array {
 }
 
 /**
- * Parses a metadata file. @returns null when it is not one: torn by a crash before its object came, or damaged; then
- * nothing is known about the object but its bytes.
+ * Parses a metadata file. @returns null when it is not one: torn by a crash before its object came,
+ * or damaged; then nothing is known about the object but its bytes.
  */
 export function parseMetadata(bytes: Uint8Array): FileMetadata | null {
   try {
@@ -61,7 +65,10 @@ export async function readMetadata(
   return bytes === null ? null : parseMetadata(bytes);
 }
 
-/** Reads the metadata of all versions that were ever tried for a key: more than one after lost races with a crash. */
+/**
+ * Reads the metadata of all versions that were ever tried for a key: more than one after lost races
+ * with a crash.
+ */
 export async function readAllMetadata(root: string, key: string): Promise<FileMetadata[]> {
   const folder = path.dirname(path.join(root, '.meta', key));
   const base = `${path.posix.basename(key)}.`;

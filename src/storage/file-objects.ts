@@ -8,10 +8,16 @@ import { isFileError } from './file-errors.ts';
 import { readAllMetadata, readMetadata } from './file-metadata.ts';
 import { contentTag } from './file-register.ts';
 
-/** Identities remembered so that a file is hashed once: enough for the objects in work, a few hundred bytes each. */
+/**
+ * Identities remembered so that a file is hashed once: enough for the objects in work, a few
+ * hundred bytes each.
+ */
 const REMEMBERED_MAX = 4096;
 
-/** A name this young may not be durable yet: its writer can be between `link` and the sync of the directory. */
+/**
+ * A name this young may not be durable yet: its writer can be between `link` and the sync of the
+ * directory.
+ */
 const YOUNG_MS = 60_000;
 
 /** Which version a file is. */
@@ -51,8 +57,9 @@ export class FileObjects {
   }
 
   /**
-   * Opens the object of a key, if it is there and is `versionId` where one is asked for. What it shows is durable: for
-   * a young file the directory is synced first, lest somebody builds on what a power cut takes back.
+   * Opens the object of a key, if it is there and is `versionId` where one is asked for. What it
+   * shows is durable: for a young file the directory is synced first, lest somebody builds on what
+   * a power cut takes back.
    */
   async open(key: string, versionId?: string): Promise<OpenObject | null> {
     const file = this.path(key);
@@ -89,12 +96,17 @@ export class FileObjects {
     return object;
   }
 
-  /** Remembers which version a file is that was just put, so that it need not be read again to tell. */
+  /**
+   * Remembers which version a file is that was just put, so that it need not be read again to tell.
+   */
   async remember(file: string, identity: FileIdentity): Promise<void> {
     this.#identities.set(stampOf(file, await fs.stat(file, { bigint: true })), identity);
   }
 
-  /** Whether `key` holds, intact, bytes that were put under a lock as another version than `versionId`. */
+  /**
+   * Whether `key` holds, intact, bytes that were put under a lock as another version than
+   * `versionId`.
+   */
   async isTakenByOther(key: string, versionId: string): Promise<boolean> {
     const bytes = await fs.readFile(this.path(key)).catch(nullIfMissing);
     if (bytes === null) return false;
@@ -103,8 +115,9 @@ export class FileObjects {
   }
 
   /**
-   * The version is the one whose metadata name the hash of the bytes. Where metadata are there but name another hash,
-   * the file was damaged: it is still that version, and the recorded hash will tell on it.
+   * The version is the one whose metadata name the hash of the bytes. Where metadata are there but
+   * name another hash, the file was damaged: it is still that version, and the recorded hash will
+   * tell on it.
    */
   async #identify(
     key: string,
@@ -155,7 +168,8 @@ function stampOf(
 }
 
 function nullIfMissing(error: unknown): null {
-  // A directory where a key should be (EISDIR comes with the first read) or a file where a directory should be.
+  // A directory where a key should be (EISDIR comes with the first read) or a file where a
+  // directory should be.
   if (isFileError(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) return null;
   throw error;
 }

@@ -1,10 +1,12 @@
 /**
- * Compare-and-swap of a file between processes, with `link(2)` alone: no lock to hold, none to inherit from the dead.
+ * Compare-and-swap of a file between processes, with `link(2)` alone: no lock to hold, none to
+ * inherit from the dead.
  *
- * Each accepted content is a numbered file of its own in a folder of generations; creating number g+1 by `link` is the
- * decision, and exactly one process makes it. The visible file is then made the same as the newest generation, by
- * whoever comes by: a crash between the two leaves an old visible file, which the next swap corrects before it looks.
- * Newest generations stay: while the last `KEPT` exist, a process that slept cannot create one of their numbers again.
+ * Each accepted content is a numbered file of its own in a folder of generations; creating number
+ * g+1 by `link` is the decision, and exactly one process makes it. The visible file is then made
+ * the same as the newest generation, by whoever comes by: a crash between the two leaves an old
+ * visible file, which the next swap corrects before it looks. Newest generations stay: while the
+ * last `KEPT` exist, a process that slept cannot create one of their numbers again.
  */
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
@@ -14,7 +16,10 @@ import type { DurableFiles } from './durable-files.ts';
 import { StoreUnavailableError } from './errors.ts';
 import { isFileError } from './file-errors.ts';
 
-/** Generations kept. A process would have to sleep through this many swaps between its look and its link. */
+/**
+ * Generations kept. A process would have to sleep through this many swaps between its look and its
+ * link.
+ */
 const KEPT = 16;
 const DIGITS = 16;
 
@@ -35,10 +40,12 @@ export interface Register {
 }
 
 /**
- * Replaces the register's content where its tag is `expected` (null: where there is none). Durable once resolved.
+ * Replaces the register's content where its tag is `expected` (null: where there is none). Durable
+ * once resolved.
  *
  * @returns false when the content is another one; nothing was written then.
- * @throws {@link StoreUnavailableError} when so many others swapped meanwhile that the outcome cannot be told.
+ * @throws {@link StoreUnavailableError} when so many others swapped meanwhile that the outcome
+ *   cannot be told.
  */
 export async function swapRegister(
   files: DurableFiles,
@@ -59,7 +66,8 @@ export async function swapRegister(
     if (!(await files.linkNew(temp, generationPath(register, mine)))) return false;
     const latest = (await newestGeneration(register)) ?? mine;
     if (latest >= mine + KEPT) {
-      // This number may have been taken and cleared away before: the swap either never counted or is long replaced.
+      // This number may have been taken and cleared away before: the swap either never counted or
+      // is long replaced.
       throw new StoreUnavailableError('swap overtaken', { durability: 'unknown' });
     }
     await project(files, register, latest);
@@ -76,7 +84,8 @@ async function project(files: DurableFiles, register: Register, newest: number):
   for (;;) {
     if (!(await isSameFile(register.file, generationPath(register, generation)))) {
       const link = files.tempPath();
-      // The generation can be cleared away meanwhile: only when newer ones are there, which the loop finds.
+      // The generation can be cleared away meanwhile: only when newer ones are there, which the
+      // loop finds.
       const linked = await fs.link(generationPath(register, generation), link).then(
         () => true,
         (error: unknown) => {

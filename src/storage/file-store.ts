@@ -34,7 +34,8 @@ export interface FileStoreComponents {
 /**
  * Opens a file store: makes its folders durably, and clears away what dead processes left.
  *
- * @throws {@link StoreDeniedError} when the root cannot be written, {@link StoreUnavailableError} for other faults.
+ * @throws {@link StoreDeniedError} when the root cannot be written, {@link StoreUnavailableError}
+ *   for other faults.
  */
 export async function openFileStore(components: FileStoreComponents): Promise<FileStore> {
   const files = new DurableFiles(components.folder, components.random);
@@ -43,19 +44,22 @@ export async function openFileStore(components: FileStoreComponents): Promise<Fi
 }
 
 /**
- * Objects as plain files: the file's bytes are the object's bytes, at the path that its key says, so any tool reads the
- * directory as it stands. Several processes of one machine may share a directory.
+ * Objects as plain files: the file's bytes are the object's bytes, at the path that its key says,
+ * so any tool reads the directory as it stands. Several processes of one machine may share a
+ * directory.
  *
- * **Tamper-evident, not WORM.** It protects against accidents, crashes, power cuts and this program's own mistakes:
- * the port offers no way to change or delete an object, and files are read-only. Whoever may write to the directory
- * can still do anything; retention is recorded, and nobody enforces it. What was done shows when the ledger is
- * verified against a checkpoint that is held elsewhere. Use S3 Object Lock where a store must refuse its owner.
+ * **Tamper-evident, not WORM.** It protects against accidents, crashes, power cuts and this
+ * program's own mistakes: the port offers no way to change or delete an object, and files are
+ * read-only. Whoever may write to the directory can still do anything; retention is recorded, and
+ * nobody enforces it. What was done shows when the ledger is verified against a checkpoint that is
+ * held elsewhere. Use S3 Object Lock where a store must refuse its owner.
  *
- * **A create**: metadata are written and synced; bytes are written to a temporary file and synced; `link(2)` makes the
- * name, which exactly one process can; the directory is synced; the temporary name goes. A crash leaves a temporary
- * file, which a later start removes, or metadata without an object, which describe bytes that are not there, so that
- * nobody reads them. The object is there whole or not at all, and never without its lock, since metadata are durable
- * before the name is made. A key has one version, its id made from its bytes. Unlocked objects have no metadata.
+ * **A create**: metadata are written and synced; bytes are written to a temporary file and synced;
+ * `link(2)` makes the name, which exactly one process can; the directory is synced; the temporary
+ * name goes. A crash leaves a temporary file, which a later start removes, or metadata without an
+ * object, which describe bytes that are not there, so that nobody reads them. The object is there
+ * whole or not at all, and never without its lock, since metadata are durable before the name is
+ * made. A key has one version, its id made from its bytes. Unlocked objects have no metadata.
  *
  * Identifying a file costs one read of it; the answer is remembered while the file stays the same.
  */
@@ -206,7 +210,10 @@ export class FileStore implements port.ObjectStore {
     if (retention.until <= this.#clock()) throw new StoreDeniedError('lock date is past');
   }
 
-  /** Everything that comes before the name, at once: synced bytes, metadata, folders. @returns the temporary file. */
+  /**
+   * Everything that comes before the name, at once: synced bytes, metadata, folders. @returns the
+   * temporary file.
+   */
   async #prepare(key: string, bytes: Uint8Array, locked: FileMetadata | null): Promise<string> {
     const [temp] = await Promise.all([
       this.#files.writeTemp(bytes),
@@ -216,7 +223,10 @@ export class FileStore implements port.ObjectStore {
     return temp;
   }
 
-  /** The name was taken. What this call wrote about its own bytes goes, unless they are the bytes that are there. */
+  /**
+   * The name was taken. What this call wrote about its own bytes goes, unless they are the bytes
+   * that are there.
+   */
   async #lose(key: string, locked: FileMetadata | null): Promise<never> {
     if (locked !== null && (await this.#objects.isTakenByOther(key, locked.versionId))) {
       await this.#files.remove(metadataRegister(this.#files.root, key, locked.versionId).file);
@@ -224,7 +234,10 @@ export class FileStore implements port.ObjectStore {
     throw new ObjectExistsError(key);
   }
 
-  /** One attempt to lock longer. An object without metadata gets some: its hash is then what it has today. */
+  /**
+   * One attempt to lock longer. An object without metadata gets some: its hash is then what it has
+   * today.
+   */
   async #relock(key: string, head: port.ObjectHead, wanted: port.Retention): Promise<void> {
     const { versionId } = head;
     let recorded = head.sha256;

@@ -35,12 +35,14 @@ export interface MemoryStoreComponents {
 }
 
 /**
- * A versioned bucket with Object Lock in memory, as strict as the strictest real one, for tests and simulations: a
- * condition looks at the current version only, so a delete marker opens a key again; a plain put makes a newer version;
- * locks refuse the deletion of a version and nothing else. Every effect happens in one step, when the call is made.
+ * A versioned bucket with Object Lock in memory, as strict as the strictest real one, for tests and
+ * simulations: a condition looks at the current version only, so a delete marker opens a key again;
+ * a plain put makes a newer version; locks refuse the deletion of a version and nothing else. Every
+ * effect happens in one step, when the call is made.
  *
- * Below the port stand the operations of somebody with credentials of the bucket (`overwrite`, `markDeleted`,
- * `deleteVersion`) and of somebody with the disk (`corrupt`, `eraseVersion`, `restore`), for tests only.
+ * Below the port stand the operations of somebody with credentials of the bucket (`overwrite`,
+ * `markDeleted`, `deleteVersion`) and of somebody with the disk (`corrupt`, `eraseVersion`,
+ * `restore`), for tests only.
  */
 export class MemoryStore implements port.ObjectStore {
   readonly kind = 'memory';
@@ -156,12 +158,18 @@ export class MemoryStore implements port.ObjectStore {
     return Promise.resolve();
   }
 
-  /** Attack: puts a newer version over whatever is there; locks never stop that. @returns its version id. */
+  /**
+   * Attack: puts a newer version over whatever is there; locks never stop that. @returns its
+   * version id.
+   */
   overwrite(key: string, bytes: Uint8Array, retention: port.Retention | null = null): string {
     return this.#add(key, bytes, retention).versionId;
   }
 
-  /** Attack: a plain delete, which hides the object behind a marker, locked or not. @returns the marker's id. */
+  /**
+   * Attack: a plain delete, which hides the object behind a marker, locked or not. @returns the
+   * marker's id.
+   */
   markDeleted(key: string): string {
     return this.#add(key, null, null).versionId;
   }
@@ -197,7 +205,9 @@ export class MemoryStore implements port.ObjectStore {
     return { serial: this.#serial, versions };
   }
 
-  /** Puts an image back: what came later is gone. Version ids are never given twice all the same. */
+  /**
+   * Puts an image back: what came later is gone. Version ids are never given twice all the same.
+   */
   restore(image: MemoryImage): void {
     this.#versions.clear();
     for (const [key, list] of image.versions) this.#versions.set(key, [...list]);

@@ -1,12 +1,16 @@
 import { MalformedError } from '../core/errors.ts';
 
-/** Digits in the number of a batch key: enough for every safe integer, and keys sort as numbers do. */
+/**
+ * Digits in the number of a batch key: enough for every safe integer, and keys sort as numbers do.
+ */
 const BATCH_DIGITS = 20;
 
 const KEY_CHARS_MAX = 1024;
 /** A file name holds 255 bytes; the file store adds a version to it. */
 const SEGMENT_CHARS_MAX = 200;
-/** Characters that mean nothing to S3, to file systems, to URLs and to query engines, in this place. */
+/**
+ * Characters that mean nothing to S3, to file systems, to URLs and to query engines, in this place.
+ */
 const SEGMENT = /^[A-Za-z0-9_=+-][A-Za-z0-9_=+.-]*$/;
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const DATE = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
@@ -21,7 +25,10 @@ export interface ObjectKeys {
   readonly payloadPrefix: string;
   /** Batch `number`, 0 for the first. */
   readonly batch: (number: number) => string;
-  /** Records of one class: `date` is YYYY-MM-DD (UTC), `id` a random plan id. Named for tools that query in place. */
+  /**
+   * Records of one class: `date` is YYYY-MM-DD (UTC), `id` a random plan id. Named for tools that
+   * query in place.
+   */
   readonly payload: (retentionClass: string, date: string, id: string) => string;
   /** A file of an archived policy. */
   readonly policy: (id: string, name: string) => string;
@@ -34,8 +41,9 @@ export interface ObjectKeys {
 }
 
 /**
- * Checks that a key is one that every store can hold: at most 1024 ASCII characters, segments of letters, digits and
- * `_=+.-` joined by `/`, none empty, none over 200 characters, none beginning with a dot.
+ * Checks that a key is one that every store can hold: at most 1024 ASCII characters, segments of
+ * letters, digits and `_=+.-` joined by `/`, none empty, none over 200 characters, none beginning
+ * with a dot.
  *
  * @throws {@link MalformedError} `object_key`.
  */
@@ -54,7 +62,8 @@ export function assertObjectKey(key: string): void {
  * Makes the keys of the ledger named `ledger`.
  *
  * @param ledger - Lower-case letters, digits, `_` and `-`, at most 63.
- * @throws {@link MalformedError} `object_key` for a name that is not so, also from the functions returned.
+ * @throws {@link MalformedError} `object_key` for a name that is not so, also from the functions
+ *   returned.
  */
 export function objectKeys(ledger: string): ObjectKeys {
   named(ledger, NAME, 'ledger name');

@@ -1,6 +1,7 @@
 /**
- * The start-up probe: does this store honour what the ledger stands on? Many stores accept `If-None-Match: *` and do
- * not act on it, or keep lock dates that nobody enforces; such a store loses acknowledged entries in silence.
+ * The start-up probe: does this store honour what the ledger stands on? Many stores accept
+ * `If-None-Match: *` and do not act on it, or keep lock dates that nobody enforces; such a store
+ * loses acknowledged entries in silence.
  *
  * It cannot see everything: a missing fsync, a second master, an administrator with another key.
  */
@@ -27,7 +28,9 @@ export const PROBE_CHECKS = [
 ] as const;
 export type ProbeCheck = (typeof PROBE_CHECKS)[number];
 
-/** The outcome of one check. `advisory`: not shown to be wrong, and not shown to be right either. */
+/**
+ * The outcome of one check. `advisory`: not shown to be wrong, and not shown to be right either.
+ */
 export interface ProbeFinding {
   readonly check: ProbeCheck;
   readonly verdict: 'passed' | 'advisory' | 'failed';
@@ -49,7 +52,9 @@ export interface ProbeComponents {
   readonly clock: () => number;
 }
 
-/** The store does not keep a promise that the ledger needs. The message names every failed check. */
+/**
+ * The store does not keep a promise that the ledger needs. The message names every failed check.
+ */
 export class StoreProbeError extends SteleError {
   readonly report: ProbeReport;
 
@@ -82,8 +87,8 @@ const advisory = (detail: string): Outcome => ({ verdict: 'advisory', detail });
  * Tries a store under a fresh prefix: about 25 requests and a few small objects, locked for a day.
  *
  * @throws {@link StoreProbeError} when a check failed; the ledger must not be opened then.
- * @throws {@link StoreUnavailableError} when the store does not answer, and {@link StoreDeniedError} when it refuses
- *   the very first create: nothing is known about it then.
+ * @throws {@link StoreUnavailableError} when the store does not answer, and {@link
+ *   StoreDeniedError} when it refuses the very first create: nothing is known about it then.
  */
 export async function probeStore(
   store: ObjectStore,
@@ -97,7 +102,10 @@ export async function probeStore(
   return report;
 }
 
-/** A refusal after the first create is a finding: the same caller was permitted to do the like before. */
+/**
+ * A refusal after the first create is a finding: the same caller was permitted to do the like
+ * before.
+ */
 async function outcomeOf(probe: Probe, check: ProbeCheck): Promise<Outcome> {
   try {
     return await probe.run(check);
@@ -269,7 +277,10 @@ class Probe {
     return equalBytes(read.bytes, this.#bytes) ? passed : failed('the version has other bytes');
   }
 
-  /** Creates with repetition of unknown outcomes. @returns the version id, or null when the key was taken. */
+  /**
+   * Creates with repetition of unknown outcomes. @returns the version id, or null when the key was
+   * taken.
+   */
   async #put(key: string, bytes: Uint8Array): Promise<string | null> {
     for (let attempt = 1; ; attempt += 1) {
       try {

@@ -8,12 +8,18 @@ export function coversRetention(held: Retention | null, wanted: Retention): bool
   return strict && held.until >= wanted.until;
 }
 
-/** The first whole second at or after `ms`: stores cut retain-until dates to seconds, and a lock must not shrink. */
+/**
+ * The first whole second at or after `ms`: stores cut retain-until dates to seconds, and a lock
+ * must not shrink.
+ */
 export function wholeSecond(ms: number): number {
   return Math.ceil(ms / 1000) * 1000;
 }
 
-/** Checks a lock date before it is sent. @throws {@link MalformedError} `retention` unless it is whole seconds. */
+/**
+ * Checks a lock date before it is sent. @throws {@link MalformedError} `retention` unless it is
+ * whole seconds.
+ */
 export function assertRetention(retention: Retention): void {
   if (!Number.isSafeInteger(retention.until) || retention.until % 1000 !== 0) {
     throw new MalformedError(`retain-until ${retention.until} is not whole seconds`, 'retention');
@@ -21,8 +27,8 @@ export function assertRetention(retention: Retention): void {
 }
 
 /**
- * Whether a lock may become `wanted`: made where there is none, grown, made stricter; a compliance lock never weakens,
- * and no lock shrinks.
+ * Whether a lock may become `wanted`: made where there is none, grown, made stricter; a compliance
+ * lock never weakens, and no lock shrinks.
  */
 export function mayFollow(held: Retention | null, wanted: Retention): boolean {
   if (held === null) return true;

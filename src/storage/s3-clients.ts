@@ -4,7 +4,10 @@ import { S3Client } from '@aws-sdk/client-s3';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { StoreDeniedError } from './errors.ts';
 
-/** How to reach a bucket that was made with versioning and Object Lock, and without a default retention. */
+/**
+ * How to reach a bucket that was made with versioning and Object Lock, and without a default
+ * retention.
+ */
 export interface S3Settings {
   readonly bucket: string;
   readonly region: string;
@@ -13,13 +16,19 @@ export interface S3Settings {
   /** Both null: what the SDK finds (environment, profile, role of the machine or pod). */
   readonly accessKeyId: string | null;
   readonly secretAccessKey: string | null;
-  /** Bucket in the path instead of the host name. Absent: where an endpoint is set, for most such stores need it. */
+  /**
+   * Bucket in the path instead of the host name. Absent: where an endpoint is set, for most such
+   * stores need it.
+   */
   readonly forcePathStyle?: boolean;
-  /** Milliseconds to open a connection. Shorter: false alarms on a busy host. Longer: slow to see a dead one. */
+  /**
+   * Milliseconds to open a connection. Shorter: false alarms on a busy host. Longer: slow to see a
+   * dead one.
+   */
   readonly connectTimeoutMs?: number;
   /**
-   * Milliseconds until an answer must have come. Shorter: slow commits count as unknown and are sent again. Longer:
-   * a lost answer holds the log up for as long.
+   * Milliseconds until an answer must have come. Shorter: slow commits count as unknown and are
+   * sent again. Longer: a lost answer holds the log up for as long.
    */
   readonly requestTimeoutMs?: number;
   /** Sockets to the store for each of the two clients. */
@@ -38,15 +47,17 @@ const BULK_ATTEMPTS = 3;
 
 /** Two clients of one bucket, for two ways to treat a lost answer. */
 export interface S3Clients {
-  /** For writes: one attempt, since only the commit protocol knows what an unknown outcome means. */
+  /**
+   * For writes: one attempt, since only the commit protocol knows what an unknown outcome means.
+   */
   readonly commit: S3Client;
   /** For reads and for what can be repeated: the SDK's retries. */
   readonly bulk: S3Client;
 }
 
 /**
- * Makes the clients with every option explicit: the SDK by itself sets no time-out, retries writes, and chooses
- * checksums that compatible stores do not know.
+ * Makes the clients with every option explicit: the SDK by itself sets no time-out, retries writes,
+ * and chooses checksums that compatible stores do not know.
  *
  * @param onServerTime - Told the store's clock (epoch ms) with every answer, refusals included.
  * @throws {@link StoreDeniedError} for half a pair of credentials.
@@ -55,7 +66,8 @@ export function makeS3Clients(
   settings: S3Settings,
   onServerTime: (epochMs: number) => void,
 ): S3Clients {
-  // The SDK warns on every start under Node 20. This release runs there; the lock file decides when that changes.
+  // The SDK warns on every start under Node 20. This release runs there; the lock file decides when
+  // that changes.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const make = (maxAttempts: number): S3Client => {
     const client = new S3Client(clientConfig(settings, maxAttempts));
@@ -76,7 +88,8 @@ function clientConfig(settings: S3Settings, maxAttempts: number): S3ClientConfig
     maxAttempts,
     retryMode: 'standard',
     followRegionRedirects: false,
-    // Writes carry an explicit SHA-256; readers hash what they get. Nothing else is to be added or believed.
+    // Writes carry an explicit SHA-256; readers hash what they get. Nothing else is to be added or
+    // believed.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {

@@ -14,7 +14,9 @@ export interface S3Failure {
   readonly code: string;
 }
 
-/** Answers of the 4xx kind that say nothing against the request: the next attempt may well succeed. */
+/**
+ * Answers of the 4xx kind that say nothing against the request: the next attempt may well succeed.
+ */
 const TRANSIENT = new Set([
   'BadDigest',
   'ExpiredToken',
@@ -46,8 +48,8 @@ export function failureOf(error: unknown): S3Failure {
 }
 
 /**
- * Converts the failure of a conditional write. 412: taken or changed. 409: undecided. Refusals: nothing was written.
- * Everything else, and no answer at all: unknown.
+ * Converts the failure of a conditional write. 412: taken or changed. 409: undecided. Refusals:
+ * nothing was written. Everything else, and no answer at all: unknown.
  */
 export function s3WriteError(error: unknown, key: string, condition: Condition): SteleError {
   if (error instanceof SteleError) return error;
@@ -77,8 +79,9 @@ export function s3ReadError(error: unknown, what: string): SteleError {
 }
 
 /**
- * Whether an answer says that there is no such object, version or body to read. 405 is a delete marker read by its id;
- * 400 with a version id is an id that this store cannot have given. A missing bucket is something else.
+ * Whether an answer says that there is no such object, version or body to read. 405 is a delete
+ * marker read by its id; 400 with a version id is an id that this store cannot have given. A
+ * missing bucket is something else.
  */
 export function isAbsence(error: unknown, hasVersionId: boolean): boolean {
   const { status, code } = failureOf(error);
@@ -96,7 +99,8 @@ export function isLockRefusal(error: unknown): boolean {
 
 function isRefusal(status: number | null, code: string): boolean {
   if (status === null || TRANSIENT.has(code) || status === 408 || status === 429) return false;
-  // Writers in each other's way; but that a bucket has no Object Lock comes with 409 too, and no repetition cures it.
+  // Writers in each other's way; but that a bucket has no Object Lock comes with 409 too, and no
+  // repetition cures it.
   if (status === 409) return code === 'InvalidBucketState';
   return (status >= 400 && status < 500) || status === 501;
 }

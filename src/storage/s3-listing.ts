@@ -6,15 +6,19 @@ import { StoreUnavailableError } from './errors.ts';
 
 const PAGE_KEYS_MAX = 1000;
 
-/** A place in a listing of versions. Some stores give the version of the marker again on the next page. */
+/**
+ * A place in a listing of versions. Some stores give the version of the marker again on the next
+ * page.
+ */
 interface Marker {
   readonly key: string | undefined;
   readonly versionId: string | undefined;
 }
 
 /**
- * All versions of exactly one key, oldest first. S3 lists newest first; versions and markers come in two rows, each
- * in order, which are merged by date, a version before a marker of the same instant.
+ * All versions of exactly one key, oldest first. S3 lists newest first; versions and markers come
+ * in two rows, each in order, which are merged by date, a version before a marker of the same
+ * instant.
  */
 export async function listKeyVersions(
   client: S3Client,
@@ -30,7 +34,8 @@ export async function listKeyVersions(
     for (const version of page.versions) versions.set(version.versionId, version);
     for (const marker of page.markers) markers.set(marker.versionId, marker);
     if (page.next !== null && versions.size + markers.size === known) {
-      // The object of record is the oldest version: a listing that does not come to its end proves nothing.
+      // The object of record is the oldest version: a listing that does not come to its end proves
+      // nothing.
       throw new StoreUnavailableError(`listing of the versions of ${key} does not advance`);
     }
     from = page.next;
@@ -41,9 +46,10 @@ export async function listKeyVersions(
 /**
  * Current keys with a prefix, ascending.
  *
- * One store (SeaweedFS) sorts versioned keys as if each ended in `.versions`: `a` then comes after `a.b`, also on a page
- * that starts after `a-`. So pages are whole and followed by token, what was found is sorted here, and a page more is
- * read where its last key could stand before a shorter one that belongs into the answer.
+ * One store (SeaweedFS) sorts versioned keys as if each ended in `.versions`: `a` then comes after
+ * `a.b`, also on a page that starts after `a-`. So pages are whole and followed by token, what was
+ * found is sorted here, and a page more is read where its last key could stand before a shorter one
+ * that belongs into the answer.
  */
 export async function listKeys(
   client: S3Client,
@@ -66,7 +72,10 @@ export async function listKeys(
   return [...keys].sort().slice(0, max);
 }
 
-/** Whether a key that is not listed yet, a beginning of `last`, may sort before the last of the answer. */
+/**
+ * Whether a key that is not listed yet, a beginning of `last`, may sort before the last of the
+ * answer.
+ */
 function isOvertaking(
   last: string | undefined,
   keys: ReadonlySet<string>,
@@ -102,7 +111,8 @@ async function versionPage(
       VersionIdMarker: from.versionId,
     }),
   );
-  // The prefix may also match longer keys; they sort behind, so a page that ends in one is the last.
+  // The prefix may also match longer keys; they sort behind, so a page that ends in one is the
+  // last.
   const isOurs = (entry: DeleteMarkerEntry): boolean => entry.Key === key;
   const isDone = page.IsTruncated !== true || (page.NextKeyMarker ?? key) !== key;
   return {

@@ -71,8 +71,8 @@ async function lockOf(
     const { ObjectLockEnabled: enabled, Rule: rule } = answer.ObjectLockConfiguration ?? {};
     return {
       objectLock: enabled === 'Enabled' ? 'enabled' : 'disabled',
-      // Any member of a rule: what a later release of S3 may put there locks things just as well. One server shows an
-      // empty rule where there is none.
+      // Any member of a rule: what a later release of S3 may put there locks things just as well.
+      // One server shows an empty rule where there is none.
       defaultRetention: isEmpty(rule) ? 'none' : 'present',
     };
   } catch (error) {

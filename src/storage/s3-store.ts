@@ -32,9 +32,10 @@ export function openS3Store(settings: S3Settings): S3Store {
 /**
  * A bucket of S3, or of a store that speaks it, with versioning and Object Lock.
  *
- * Durable as far as the store is: AWS is before it answers; of the compatible servers that were tried none survives a
- * power cut by itself, and nothing here can see that. Writes are sent once, with their SHA-256, which the store checks,
- * and with explicit lock headers: the default of a bucket is never relied on.
+ * Durable as far as the store is: AWS is before it answers; of the compatible servers that were
+ * tried none survives a power cut by itself, and nothing here can see that. Writes are sent once,
+ * with their SHA-256, which the store checks, and with explicit lock headers: the default of a
+ * bucket is never relied on.
  */
 export class S3Store implements port.ObjectStore {
   readonly kind = 's3';
@@ -85,7 +86,8 @@ export class S3Store implements port.ObjectStore {
       if (answer.DeleteMarker === true) return null;
       const head = toHead(key, answer);
       if (head.retention !== null || versionId === undefined) return head;
-      // One server shows the lock of a version that is not the current one only when asked for nothing else.
+      // One server shows the lock of a version that is not the current one only when asked for
+      // nothing else.
       return { ...head, retention: await this.#retentionOf(key, versionId) };
     } catch (error) {
       if (isAbsence(error, versionId !== undefined)) return null;
@@ -141,7 +143,8 @@ export class S3Store implements port.ObjectStore {
     const head = await this.head(key, versionId);
     if (head === null) throw new ObjectMissingError(key, versionId);
     if (coversRetention(head.retention, wanted)) return;
-    // Looked at first, for a store says the same to a lock that must not shrink and to a missing right.
+    // Looked at first, for a store says the same to a lock that must not shrink and to a missing
+    // right.
     if (!mayFollow(head.retention, wanted)) {
       throw new RetentionRefusedError(`lock of ${key} cannot become ${wanted.mode}`);
     }
@@ -208,7 +211,10 @@ export class S3Store implements port.ObjectStore {
     };
   }
 
-  /** The lock of one version by the call that is about nothing else; null where there is none to be seen. */
+  /**
+   * The lock of one version by the call that is about nothing else; null where there is none to be
+   * seen.
+   */
   async #retentionOf(key: string, versionId: string): Promise<port.Retention | null> {
     const target = { Bucket: this.#bucket, Key: key, VersionId: versionId };
     try {
@@ -258,7 +264,10 @@ function toRetention(mode: string | undefined, until: Date | undefined): port.Re
   return { mode: mode === 'COMPLIANCE' ? 'compliance' : 'governance', until: until.getTime() };
 }
 
-/** A multipart object's checksum is of another kind (it ends in its number of parts): then none is known. */
+/**
+ * A multipart object's checksum is of another kind (it ends in its number of parts): then none is
+ * known.
+ */
 function toHash(checksum: string | undefined): Sha256Hash | null {
   if (checksum === undefined) return null;
   try {
