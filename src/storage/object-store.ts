@@ -190,7 +190,8 @@ export interface ObjectStore {
 
   /**
    * Lists the versions of exactly this key, **oldest first**, delete markers included, whatever
-   * their number. The order is the store's own order of writes, not that of `lastModified`.
+   * their number. Versions stand in the store's own order of writes, not in that of
+   * `lastModified`; where among them a marker stands is only as exact as its date.
    */
   listVersions(key: string): Promise<readonly ObjectVersion[]>;
 
