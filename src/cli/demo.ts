@@ -23,6 +23,8 @@ import { packageRoot } from './version.ts';
 
 const EVENTS_FILE = new URL('test/data/cloudtrail/events.ndjson.gz', packageRoot);
 const LINES_A_REQUEST = 100;
+/** A demo talks to a person, and may run on a machine that is busy with something else. */
+const demoDefaults = { 'log.level': 'warn', 'policy.deadlineMs': '1000' };
 const roles = ['service', 'auditor', 'admin'] as const;
 
 /** The three demo keys by role. They open nothing but a demo on this machine, so they are kept in the clear. */
@@ -38,7 +40,7 @@ export function addDemoCommand(program: Command): void {
     .option('--once', 'stop after the ledger was verified instead of serving')
     .addHelpText('after', '\nExample:\n  stele demo\nA second run goes on with the same ledger.')
     .action(async (options: { once?: boolean }, command: Command) => {
-      const { configuration, output } = contextOf(command, { 'log.level': 'warn' });
+      const { configuration, output } = contextOf(command, demoDefaults);
       const keys = await prepare(configuration, output);
       const composition = await composeGateway(configuration);
       try {

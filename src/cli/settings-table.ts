@@ -111,7 +111,7 @@ export const settingsTable = [
   {
     key: 'policy.deadlineMs',
     schema: whole(5, 1000),
-    fallback: 100,
+    fallback: 250,
     help: 'Milliseconds a decision may take before it is a denial. Short: busy machines deny. Long: a runaway policy holds a worker.',
   },
   {
