@@ -47,7 +47,7 @@ export const StatementSchema = z.array(CompactJws).min(1).max(32);
 export const Origin = z.string().regex(PATTERNS.origin);
 
 /** Identity of a writer, born with its journal folder; or of one boot of it. */
-export const WriterId = Base64Url16;
+export const WriterId = Base64Url16.describe('of a writer or boot');
 
 /** A stable word for machines: `lower_snake_case`. */
 export const Code = z.string().regex(PATTERNS.code);

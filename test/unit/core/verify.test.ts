@@ -15,6 +15,7 @@ import {
   parseVkey,
 } from '../../../src/core/signed-note.ts';
 import { makeCertificate } from '../../../src/core/statement.ts';
+import { edgeRoot } from '../../../src/core/tree.ts';
 import { formatTlogProof, parseTlogProof } from '../../../src/core/tlog-proof.ts';
 import { LogVerification, step, verdictOf, verifyProof } from '../../../src/core/verify.ts';
 import type { ProofAnchors, ProofEvidence, ProofExpectation } from '../../../src/core/verify.ts';
@@ -629,6 +630,29 @@ describe('LogVerification', () => {
     const left = quick.report().steps.filter(({ detail }) => detail === 'left out by option');
     expect(left.map(({ name }) => name)).toEqual(['leaf_signatures', 'ids']);
     expect(quick.report().establishes).toHaveLength(2);
+  });
+
+  test('holds carried checkpoints against the roots that it remembers', async () => {
+    const other = await MiniLog.create();
+    const otherKey = await checkpointKey(other);
+    const writer = await other.writer('one');
+    const verification = new LogVerification(other.genesis.bytes);
+    const seal = async (checkpoints: string[]): Promise<void> => {
+      const certs = [writer.cert, otherKey.cert];
+      const bytes = await other.seal(writer, [await other.entry(writer, 'event')], {
+        certs,
+        checkpoints,
+      });
+      verification.add(bytes, { versionId: null });
+    };
+    await seal([]);
+    const first = await signHead(otherKey, other.genesis.origin, 1, edgeRoot(other.state.edge));
+    await seal([]);
+    await seal([first, await signHead(otherKey, other.genesis.origin, 1, EMPTY_ROOT)]);
+    const { findings } = verification.report();
+    expect(findings.filter(({ code }) => code === 'bad_checkpoint')).toMatchObject([
+      { detail: 'checkpoint 1: root of size 1 differs' },
+    ]);
   });
 
   test('takes what a reader of the store found', () => {
