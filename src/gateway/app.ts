@@ -69,6 +69,9 @@ async function handle(
   } catch (error) {
     answer = answerTo(gateway, error, id, route.write);
   }
+  if (answer !== null && route.headers !== undefined) {
+    answer = { ...answer, headers: [...route.headers, ...(answer.headers ?? [])] };
+  }
   try {
     // A caller that is gone gets nothing; its connection is closed already.
     if (answer !== null) await sendAnswer(response, answer, id, mayStay(gateway, request));
@@ -123,7 +126,7 @@ function methodsByPath(): ReadonlyMap<string, string> {
   const methods = new Map<string, string>();
   for (const { method, path } of routes) {
     const known = methods.get(path);
-    const names = method === 'get' ? 'GET, HEAD' : 'POST';
+    const names = method === 'get' ? 'GET, HEAD' : method.toUpperCase();
     methods.set(path, known === undefined ? names : `${known}, ${names}`);
   }
   return methods;

@@ -21,11 +21,13 @@ import { ProblemError } from './problem.ts';
 export interface Route {
   /** Label of its metrics. */
   readonly name: string;
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'options' | 'post';
   /** Express pattern. */
   readonly path: string;
   /** Whether it is to record something: problems then say what became of it. */
   readonly write: boolean;
+  /** Headers of every answer, problems too: names and values in turn. */
+  readonly headers?: readonly string[];
   readonly answer: (gateway: Gateway, arrival: Arrival) => Answer | Promise<Answer>;
 }
 
@@ -56,7 +58,7 @@ export interface ReadSpec<Wish, Found> {
 
 /** A route that everybody may ask, without a decision: it tells nothing of a ledger's content. */
 export function openRoute(
-  facts: Pick<Route, 'name' | 'method' | 'path'>,
+  facts: Pick<Route, 'name' | 'method' | 'path' | 'headers'>,
   answer: Route['answer'],
 ): Route {
   return { ...facts, write: false, answer };
@@ -64,7 +66,7 @@ export function openRoute(
 
 /** A route that is decided by `stele/read`, whose access is an entry before it is answered. */
 export function readRoute<Wish, Found>(
-  facts: Pick<Route, 'name' | 'path'>,
+  facts: Pick<Route, 'name' | 'path' | 'headers'>,
   spec: ReadSpec<Wish, Found>,
 ): Route {
   const answer = async (gateway: Gateway, arrival: Arrival): Promise<Answer> => {

@@ -5,7 +5,7 @@ import { entryRoute, proofRoute } from './routes/entries.ts';
 import { healthRoutes } from './routes/health.ts';
 import { consistencyRoute, ledgerRoute } from './routes/ledgers.ts';
 import { openApiRoute } from './routes/openapi.ts';
-import { checkpointRoute, tileRoute } from './routes/log.ts';
+import { checkpointRoute, preflightRoutes, tileRoute } from './routes/log.ts';
 
 /** The table of routes. */
 export const routes: readonly Route[] = [
@@ -16,6 +16,7 @@ export const routes: readonly Route[] = [
   checkpointRoute,
   ledgerRoute,
   consistencyRoute,
+  ...preflightRoutes,
   ...healthRoutes,
   openApiRoute,
 ];

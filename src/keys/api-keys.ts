@@ -8,8 +8,8 @@ import type { Caller } from './caller.ts';
 /** Marks a string as an API key of ours, so that scanners of leaked secrets find it. */
 const API_KEY_PREFIX = 'stele_';
 const API_KEY_PATTERN = /^stele_[A-Za-z0-9_-]{43}$/;
-/** What `source.auth.issuer` says of callers that an API key file names. */
-const API_KEY_ISSUER = 'stele:api-keys';
+/** Nobody else vouches for the callers of an API key file: they are known to this gateway alone. */
+const API_KEY_ISSUER = null;
 
 const apiKeySchema = z.strictObject({
   /** Names the key in entries and logs; not secret. */

@@ -4,7 +4,7 @@ import type { JsonObject } from '../core/strict-json.ts';
 /** How a caller is known: what stands in the record's `source.auth`. No secret is in it. */
 export interface CallerAuth {
   readonly method: 'jwt' | 'api_key' | 'anonymous';
-  /** JWT: `iss`. API key: the name of the key file's issuer. */
+  /** JWT: `iss`. API key: null, for this gateway itself knows it. */
   readonly issuer: string | null;
   readonly subject: string | null;
   /** JWT: `kid`. API key: the key's id. */
@@ -18,7 +18,7 @@ export interface Caller {
   readonly subject: {
     readonly type: string;
     readonly id: string;
-    /** `issuer`, `roles` and whatever else the issuer vouches for. */
+    /** `issuer` (null: this gateway), `roles` and whatever else the issuer vouches for. */
     readonly properties: JsonObject;
   };
   readonly auth: CallerAuth;

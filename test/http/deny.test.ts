@@ -22,7 +22,7 @@ beforeAll(async () => {
   const policy = await policyOf(HOSTILE);
   hostile = await startWorld(
     {},
-    { pool: async (settings) => openWorkerPool(policy, settings, { deadlineMs: 300 }) },
+    { pool: async (settings) => openWorkerPool(policy, settings, { deadlineMs: 1000 }) },
   );
   standard = await startWorld();
 });
@@ -108,13 +108,16 @@ describe('a policy that fails', () => {
   });
 
   test('a runaway holds nobody else up, and the gateway goes on', async () => {
-    const runaway = post(hostile, { do: 'spin' });
-    const started = performance.now();
+    let ended = false;
+    const runaway = post(hostile, { do: 'spin' }).finally(() => {
+      ended = true;
+    });
     const others = await Promise.all(
       Array.from({ length: 10 }, async () => post(hostile, { do: 'x' })),
     );
     expect(others.map(({ status }) => status)).toEqual(Array(10).fill(202));
-    expect(performance.now() - started).toBeLessThan(300);
+    // Whoever had waited for it would have waited for its whole deadline.
+    expect(ended).toBe(false);
     expect((await runaway).status).toBe(503);
     expect((await post(hostile, { do: 'x' })).status).toBe(202);
   });

@@ -117,6 +117,34 @@ describe('an error of the ledger', () => {
     expect(await response.json()).toMatchObject({ state: 'durable' });
   });
 
+  test('the second of two writes with one identity waits for the first', async () => {
+    const world = await start();
+    const append = world.ledger.append.bind(world.ledger);
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let reached: () => void = () => undefined;
+    const arrived = new Promise<void>((resolve) => (reached = resolve));
+    world.ledger.append = async (drafts) => {
+      reached();
+      await gate;
+      return append(drafts);
+    };
+    const headers = { 'idempotency-key': 'k' };
+    const first = post(world, '{"a":1}', headers);
+    await arrived;
+    const second = await post(world, '{"a":1}', headers);
+    expect(second.status).toBe(409);
+    expect(second.headers.get('retry-after')).toBe('1');
+    expect(await second.json()).toMatchObject({ code: 'idempotency_in_flight' });
+    const other = await post(world, '{"a":2}', headers);
+    expect(other.status).toBe(422);
+    release();
+    expect((await first).status).toBe(202);
+    const third = await post(world, '{"a":1}', headers);
+    expect(third.headers.get('idempotent-replayed')).toBe('true');
+    expect(world.recorded()).toBe(1);
+  });
+
   test('an identity is free again after a write that failed', async () => {
     const world = await start();
     const headers = { 'idempotency-key': 'k' };

@@ -472,6 +472,24 @@ describe('the log as C2SP tlog-tiles', () => {
     expect((await tile.arrayBuffer()).byteLength).toBe(entries.length * 32);
   });
 
+  test('any page may read it, and may see why it could not', async () => {
+    for (const [path, status] of [
+      ['checkpoint', 401],
+      ['tile/0/999', 404],
+      ['tile/x', 404],
+    ] as const) {
+      const response =
+        status === 401
+          ? await fetch(`${world.url}/log/demo/${path}`)
+          : await get(`/log/demo/${path}`);
+      expect(response.status).toBe(status);
+      expect(response.headers.get('access-control-allow-origin')).toBe('*');
+    }
+    const asked = await fetch(`${world.url}/log/demo/tile/0/000`, { method: 'OPTIONS' });
+    expect(asked.status).toBe(204);
+    expect(asked.headers.get('access-control-allow-headers')).toBe('Authorization');
+  });
+
   test('a read that the policy leaves out is counted in a summary', async () => {
     const before = world.recorded();
     await get('/log/demo/checkpoint');

@@ -4,7 +4,8 @@ import { ANONYMOUS } from '../../keys/caller.ts';
 import { pathParameter } from '../arrival.ts';
 import type { Arrival } from '../arrival.ts';
 import type { Answer } from '../answer.ts';
-import { readRoute } from '../pipeline.ts';
+import { openRoute, readRoute } from '../pipeline.ts';
+import type { Route } from '../pipeline.ts';
 import { ProblemError } from '../problem.ts';
 import type { Desk } from '../desk.ts';
 
@@ -12,6 +13,8 @@ const NOTE_TYPE = 'text/plain; charset=utf-8';
 const BYTES_TYPE = 'application/octet-stream';
 /** Any web page may read the log. */
 const CORS = ['Access-Control-Allow-Origin', '*'] as const;
+const CHECKPOINT_PATH = '/log/:ledger/checkpoint';
+const TILE_PATH = '/log/:ledger/tile/*path';
 /** A year: what a path of tlog-tiles names never changes. */
 const TILE_AGE_SECONDS = 31_536_000;
 /** Milliseconds between two looks for foreign batches that absent files may cause. */
@@ -21,7 +24,7 @@ const lookedAt = new WeakMap<Desk, number>();
 
 /** `GET /log/{ledger}/checkpoint`: the newest signed head. */
 export const checkpointRoute = readRoute(
-  { name: 'log_checkpoint', path: '/log/:ledger/checkpoint' },
+  { name: 'log_checkpoint', path: CHECKPOINT_PATH, headers: CORS },
   {
     action: 'log.read',
     wish: () => 'checkpoint',
@@ -34,7 +37,7 @@ export const checkpointRoute = readRoute(
 
 /** `GET /log/{ledger}/tile/…`: hash tiles and entry bundles, full and partial. */
 export const tileRoute = readRoute(
-  { name: 'log_tile', path: '/log/:ledger/tile/*path' },
+  { name: 'log_tile', path: TILE_PATH, headers: CORS },
   {
     action: 'log.read',
     wish: tilePathOf,
@@ -47,6 +50,23 @@ export const tileRoute = readRoute(
       return fileAnswer(BYTES_TYPE, bytes, `${scope}, max-age=${TILE_AGE_SECONDS}, immutable`);
     },
   },
+);
+
+/** What a browser asks before it sends credentials to another site (Fetch, CORS-preflight request). */
+export const preflightRoutes: readonly Route[] = [CHECKPOINT_PATH, TILE_PATH].map((path) =>
+  openRoute({ name: 'log_preflight', method: 'options', path, headers: CORS }, () => ({
+    status: 204,
+    type: NOTE_TYPE,
+    body: '',
+    headers: [
+      'Access-Control-Allow-Methods',
+      'GET, HEAD',
+      'Access-Control-Allow-Headers',
+      'Authorization',
+      'Access-Control-Max-Age',
+      '86400',
+    ],
+  })),
 );
 
 async function readFile(desk: Desk, path: string): Promise<Uint8Array | null> {
@@ -78,12 +98,12 @@ function tilePathOf(arrival: Arrival): string {
   try {
     parseTilePath(path);
   } catch (cause) {
-    throw new ProblemError('log_resource_unknown', { cause, headers: CORS });
+    throw new ProblemError('log_resource_unknown', { cause });
   }
   return path;
 }
 
 function fileAnswer(type: string, bytes: Uint8Array | null, caching: string): Answer {
-  if (bytes === null) throw new ProblemError('log_resource_unknown', { headers: CORS });
-  return { status: 200, type, body: bytes, headers: [...CORS, 'Cache-Control', caching] };
+  if (bytes === null) throw new ProblemError('log_resource_unknown');
+  return { status: 200, type, body: bytes, headers: ['Cache-Control', caching] };
 }

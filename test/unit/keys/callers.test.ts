@@ -225,11 +225,11 @@ describe('an API key', () => {
       subject: {
         type: 'service',
         id: 'billing',
-        properties: { team: 'blue', issuer: 'stele:api-keys', roles: ['service'] },
+        properties: { team: 'blue', issuer: null, roles: ['service'] },
       },
       auth: {
         method: 'api_key',
-        issuer: 'stele:api-keys',
+        issuer: null,
         subject: 'billing',
         key_id: 'k1',
         token_sha256: made.sha256,
