@@ -20,63 +20,23 @@ import type { OpenedRecord } from './open-disclosures.ts';
 import { verifyInclusion } from './proof.ts';
 import { proofDoesNotEstablish, proofEstablishes } from './proof-claims.ts';
 import type { ProofClaims } from './proof-claims.ts';
+import type {
+  ProofAnchors,
+  ProofEvidence,
+  ProofExpectation,
+  ProofReport,
+} from './proof-evidence.ts';
 import { checkFullOpening, parseRecord } from './record.ts';
 import { step, verdictOf } from './report.ts';
-import type { Report, Step, StepVerdict } from './report.ts';
-import { caughtMalformed } from './schema.ts';
+import type { Step, StepVerdict } from './report.ts';
+import { caughtMalformed, isNewerFormat } from './schema.ts';
 import { parseVkey, verifierOf } from './signed-note.ts';
 import type { NoteVerifier } from './signed-note.ts';
 import { parseCertificate } from './statement.ts';
-import type { Certificate, Statement } from './statement.ts';
+import type { Certificate } from './statement.ts';
 import type { JsonValue } from './strict-json.ts';
 import { parseTlogProof } from './tlog-proof.ts';
 import type { TlogProof } from './tlog-proof.ts';
-
-/** What is to be verified. Whoever made it may have made all of it. */
-export interface ProofEvidence {
-  /** Compact JWS, or SD-JWT with its disclosures; text or bytes. */
-  readonly entry: string | Uint8Array;
-  /** Disclosures that are not in `entry` already. */
-  readonly disclosures?: readonly string[];
-  /** Text of a C2SP tlog-proof. */
-  readonly proof: string;
-  /** The genesis object. */
-  readonly genesis?: Uint8Array;
-  /** Of the entry's key and of the checkpoint's. */
-  readonly certificates?: readonly Statement[];
-  /** Keys that the gateway publishes for its entries; believed only for want of certificates. */
-  readonly keys?: readonly PublicJwk[];
-  /** Checkpoint keys that came with the rest; believed only for want of anchors. */
-  readonly vkeys?: readonly string[];
-  /** The stored record's line, to open the entry in full. */
-  readonly record?: string;
-}
-
-/** What the verifier got elsewhere, and trusts. */
-export interface ProofAnchors {
-  /** Checkpoint keys of the log. */
-  readonly vkeys?: readonly string[];
-  /** Hash of genesis, base64url. */
-  readonly gen?: string;
-  /** Keys of witnesses, and how many must have cosigned. */
-  readonly witnesses?: { readonly vkeys: readonly string[]; readonly threshold: number };
-}
-
-/** What the verifier asked for, so that a good proof of something else does not do. */
-export interface ProofExpectation {
-  readonly origin?: string;
-  readonly jti?: string;
-  readonly index?: number;
-}
-
-/** A report on one entry, with what was understood of it. */
-export interface ProofReport extends Report {
-  readonly entry: Entry | null;
-  /** What was disclosed. */
-  readonly opened: OpenedRecord | null;
-  readonly index: number | null;
-  readonly size: number | null;
-}
 
 /** Steps without which a proof shows nothing. */
 const NEEDED = ['entry', 'checkpoint', 'inclusion'];
@@ -149,8 +109,10 @@ class ProofVerification {
     try {
       this.#steps.push(step(name, ...check()));
     } catch (error) {
-      const { code, message } = caughtMalformed(error);
-      this.#steps.push(step(name, 'fail', `${code}: ${message}`));
+      const malformed = caughtMalformed(error);
+      // What a later version made is not wrong: this version cannot say.
+      const verdict = isNewerFormat(malformed) ? 'unverifiable' : 'fail';
+      this.#steps.push(step(name, verdict, `${malformed.code}: ${malformed.message}`));
     }
   }
 

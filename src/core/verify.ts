@@ -2,6 +2,11 @@
 export { LogVerification } from './verify-log.ts';
 export type { BatchSource, LogAnchors, LogOptions } from './verify-log.ts';
 export { verifyProof } from './verify-proof.ts';
-export type { ProofAnchors, ProofEvidence, ProofExpectation, ProofReport } from './verify-proof.ts';
+export type {
+  ProofAnchors,
+  ProofEvidence,
+  ProofExpectation,
+  ProofReport,
+} from './proof-evidence.ts';
 export { step, verdictOf } from './report.ts';
 export type { Report, ReportVerdict, Step, StepVerdict } from './report.ts';

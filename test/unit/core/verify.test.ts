@@ -14,7 +14,9 @@ import {
   parseSignedNote,
   parseVkey,
 } from '../../../src/core/signed-note.ts';
+import { signJws } from '../../../src/core/jws.ts';
 import { makeCertificate } from '../../../src/core/statement.ts';
+import type { JsonValue } from '../../../src/core/strict-json.ts';
 import { edgeRoot } from '../../../src/core/tree.ts';
 import { formatTlogProof, parseTlogProof } from '../../../src/core/tlog-proof.ts';
 import { LogVerification, step, verdictOf, verifyProof } from '../../../src/core/verify.ts';
@@ -396,6 +398,16 @@ describe('verifyProof', () => {
     expect(report.verdict).toBe('valid');
   });
 
+  test('cannot say what an entry of a later version is', async () => {
+    const { payload } = parseEntry(plain.leaf);
+    const entry = await signJws(
+      'stele-entry+sd-jwt',
+      { ...payload, v: 2 } as unknown as JsonValue,
+      w.signer,
+    );
+    expect(outcome({ entry })).toMatchObject({ verdict: 'incomplete', entry: 'unverifiable' });
+  });
+
   test('reports a kind of a later version', async () => {
     const proof = await proofOf(log, key, leaves, 4);
     const { verdict, findings } = verifyProof(
@@ -653,6 +665,22 @@ describe('LogVerification', () => {
     expect(findings.filter(({ code }) => code === 'bad_checkpoint')).toMatchObject([
       { detail: 'checkpoint 1: root of size 1 differs' },
     ]);
+  });
+
+  test('cannot say what a certified key signed in a newer format', async () => {
+    const [line = ''] = text(batches[1]!).split('\n');
+    const payload = JSON.parse(Buffer.from(line.split('.')[1]!, 'base64url').toString()) as object;
+    const newer = await signJws('stele-batch+jwt', { ...payload, v: 2 }, signerOf('writer one'));
+    const verification = verified({}, {}, batches.slice(0, 1));
+    expect(verification.add(utf8Bytes(`${newer}\n`), { versionId: null })).toMatchObject({
+      stop: true,
+    });
+    const { verdict, steps } = verification.report();
+    expect([verdict, steps[1]]).toMatchObject([
+      'incomplete',
+      { name: 'batches', verdict: 'unverifiable' },
+    ]);
+    expect(steps[1]?.detail).toContain('batch 1: invalid_header');
   });
 
   test('takes what a reader of the store found', () => {
