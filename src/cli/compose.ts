@@ -52,6 +52,7 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
     const store = await openStore(configuration);
     closers.push(async () => store.close());
     const genesis = await genesisOf(configuration, store);
+    assertActive(policy, genesis);
     const secret = await loadLedgerSecret(homeOf(configuration).ledgerSecret);
     const pool = await openPool(configuration, policy, genesis, secret);
     closers.push(async () => pool.close());
@@ -92,6 +93,19 @@ async function genesisOf(configuration: Configuration, store: ObjectStore): Prom
   throw new SteleError(
     'not_initialised',
     `there is no ledger ${ledger} in this store: run \`stele init\` first`,
+    { disposition: 'fix-configuration' },
+  );
+}
+
+/**
+ * A policy decides here only once the log says that it is in charge; what genesis names is the first.
+ * @throws {@link SteleError} `policy_not_active`.
+ */
+function assertActive(policy: PreparedPolicy, genesis: Genesis): void {
+  if (genesis.policy?.id === policy.identity.id) return;
+  throw new SteleError(
+    'policy_not_active',
+    `the configured policy is ${policy.identity.id}, the ledger was founded with ${genesis.policy?.id ?? 'none'}`,
     { disposition: 'fix-configuration' },
   );
 }
