@@ -68,7 +68,7 @@ export function silence(state: LogState, now: number): Finding[] {
   if (state.final || silent <= heartbeatMs + maxSealMs) return [];
   const open = [...state.boots.entries()].filter(([, head]) => !head.ended).length;
   const at = { batch: state.number, index: state.size };
-  return [finding('silent_period', at, `${silent} ms to now; ${open} boots had not closed`)];
+  return [finding('silent_period', at, `${silent} ms to now; boots not closed: ${open}`)];
 }
 
 /** The report on a ledger whose genesis says nothing: there is no history to speak of. */

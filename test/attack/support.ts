@@ -8,6 +8,7 @@ import { concatBytes, toBase64Url, utf8Bytes } from '../../src/core/bytes.ts';
 import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/disclosure.ts';
 import type { DisclosedRecord, RecordParts } from '../../src/core/disclosure.ts';
 import { parseEntry } from '../../src/core/entry.ts';
+import type { FindingCode } from '../../src/core/findings.ts';
 import type { GenesisDraft } from '../../src/core/genesis.ts';
 import { hashLeaf } from '../../src/core/hash.ts';
 import type { Sha256Hash } from '../../src/core/hash.ts';
@@ -18,6 +19,7 @@ import { planMembers } from '../../src/core/payload-object.ts';
 import { sha256 } from '../../src/core/platform.node.ts';
 import { formatRecord, takeValues } from '../../src/core/record.ts';
 import type { StoredRecord } from '../../src/core/record.ts';
+import type { ReportVerdict } from '../../src/core/report.ts';
 import { makeKeyStatement } from '../../src/core/statement.ts';
 import {
   encodeEntryBundle,
@@ -87,6 +89,19 @@ export interface SealChanges {
   readonly payload?: (reference: PayloadReference) => PayloadReference;
 }
 
+/** One attack, and what names it. */
+export interface Attack {
+  readonly name: string;
+  /** Does it. @returns what the auditor knows beside the key of the log. */
+  readonly act: (world: World) => Promise<Partial<FsckOptions> | undefined>;
+  /** Every code that the report has, and no other. */
+  readonly found: readonly FindingCode[];
+  /** In the detail of a finding or of a step that did not pass. */
+  readonly says?: string;
+  /** Default `invalid`. `valid`: reported, for nothing was falsified. */
+  readonly verdict?: ReportVerdict;
+}
+
 /** Everything that a restore has to put back. */
 interface Snapshot {
   readonly image: MemoryImage;
@@ -127,7 +142,8 @@ export class World {
   /** What was published last. */
   published = '';
   #plans = 0;
-  readonly #snapshots: Snapshot[] = [];
+  #snapshots: Snapshot[] = [];
+  #built = 0;
 
   private constructor(log: MiniLog, one: TestWriter, two: TestWriter, key: TestCheckpointKey) {
     this.store = new MemoryStore({ clock: () => this.time });
@@ -138,10 +154,10 @@ export class World {
   }
 
   /** A ledger with nothing but its genesis. */
-  static async found(changes: Partial<GenesisDraft> = {}): Promise<World> {
+  static async found(changes: Partial<GenesisDraft> = {}, key = 'one'): Promise<World> {
     const log = await MiniLog.create(changes);
     const writers = [await log.writer('one'), await log.writer('two')] as const;
-    const world = new World(log, ...writers, await checkpointKey(log));
+    const world = new World(log, ...writers, await checkpointKey(log, key));
     const { genesis } = log;
     const until = genesis.time + genesis.batchLock.days * DAY;
     const { mode } = genesis.batchLock;
@@ -184,12 +200,14 @@ export class World {
     await world.seal(one, [await world.recorded(one, { leaf: decidedBy(policyTwo, true) })]);
     await world.publish();
     world.keep();
+    world.#built = world.#snapshots.length;
     return world;
   }
 
-  /** Puts everything back as it was after batch `number`; -1: as it was built. */
-  restore(number = -1): void {
-    const snapshot = this.#snapshots.at(number)!;
+  /** Puts everything back as it was built, or as it was after batch `number`, when nothing was published yet. */
+  restore(number?: number): void {
+    this.#snapshots = this.#snapshots.slice(0, this.#built);
+    const snapshot = this.#snapshots.at(number ?? -1)!;
     this.store.restore(snapshot.image);
     this.log.state = snapshot.state;
     this.leaves = [...snapshot.leaves];

@@ -1,0 +1,85 @@
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  ObjectExistsError,
+  RetentionRefusedError,
+  StoreDeniedError,
+} from '../../src/storage/errors.ts';
+import { storeAttacks } from './store-attacks.ts';
+import { forgeries } from './forgeries.ts';
+import { keys, World } from './support.ts';
+import type { Attack } from './support.ts';
+
+let world: World;
+
+beforeAll(async () => {
+  world = await World.build();
+});
+
+beforeEach(() => {
+  world.restore();
+});
+
+async function expectNamed({ act, found, says = '', verdict = 'invalid' }: Attack): Promise<void> {
+  const known = await act(world);
+  const report = await world.check(known);
+  expect([...new Set(report.findings.map(({ code }) => code))].sort()).toEqual([...found].sort());
+  expect(report.verdict).toBe(verdict);
+  const open = report.steps.filter(
+    (one) => one.verdict === 'fail' || one.verdict === 'unverifiable',
+  );
+  expect([...report.findings, ...open].map(({ detail }) => detail).join('\n')).toContain(says);
+  // Something has to say so: a row that asks for nothing tests nothing.
+  expect(report.findings.length + open.length).toBeGreaterThan(0);
+}
+
+test('the ledger that is attacked is valid, and nothing is found in it', async () => {
+  const { gen } = world.log.genesis;
+  const report = await world.check({
+    gen,
+    checkpoints: [await world.head(4), await world.head(100)],
+  });
+  expect(report.findings).toEqual([]);
+  expect(report.steps.filter(({ verdict }) => verdict !== 'pass')).toEqual([]);
+  expect(report).toMatchObject({ verdict: 'valid', entries: 273, batches: 6, records: 7 });
+});
+
+describe('fsck names what somebody with the store did', () => {
+  test.each(storeAttacks.map((attack) => [attack.name, attack] as const))('%s', async (_, attack) =>
+    expectNamed(attack),
+  );
+});
+
+describe('fsck names what somebody with a key did', () => {
+  test.each(forgeries.map((attack) => [attack.name, attack] as const))('%s', async (_, attack) =>
+    expectNamed(attack),
+  );
+});
+
+describe('the store itself refuses', () => {
+  test('to delete a locked batch, genesis or payload object', async () => {
+    for (const key of [keys.batch(2), keys.genesis, ...(await world.payloadKeys())]) {
+      const version = await world.versionOf(key);
+      expect(() => {
+        world.store.deleteVersion(key, version);
+      }).toThrow(StoreDeniedError);
+    }
+  });
+
+  test('to make a lock a weaker one, or to end it sooner', async () => {
+    const key = keys.batch(2);
+    const version = await world.versionOf(key);
+    const held = (await world.store.head(key, version))!.retention!;
+    const weaker = { mode: 'governance' as const, until: held.until + 1000 };
+    await expect(world.store.extendRetention(key, version, weaker)).rejects.toThrow(
+      RetentionRefusedError,
+    );
+    await world.store.extendRetention(key, version, { ...held, until: held.until - 1000 });
+    expect((await world.store.head(key, version))!.retention).toEqual(held);
+  });
+
+  test('a second batch on a number that is taken', async () => {
+    await expect(
+      world.store.putNew(keys.batch(2), new Uint8Array(1), { retention: null, contentType: 'x' }),
+    ).rejects.toThrow(ObjectExistsError);
+  });
+});
