@@ -5,6 +5,8 @@
 import { toBase64Url } from '../core/bytes.ts';
 import { entryPrefix, parseEntry } from '../core/entry.ts';
 import type { EntryPayload } from '../core/entry.ts';
+import { bootHead } from '../core/log-state.ts';
+import type { LogState } from '../core/log-state.ts';
 import { parseRecordLine } from './recovered.ts';
 import type { LedgerContext } from './context.ts';
 import type { HaltError } from './errors.ts';
@@ -43,12 +45,43 @@ export interface BootParts {
   readonly onFailure: (error: HaltError) => void;
 }
 
+/**
+ * Where a boot that begins now goes on: behind the last entry of this writer that is still to be sealed, or else behind
+ * the last one in the log. What can never be sealed as it is, because a clone was faster, does not count.
+ */
+export function lineageOf({ context, view, pending }: BootParts, firstSegment: number): Lineage {
+  const { state } = view;
+  const waiting = [...pending.values()].filter((entry) => !isStranded(entry, state)).at(-1);
+  if (waiting !== undefined) {
+    const { boot, seq } = waiting.facts;
+    return { last: { boot, seq }, prev: waiting.identity, firstSegment };
+  }
+  const boot = state.writers.get(context.writer)?.boot;
+  const head = boot === undefined ? undefined : bootHead(state, context.writer, boot);
+  if (head === undefined) return { last: null, prev: state.genesis.gen, firstSegment };
+  return { last: { boot: head.boot, seq: head.seq }, prev: head.hash, firstSegment };
+}
+
+/** Whether an entry can never be sealed as it is: the log has another one in its place, or a later one of its boot. */
+export function isStranded({ facts }: PendingEntry, state: LogState): boolean {
+  const head = bootHead(state, facts.writer, facts.boot);
+  return head !== undefined && facts.seq <= head.seq;
+}
+
+/** An id that the log does not know: a machine image may draw the same numbers twice. */
+function newBootId({ context, view }: BootParts): string {
+  for (;;) {
+    const id = toBase64Url(context.random(ID_BYTES));
+    if (bootHead(view.state, context.writer, id) === undefined) return id;
+  }
+}
+
 /** Begins a boot. Nothing is written before its first entry. */
 export function beginBoot(parts: BootParts, lineage: Lineage): Boot {
   const { context, view, pending } = parts;
   const { writer, writerSigner: signer } = context;
   const cert = context.writerCert.statement;
-  const id = toBase64Url(context.random(ID_BYTES));
+  const id = newBootId(parts);
   const { gen } = context.genesis;
   const place = {
     folder: parts.folder,
@@ -96,17 +129,23 @@ export async function reissue(
   boot: Boot,
   stranded: readonly PendingEntry[],
 ): Promise<void> {
-  // Not those whose reissue is pending already, from a start that was cut short.
-  const [again, done] = [
-    stranded.filter(({ identity }) => pending.reissueOf(identity) === undefined),
-    stranded.filter(({ identity }) => pending.reissueOf(identity) !== undefined),
-  ];
-  if (again.length > 0) await boot.issuer.issue(again.map(reissueDraft), again);
-  for (const old of [...again, ...done]) pending.drop(old.identity)?.segment.release();
+  const again = stranded
+    .map((old) => ({ old, payload: parseEntry(old.bytes).payload }))
+    // Not those whose reissue is pending already, from a start that was cut short; and nobody waits for the first
+    // entry of a boot that ended before it began.
+    .filter(({ old, payload }) => {
+      return pending.reissueOf(old.identity) === undefined && payload.kind !== 'boot';
+    });
+  const drafts = again.map(({ old, payload }) => reissueDraft(old, payload));
+  if (drafts.length > 0)
+    await boot.issuer.issue(
+      drafts,
+      again.map(({ old }) => old),
+    );
+  for (const old of stranded) pending.drop(old.identity)?.segment.release();
 }
 
-function reissueDraft(old: PendingEntry): EntryDraft {
-  const { payload } = parseEntry(old.bytes);
+function reissueDraft(old: PendingEntry, payload: EntryPayload): EntryDraft {
   const { jti, at, sby, ret, idk, idb } = payload;
   return {
     jti,

@@ -4,8 +4,8 @@
  */
 import { assert } from '../core/errors.ts';
 import type { JsonObject } from '../core/strict-json.ts';
-import { beginBoot, bootDraft, reissue } from './boot.ts';
-import type { Boot, BootParts, Lineage } from './boot.ts';
+import { beginBoot, bootDraft, lineageOf, reissue } from './boot.ts';
+import type { Boot, BootParts } from './boot.ts';
 import { LedgerHaltedError, NotTakenError } from './errors.ts';
 import type { IdempotencyWindow } from './idempotency.ts';
 import type { Learner } from './learn.ts';
@@ -25,7 +25,6 @@ export interface IntakeParts extends BootParts {
 export class Intake {
   readonly #parts: IntakeParts;
   #boot: Boot | null = null;
-  #lineage: Lineage | null = null;
   /** Those who wait for the boot entry, to look again. */
   #waiting: (() => void)[] = [];
   #open = false;
@@ -61,9 +60,12 @@ export class Intake {
     return this.#isFull(0) ? 'backlog_full' : null;
   }
 
-  /** Begins the first boot of this process, behind what earlier ones left. */
-  async begin(lineage: Lineage): Promise<void> {
-    await this.#begin(lineage);
+  /**
+   * Begins the first boot of this process, behind what earlier ones left.
+   * @param firstSegment - Number of its first journal segment.
+   */
+  async begin(firstSegment: number): Promise<void> {
+    await this.#begin(firstSegment);
   }
 
   /** Takes entries, all or none. Resolves when they are durable. */
@@ -117,12 +119,12 @@ export class Intake {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  async #begin(lineage: Lineage): Promise<void> {
+  async #begin(firstSegment: number): Promise<void> {
     const { learner, view } = this.#parts;
     this.#open = false;
+    const lineage = lineageOf(this.#parts, firstSegment);
     const boot = beginBoot(this.#parts, lineage);
     this.#boot = boot;
-    this.#lineage = lineage;
     learner.begin(boot.id);
     const stranded = learner.stranded(view.state);
     const [entry] = await boot.issuer.issue([bootDraft(this.#parts, lineage)]);
@@ -154,9 +156,7 @@ export class Intake {
     this.#open = false;
     await old.issuer.idle();
     await old.journal.close();
-    const { seq, prev } = old.issuer.place;
-    const last = seq === 0 ? (this.#lineage?.last ?? null) : { boot: old.id, seq: seq - 1 };
-    await this.#begin({ last, prev, firstSegment: old.journal.nextNumber });
+    await this.#begin(old.journal.nextNumber);
   }
 
   async #reissue(stranded: readonly PendingEntry[]): Promise<void> {

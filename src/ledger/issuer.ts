@@ -37,7 +37,7 @@ export interface IssuerParts {
 }
 
 /** Where the next entry of a boot goes. */
-export interface Place {
+interface Place {
   readonly seq: number;
   readonly prev: string;
 }
@@ -77,11 +77,6 @@ export class Issuer {
   constructor(parts: IssuerParts) {
     this.#parts = parts;
     this.#place = { seq: 0, prev: parts.prev };
-  }
-
-  /** Sequence that the next entry gets, and identity of the last one that was placed. */
-  get place(): Place {
-    return this.#place;
   }
 
   /** Resolves when everything that was issued so far was handed to the journal, or refused. */

@@ -4,8 +4,9 @@
  * tell that something is wrong.
  */
 import type { Entry } from '../core/entry.ts';
-import { bootHead, entryIdentity } from '../core/log-state.ts';
+import { entryIdentity } from '../core/log-state.ts';
 import type { LogState } from '../core/log-state.ts';
+import { isStranded } from './boot.ts';
 import type { LedgerContext } from './context.ts';
 import type { IdempotencyWindow } from './idempotency.ts';
 import type { LearntBatch } from './log-view.ts';
@@ -64,16 +65,10 @@ export class Learner {
     }
   }
 
-  /**
-   * Pending entries that can never be sealed as they are: the log has another entry in their place, or a later one of
-   * their boot. In order.
-   */
+  /** Pending entries that can never be sealed as they are, in order. */
   stranded(state: LogState): PendingEntry[] {
     this.#suspect = false;
-    return [...this.#pending.values()].filter(({ facts }) => {
-      const head = bootHead(state, facts.writer, facts.boot);
-      return head !== undefined && facts.seq <= head.seq;
-    });
+    return [...this.#pending.values()].filter((entry) => isStranded(entry, state));
   }
 
   #sealed(entry: PendingEntry, at: SealedAt): void {

@@ -3,16 +3,13 @@
  * to its end (which takes out of the pending ones all that is in it), and seal the rest. The sealing is the
  * sequencer's, by the commit protocol, so a start after a crash runs no code that a normal day does not.
  */
-import { bootHead } from '../core/log-state.ts';
 import { parseEntry } from '../core/entry.ts';
 import type { Orphan } from '../core/batch-header.ts';
-import type { Lineage } from './boot.ts';
 import type { LedgerContext } from './context.ts';
 import type { IdempotencyWindow } from './idempotency.ts';
 import type { PlannedPayload } from './journal-records.ts';
-import type { LogView } from './log-view.ts';
 import { findOrphans } from './payload-writer.ts';
-import type { PendingEntries, PendingEntry } from './pending.ts';
+import type { PendingEntries } from './pending.ts';
 import { recoveredEntries } from './recovered.ts';
 import type { TakenJournal } from './writer-folder.ts';
 
@@ -20,8 +17,6 @@ import type { TakenJournal } from './writer-folder.ts';
 export class Inheritance {
   readonly #taken: TakenJournal;
   readonly #plans: Map<string, PlannedPayload>;
-  /** The last entry that the journal has, whether it is in the log or not. */
-  readonly #last: PendingEntry | undefined;
 
   /** Makes every entry of the journal pending; those in the log go when it is learnt. */
   constructor(
@@ -33,9 +28,7 @@ export class Inheritance {
     this.#taken = taken;
     const plans = taken.segments.flatMap((segment) => segment.plans);
     this.#plans = new Map(plans.map((plan) => [plan.key, plan]));
-    const entries = recoveredEntries(taken.segments, context.clock());
-    this.#last = entries.at(-1);
-    for (const entry of entries) {
+    for (const entry of recoveredEntries(taken.segments, context.clock())) {
       if (pending.has(entry.identity)) continue;
       pending.add(entry);
       const { idk, idb, jti, at } = parseEntry(entry.bytes).payload;
@@ -62,25 +55,8 @@ export class Inheritance {
     for (const { segment } of this.#taken.segments) segment.end();
   }
 
-  /**
-   * Where the new boot goes on: behind the last entry of the journal, unless the log knows a later one, as it does
-   * when the journal was restored from an image.
-   */
-  lineage({ state }: LogView, writer: string, pending: PendingEntries): Lineage {
-    const firstSegment = this.#taken.nextNumber;
-    const newest = state.writers.get(writer)?.boot;
-    const head = newest === undefined ? undefined : bootHead(state, writer, newest);
-    const last = this.#last;
-    if (last !== undefined && pending.has(last.identity) && !isStranded(last, state)) {
-      const { boot, seq } = last.facts;
-      return { last: { boot, seq }, prev: last.identity, firstSegment };
-    }
-    if (head === undefined) return { last: null, prev: state.genesis.gen, firstSegment };
-    return { last: { boot: head.boot, seq: head.seq }, prev: head.hash, firstSegment };
+  /** Number that the first journal segment of the new boot gets. */
+  get nextSegment(): number {
+    return this.#taken.nextNumber;
   }
-}
-
-function isStranded({ facts }: PendingEntry, state: LogView['state']): boolean {
-  const head = bootHead(state, facts.writer, facts.boot);
-  return head !== undefined && facts.seq <= head.seq;
 }

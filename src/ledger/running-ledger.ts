@@ -196,8 +196,7 @@ export class RunningLedger implements Ledger {
   }
 
   async #begin(): Promise<void> {
-    const lineage = this.#inheritance.lineage(this.#view, this.#context.writer, this.#pending);
-    await this.#intake.begin(lineage);
+    await this.#intake.begin(this.#inheritance.nextSegment);
     this.#inheritance.release();
     this.#replica.start();
     this.#sequencer.start();

@@ -2,9 +2,14 @@
  * The growing tree as tiles: the partial ones at its right edge, and the full ones that are not yet in the static view.
  * Everything else is read from there. Memory does not grow with the log.
  */
-import { encodeEntryBundle, entryBundlePath, TILE_WIDTH, tilePath } from '../core/tile.ts';
+import {
+  encodeEntryBundle,
+  entryBundlePath,
+  nodeInTile,
+  TILE_WIDTH,
+  tilePath,
+} from '../core/tile.ts';
 import { concatBytes } from '../core/bytes.ts';
-import { hashNode } from '../core/hash.ts';
 import type { LeafHash, Sha256Hash } from '../core/hash.ts';
 
 /** A full tile or entry bundle that is to be published. */
@@ -87,7 +92,8 @@ export class TileTree {
     if ((index + 1) * span > this.#publishedSize) this.#keep(path, concatBytes(...row));
     this.#rows[level] = [];
     this.#indices[level] = index + 1;
-    this.#push(level + 1, rootOf(row));
+    const whole = { tile: { level, index, width: TILE_WIDTH }, first: 0, count: TILE_WIDTH };
+    this.#push(level + 1, nodeInTile(whole, row));
   }
 
   #endBundle(): void {
@@ -111,19 +117,4 @@ export function firstEntries(bundle: Uint8Array, width: number): Uint8Array {
     at += 2 + (bundle[at] ?? 0) * 256 + (bundle[at + 1] ?? 0);
   }
   return bundle.subarray(0, at);
-}
-
-/** The root over a full tile's hashes, which is one hash of the tile above. */
-function rootOf(row: readonly Sha256Hash[]): Sha256Hash {
-  let level = row;
-  while (level.length > 1) level = pairsOf(level);
-  return level[0]!;
-}
-
-function pairsOf(level: readonly Sha256Hash[]): Sha256Hash[] {
-  const above: Sha256Hash[] = [];
-  for (let i = 0; i + 1 < level.length; i += 2) {
-    above.push(hashNode(level[i]!, level[i + 1]!));
-  }
-  return above;
 }

@@ -11,24 +11,24 @@ export class FaultyFiles {
   readonly calls: Partial<Record<FileOperation, number>> = {};
   readonly #faults: { operation: FileOperation; at: number; code: string; part: number }[] = [];
 
-  constructor() {
+  constructor(inner: JournalFiles = journalFiles) {
     this.files = {
-      ...journalFiles,
+      ...inner,
       create: async (path) => {
         this.#step('create');
-        return this.#faulty(await journalFiles.create(path));
+        return this.#faulty(await inner.create(path));
       },
       rename: async (from, to) => {
         this.#step('rename');
-        return journalFiles.rename(from, to);
+        return inner.rename(from, to);
       },
       remove: async (path) => {
         this.#step('remove');
-        return journalFiles.remove(path);
+        return inner.remove(path);
       },
       syncFolder: async (path) => {
         this.#step('syncFolder');
-        return journalFiles.syncFolder(path);
+        return inner.syncFolder(path);
       },
     };
   }

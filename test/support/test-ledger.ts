@@ -3,14 +3,12 @@
  * everything that was acknowledged is in the log exactly once.
  */
 import { randomBytes } from 'node:crypto';
-import { cp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/disclosure.ts';
 import { entryPrefix } from '../../src/core/entry.ts';
+import type { Entry } from '../../src/core/entry.ts';
 import type { Genesis } from '../../src/core/genesis.ts';
 import { applyBatch, entryIdentity, initialState } from '../../src/core/log-state.ts';
-import type { LogState } from '../../src/core/log-state.ts';
 import { formatRecord } from '../../src/core/record.ts';
 import { makeCertificate } from '../../src/core/statement.ts';
 import { makeUuid7 } from '../../src/core/uuid7.ts';
@@ -18,8 +16,8 @@ import { toBase64Url } from '../../src/core/bytes.ts';
 import { generateKey } from '../../src/keys/key-files.ts';
 import { jwsSigner, noteSigner } from '../../src/keys/signers.ts';
 import type { LedgerComponents, LedgerLog, LedgerOptions } from '../../src/ledger/components.ts';
+import { fsck } from '../../src/ledger/fsck.ts';
 import { initLedger } from '../../src/ledger/init.ts';
-import { journalFiles } from '../../src/ledger/journal-files.ts';
 import type { JournalFiles } from '../../src/ledger/journal-files.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { openLedger } from '../../src/ledger/open-ledger.ts';
@@ -28,13 +26,15 @@ import { writerIdOf } from '../../src/ledger/writer-folder.ts';
 import { MemoryStore } from '../../src/storage/memory-store.ts';
 import { objectKeys } from '../../src/storage/object-keys.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
-import { tempFolder } from './temp-folder.ts';
+import { MemoryDisk } from './memory-files.ts';
 
 export const LEDGER = 'demo';
 export const keys = objectKeys(LEDGER);
 const ORIGIN = 'stele.test/log/demo';
 const POLICY = 'P'.repeat(42) + 'A';
 const DAY_MS = 86_400_000;
+/** Waits are this much shorter than asked for. */
+const SPEED = 10;
 
 /** A store and a file system that a process uses until it is killed: then no call of it returns, or does anything. */
 class Shell {
@@ -54,13 +54,15 @@ class Shell {
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      timer.unref();
-      if (signal?.aborted === true) resolve();
-      signal?.addEventListener('abort', () => {
+      const done = (): void => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
         resolve();
-      });
+      };
+      const timer = setTimeout(done, ms / SPEED);
+      timer.unref();
+      if (signal?.aborted === true) done();
+      signal?.addEventListener('abort', done);
     });
     await this.#gate();
   }
@@ -120,6 +122,8 @@ const quiet: LedgerLog = {
 export class TestWorld {
   readonly root = jwsSigner(generateKey());
   readonly store: MemoryStore;
+  /** Where the folders of writers are. */
+  readonly disk = new MemoryDisk();
   /** Added to the time of day, ms. */
   offsetMs = 0;
   genesis!: Genesis;
@@ -128,6 +132,8 @@ export class TestWorld {
   readonly gateways: Gateway[] = [];
   readonly #checkpointKey = noteSigner(ORIGIN, generateKey());
   readonly #checkpointJwk: ReturnType<typeof generateKey>['jwk'];
+  #folders = 0;
+  readonly #used = new Set<string>();
   readonly #writerKeys = new Map<string, ReturnType<typeof generateKey>>();
 
   private constructor() {
@@ -173,15 +179,16 @@ export class TestWorld {
     return world;
   }
 
+  readonly random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
   readonly clock = (): number => Date.now() + this.offsetMs;
 
   get vkey(): string {
     return this.#checkpointKey.vkey;
   }
 
-  async components(folder: string): Promise<LedgerComponents> {
-    const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
-    const writer = await writerIdOf(folder, random);
+  async components(folder: string, files = this.disk.files): Promise<LedgerComponents> {
+    const { random } = this;
+    const writer = await writerIdOf(folder, random, files);
     const key = this.#writerKeys.get(writer) ?? generateKey();
     this.#writerKeys.set(writer, key);
     const { gen } = this.genesis;
@@ -202,11 +209,12 @@ export class TestWorld {
 
   /** Starts a gateway; without a folder it is a new writer. */
   async open(options: GatewayOptions = {}): Promise<Gateway> {
-    const folder = options.folder ?? join(await tempFolder(), 'writer');
-    const { store = this.store, files = journalFiles, early = false, ...rest } = options;
+    const folder = options.folder ?? this.newFolder();
+    const { store = this.store, files = this.disk.files, early = false, ...rest } = options;
+    this.#used.add(folder);
     const shell = new Shell();
     const components = {
-      ...(await this.components(folder)),
+      ...(await this.components(folder, files)),
       store: shell.store(store),
       files: shell.files(files),
       sleep: async (ms: number, signal?: AbortSignal) => shell.sleep(ms, signal),
@@ -216,9 +224,9 @@ export class TestWorld {
     const ledger = await openLedger(components, {
       ledger: LEDGER,
       sealIntervalMs: 1,
-      followMs: 10,
-      publishMs: 50,
-      closeMs: 2000,
+      followMs: 50,
+      publishMs: 500,
+      closeMs: 30_000,
       policy: POLICY,
       ...rest,
       folder,
@@ -228,7 +236,7 @@ export class TestWorld {
       folder,
       kill: async () => {
         shell.killed = true;
-        await rm(join(folder, 'lock'), { force: true });
+        await files.remove(`${folder}/lock`);
       },
       append: async (count = 1, changes = {}) => {
         const drafts = Array.from({ length: count }, () => ({ ...this.draft(), ...changes }));
@@ -278,19 +286,35 @@ export class TestWorld {
     return { jti, at, sby, ret, prefix, record };
   }
 
+  /** The prefix of a heartbeat. */
+  beat(): string {
+    const at = this.clock();
+    const jti = makeUuid7(at, this.random(10));
+    const { origin: iss, gen } = this.genesis;
+    const ret = { class: 'standard', mode: 'compliance', until: at + 365 * DAY_MS } as const;
+    const iat = Math.floor(at / 1000);
+    const sby = at + 60_000;
+    return entryPrefix({ v: 1, iss, gen, jti, iat, at, kind: 'heartbeat', ret, sby, ctl: {} });
+  }
+
+  /** The name of a folder that is not there yet. */
+  newFolder(): string {
+    this.#folders += 1;
+    return `/writer-${this.#folders}`;
+  }
+
   /** A copy of a writer's folder as it is now, as a backup or a machine image has it. */
   async imageOf(folder: string): Promise<string> {
-    const image = join(await tempFolder(), 'image');
-    await cp(folder, image, { recursive: true });
-    await rm(join(image, 'lock'), { force: true });
+    const image = this.newFolder();
+    this.disk.copy(folder, image);
+    await this.disk.files.remove(`${image}/lock`);
     return image;
   }
 
   /** Kills what still runs, starts a gateway on each folder and waits until it has recovered, and stops it. */
   async recover(): Promise<void> {
-    const folders = new Set(this.gateways.map(({ folder }) => folder));
     for (const gateway of this.gateways.splice(0)) await gateway.kill();
-    for (const folder of folders) {
+    for (const folder of this.#used) {
       const gateway = await this.open({ folder });
       await gateway.ledger.close();
     }
@@ -298,42 +322,46 @@ export class TestWorld {
   }
 
   /** The log as any reader folds it from the bucket. */
-  async log(): Promise<{
-    state: LogState;
-    jtis: string[];
-    identities: Set<string>;
-    kinds: string[];
-  }> {
+  async log() {
     let state = initialState(this.genesis);
-    const [jtis, kinds, identities] = [[], [], new Set<string>()] as [
-      string[],
-      string[],
-      Set<string>,
-    ];
+    const entries: Entry[] = [];
     for (let number = 0; ; number += 1) {
       const versions = await this.store.listVersions(keys.batch(number));
       const oldest = versions.find((version) => !version.isDeleteMarker);
-      if (oldest === undefined) return { state, jtis, identities, kinds };
+      if (oldest === undefined) break;
       const { versionId } = oldest;
       const found = await this.store.get(keys.batch(number), { versionId });
       const verdict = applyBatch(state, found!.bytes, versionId, { number });
       if (!verdict.ok) continue;
       state = verdict.state;
-      for (const entry of verdict.batch.entries) {
-        jtis.push(entry.payload.jti);
-        kinds.push(entry.payload.kind);
-        identities.add(entryIdentity(entry));
-      }
+      entries.push(...verdict.batch.entries);
     }
+    return {
+      state,
+      jtis: entries.map(({ payload }) => payload.jti),
+      kinds: entries.map(({ payload }) => payload.kind),
+      identities: new Set(entries.map(entryIdentity)),
+      reissued: entries.flatMap(({ payload }) => payload.was ?? []),
+    };
   }
 
-  /** The oracle. */
-  async check(): Promise<void> {
+  /**
+   * The oracle: everything that was acknowledged is in the log once, and the whole-ledger check finds nothing.
+   * @param expected - Codes of findings that the test's own attack has to leave. All of them must be there.
+   */
+  async check(expected: readonly string[] = []): Promise<void> {
     const { jtis } = await this.log();
     const counts = new Map<string, number>();
     for (const jti of jtis) counts.set(jti, (counts.get(jti) ?? 0) + 1);
     const lost = [...this.acknowledged.keys()].filter((jti) => !counts.has(jti));
     const doubled = [...counts].filter(([, count]) => count > 1).map(([jti]) => jti);
-    expect({ lost, doubled }).toEqual({ lost: [], doubled: [] });
+    const report = await fsck(this.store, LEDGER, { now: this.clock(), vkeys: [this.vkey] });
+    const failed = report.steps.filter(({ verdict }) => verdict === 'fail');
+    const findings = report.findings.filter(({ code }) => !expected.includes(code));
+    const seen = expected.filter((code) => report.findings.some((each) => each.code === code));
+    expect({ lost, doubled, findings }).toEqual({ lost: [], doubled: [], findings: [] });
+    expect(seen).toEqual(expected);
+    if (expected.length === 0)
+      expect({ failed, verdict: report.verdict }).toEqual({ failed: [], verdict: 'valid' });
   }
 }
