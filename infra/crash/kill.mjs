@@ -128,10 +128,11 @@ async function run(image, store) {
     const head = await liveAndDie(gateway, image, load);
     if (head !== null) heads.push(head);
     const { acknowledged } = load.tally;
-    if (process.stderr.isTTY)
-      process.stderr.write(`\rkill ${kill}, acknowledged ${acknowledged.size} `);
+    const line = `kill ${kill} of ${kills}, acknowledged ${acknowledged.size}`;
+    if (process.stderr.isTTY) process.stderr.write(`\r${line} `);
+    else if (kill % 20 === 0) process.stderr.write(`${line}\n`);
   }
-  if (process.stderr.isTTY) process.stderr.write('\r');
+  if (process.stderr.isTTY) process.stderr.write('\n');
   const end = await settle(gateway, load, vkey, heads);
   const fsck = await gateway.run('--json', 'fsck', '--vkey', vkey);
   return print({ kills, end, fsck, tally: load.tally });

@@ -27,6 +27,8 @@ const EARLY = { share: 0.25, most: 250 };
 const START_MS = 30_000;
 
 const sleep = async (ms) => new Promise((later) => setTimeout(later, ms));
+/** A deadline that does not keep this process from ending. */
+const deadline = async (ms) => new Promise((later) => setTimeout(later, ms).unref());
 
 /** Runs the load on the disk, cuts its power at a random moment, and returns what had been acknowledged. */
 async function loadAndCut(image, round, random) {
@@ -46,7 +48,7 @@ async function loadAndCut(image, round, random) {
       started('started');
     });
   });
-  const came = early ? 'early' : await Promise.race([first, ended, sleep(START_MS)]);
+  const came = early ? 'early' : await Promise.race([first, ended, deadline(START_MS)]);
   if (came === 'started' || early) {
     await sleep(early ? moment * EARLY.most : LOAD_MS.least + moment * LOAD_MS.most);
     image.cut(child.pid);
