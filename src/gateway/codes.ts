@@ -99,7 +99,6 @@ const tryAgain = rows({
   closing:                   [503, 'The gateway is shutting down', 'Try again; another instance or the next start will answer.'],
   backlog_full:              [503, 'The journal holds all that it may', 'Try again when the store takes entries; see /readyz?verbose.'],
   store_unreachable:         [503, 'The store has not answered since the start', 'Try again; see /readyz?verbose.'],
-  store_unavailable:         [503, 'The store does not answer', 'Try again.'],
   decision_stale:            [503, 'The decision took too long to be recorded', 'Try again.'],
   policy_timeout:            [503, 'The policy took too long, which denies', 'Try again; tell whoever runs the gateway when it stays.'],
   engine_unavailable:        [503, 'No policy can be evaluated, which denies', 'Try again; see /readyz?verbose.'],
@@ -108,13 +107,18 @@ const tryAgain = rows({
 }, 'not-durable', true);
 
 // prettier-ignore
+const unsure = rows({
+  store_unavailable:         [503, 'The store does not answer', 'Try again.'],
+}, 'unknown', true);
+
+// prettier-ignore
 const ours = rows({
   internal:                  [500, 'Something went wrong here', 'Tell whoever runs the gateway the request id.'],
   ledger_halted:             [503, 'The ledger has stopped', 'Tell whoever runs the gateway: it needs a person.'],
 }, 'unknown', false);
 
 /** Every code that an answer can carry: the one list. `docs/reference/problems.md` is made of it. */
-export const codes = Object.freeze({ ...fixInput, ...tryAgain, ...ours });
+export const codes = Object.freeze({ ...fixInput, ...tryAgain, ...unsure, ...ours });
 
 /** A code of the catalogue. */
 export type ProblemCode = keyof typeof codes;

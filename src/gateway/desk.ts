@@ -1,19 +1,17 @@
 /** One served ledger at work: decides, records, waits. The order is the design: nothing has an effect unrecorded. */
 import { canonicalJson } from '../core/canonical-json.ts';
-import { SteleError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { formatTlogProof } from '../core/tlog-proof.ts';
 import { parseLeafIndex } from '../core/tree.ts';
 import type { Caller } from '../keys/caller.ts';
 import type { Reservation } from '../ledger/idempotency.ts';
-import type { EntryDraft, Receipt, SealedAt } from '../ledger/receipt.ts';
+import type { Receipt } from '../ledger/receipt.ts';
 import type { ActionName } from '../policy/decision.ts';
 import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
 import type {
   AppendJob,
   AppendOutcome,
-  DecidedAppend,
   DecidedRead,
   KnownFacts,
   ReadJob,
@@ -29,6 +27,7 @@ import type { GatewayComponents, ServedLedger } from './components.ts';
 import { DenialBudget } from './denial-budget.ts';
 import { EntryIds } from './entry-ids.ts';
 import { ProblemError } from './problem.ts';
+import { Recorder } from './recorder.ts';
 import type { GatewaySettings } from './settings.ts';
 import { Summary } from './summary.ts';
 
@@ -55,7 +54,8 @@ export interface Asker {
 export interface Accepted {
   readonly jti: string;
   readonly jws: string;
-  readonly sealed: SealedAt | null;
+  /** Leaf index; null until it is sealed. */
+  readonly index: number | null;
   /** C2SP tlog-proof, where a signed head covers the entry. */
   readonly proof: string | null;
   /** Whether it is the answer to an earlier request with the same identity. */
@@ -69,15 +69,11 @@ export interface Reading {
   readonly mediaType: string;
 }
 
-type Recorded = Receipt | SteleError;
-
 const APPEND_ACTION = Object.freeze({ name: 'entry.append' });
 /** Milliseconds that a sealed write waits for the signed head that proves it: usually it comes with the seal. */
 const HEAD_WAIT_MS = 1_000;
 /** Media types of one caller that are remembered; in binary mode it may name any. */
 const MEDIA_TYPES_MAX = 16;
-/** Faults of one entry: the others of its group are tried again without it. */
-const OWN_FAULTS = new Set(['decision_stale', 'entry_too_large']);
 
 /** Decides and records what is asked of one ledger. */
 export class Desk {
@@ -85,13 +81,12 @@ export class Desk {
   readonly summary: Summary;
   readonly #ids: EntryIds;
   readonly #settings: GatewaySettings;
-  readonly #budget: DenialBudget;
+  readonly #recorder: Recorder;
   readonly #ledgerFacts: JsonObject;
   readonly #ledgerResource: KnownFacts['resource'];
   readonly #sources = new WeakMap<Caller['auth'], Map<string, SourceFacts>>();
   readonly #decideAppend: Collect<AppendJob, AppendOutcome>;
   readonly #decideRead: Collect<ReadJob, ReadOutcome>;
-  readonly #record: Collect<EntryDraft, Recorded>;
 
   constructor(served: ServedLedger, components: GatewayComponents, settings: GatewaySettings) {
     this.served = served;
@@ -99,18 +94,12 @@ export class Desk {
     this.#settings = settings;
     const { name, ledger, policy } = served;
     this.summary = new Summary(ledger, components.clock, components.log);
-    this.#budget = new DenialBudget(settings.denialsPerMinute);
+    const budget = new DenialBudget(settings.denialsPerMinute);
+    this.#recorder = new Recorder(ledger, this.summary, budget);
     this.#ledgerFacts = Object.freeze({ name, origin: ledger.genesis.origin });
     this.#ledgerResource = Object.freeze({ type: 'ledger', id: name, properties: {} });
     this.#decideAppend = collector(async (jobs) => policy.append(jobs), setImmediate);
     this.#decideRead = collector(async (jobs) => policy.read(jobs), setImmediate);
-    // After the microtasks: by then every decision of a worker's answer has brought its draft.
-    this.#record = collector(
-      async (drafts) => this.#recordGroup(drafts),
-      (flush) => {
-        process.nextTick(flush);
-      },
-    );
   }
 
   /** The ledger itself as the resource of a request. */
@@ -161,20 +150,25 @@ export class Desk {
       source: this.#sourceOf(asker.caller, reading.mediaType),
     });
     if (outcome.outcome === 'refused') throw refused(outcome);
-    const recorded = await this.#recordAccess(asker, outcome, reading.action);
+    const recorded = await this.#recorder.recordAccess(asker.caller, outcome, reading.action);
     if (!outcome.allow) throw denied(outcome, recorded);
     return outcome;
   }
 
-  /** Waits for the seal of a durable write, and for the head that proves it. */
+  /**
+   * Waits for the seal of a durable write, and for the head that proves it. Never throws: the write is durable, and an
+   * error would say that it is not.
+   */
   async settle(receipt: Receipt, ack: Ack, replayed: boolean): Promise<Accepted> {
     const { jti, jws } = receipt;
-    if (ack === 'durable') return { jti, jws, sealed: null, proof: null, replayed };
+    const durable = { jti, jws, index: null, proof: null, replayed };
+    if (ack === 'durable') return durable;
     const sealed = await within(receipt.sealed, this.#settings.sealWaitMs);
-    if (sealed === null) return { jti, jws, sealed: null, proof: null, replayed };
+    if (sealed === null) return durable;
+    const { index } = sealed;
     const published = await within(receipt.published, HEAD_WAIT_MS);
-    const proof = published === null ? null : await this.proof(sealed.index);
-    return { jti, jws, sealed, proof, replayed };
+    const proof = published === null ? null : await this.proof(index).catch(() => null);
+    return { jti, jws, index, proof, replayed };
   }
 
   /** The C2SP tlog-proof of a leaf in the newest signed head. */
@@ -200,8 +194,10 @@ export class Desk {
       identity: write.identity,
     });
     if (outcome.outcome === 'refused') throw refused(outcome);
-    if (!outcome.allow) throw denied(outcome, await this.#recordDenial(asker, outcome));
-    const receipt = await this.#recordOne(outcome);
+    if (!outcome.allow) {
+      throw denied(outcome, await this.#recorder.recordDenial(asker.caller, outcome));
+    }
+    const receipt = await this.#recorder.record(outcome);
     const wanted = outcome.ack === undefined || outcome.ack === 'durable' ? ack : 'sealed';
     return this.settle(receipt, wanted, false);
   }
@@ -217,60 +213,14 @@ export class Desk {
     ack: Ack,
   ): Promise<Accepted> {
     if (write.receipt !== null) return this.settle(write.receipt, ack, true);
-    const found = await this.served.ledger.entry(write.jti);
-    if (found === null) throw new ProblemError('internal');
+    const found = await this.served.ledger.entry(write.jti).catch((cause: unknown) => {
+      throw new ProblemError('store_unavailable', { durability: 'durable', cause });
+    });
+    if (found === null) throw new ProblemError('internal', { durability: 'durable' });
     const { jti, jws, index } = found;
-    const sealed = index === null ? null : { number: -1, index };
-    const proof = index === null || ack === 'durable' ? null : await this.proof(index);
-    return { jti, jws, sealed, proof, replayed: true };
-  }
-
-  async #recordDenial(asker: Asker, outcome: DecidedAppend): Promise<string | null> {
-    if (!this.#budget.take(asker.caller, outcome.at)) {
-      this.#countDenial('stele/append', APPEND_ACTION.name, outcome.err);
-      return null;
-    }
-    return (await this.#recordOne(outcome)).jti;
-  }
-
-  async #recordAccess(
-    asker: Asker,
-    outcome: DecidedRead,
-    action: ActionName,
-  ): Promise<string | null> {
-    const { prefix, recordLine, jti, at, sby, ret, allow } = outcome;
-    if (prefix === null) {
-      this.summary.count({ entrypoint: 'stele/read', action, allow });
-      return null;
-    }
-    if (!allow && !this.#budget.take(asker.caller, at)) {
-      this.#countDenial('stele/read', action, outcome.err);
-      return null;
-    }
-    return (await this.#recordOne({ jti, at, sby, ret, prefix, record: recordLine })).jti;
-  }
-
-  #countDenial(entrypoint: string, action: string, err: string | undefined): void {
-    this.summary.count({ entrypoint, action, allow: false, code: err ?? 'over_budget' });
-  }
-
-  async #recordOne(draft: EntryDraft): Promise<Receipt> {
-    const recorded = await this.#record(draft);
-    if (recorded instanceof SteleError) throw recorded;
-    return recorded;
-  }
-
-  async #recordGroup(drafts: readonly EntryDraft[]): Promise<readonly Recorded[]> {
-    const { ledger } = this.served;
-    try {
-      return await ledger.append(drafts);
-    } catch (error) {
-      if (!(error instanceof SteleError)) throw error;
-      if (drafts.length === 1 || !OWN_FAULTS.has(error.code)) return drafts.map(() => error);
-      const recorded: Recorded[] = [];
-      for (const draft of drafts) recorded.push(...(await this.#recordGroup([draft])));
-      return recorded;
-    }
+    const wanted = index !== null && ack === 'sealed';
+    const proof = wanted ? await this.proof(index).catch(() => null) : null;
+    return { jti, jws, index, proof, replayed: true };
   }
 
   /** One object for all that a caller sends in one form: the pool knows its text by the object. */

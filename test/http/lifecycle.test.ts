@@ -74,6 +74,39 @@ describe('an error of the ledger', () => {
     },
   );
 
+  test('one that says nothing of durability leaves it unknown', async () => {
+    const world = await start();
+    world.ledger.faults.appendError = new SteleError('store_unavailable', 'gone', {
+      disposition: 'retry',
+    });
+    const response = await post(world);
+    expect(await response.json()).toMatchObject({
+      code: 'store_unavailable',
+      durability: 'unknown',
+    });
+  });
+
+  test('after the seal is no error: the write is acknowledged without its proof', async () => {
+    const world = await start();
+    world.ledger.inclusion = async () => Promise.reject(new Error('tiles are away'));
+    const response = await post(world, '{}', {}, '?ack=sealed');
+    expect(response.status).toBe(201);
+    expect(await response.json()).toMatchObject({ state: 'sealed', proof: null });
+  });
+
+  test('on a repetition says that the write is durable', async () => {
+    const world = await start();
+    const headers = { 'idempotency-key': 'k' };
+    await post(world, '{}', headers, '?ack=sealed');
+    world.ledger.entry = async () => Promise.reject(new Error('store is away'));
+    const response = await post(world, '{}', headers);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({
+      code: 'store_unavailable',
+      durability: 'durable',
+    });
+  });
+
   test('a bug says nothing of itself, and is logged', async () => {
     const world = await start();
     world.ledger.append = async () => Promise.reject(new Error('secret path /etc/x'));

@@ -193,14 +193,14 @@ function acceptedAnswer({ desk }: Admitted, accepted: Accepted): Answer {
 }
 
 function statusOf(accepted: Accepted): number {
-  return accepted.sealed === null ? 202 : 201;
+  return accepted.index === null ? 202 : 201;
 }
 
 /** Written by hand: every text in it is of our own making and needs no escapes, but for the proof. */
-function bodyOf(ledger: string, { jti, jws, sealed, proof, replayed }: Accepted): string {
-  const place = sealed === null ? '' : `,"index":${sealed.index},"proof":${JSON.stringify(proof)}`;
+function bodyOf(ledger: string, { jti, jws, index, proof, replayed }: Accepted): string {
+  const place = index === null ? '' : `,"index":${index},"proof":${JSON.stringify(proof)}`;
   const again = replayed ? ',"replayed":true' : '';
-  const state = sealed === null ? 'durable' : 'sealed';
+  const state = index === null ? 'durable' : 'sealed';
   return `{"id":"${jti}","ledger":"${ledger}","state":"${state}"${place}${again},"entry":"${jws}"}`;
 }
 

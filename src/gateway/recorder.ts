@@ -1,0 +1,84 @@
+import { SteleError } from '../core/errors.ts';
+import type { Caller } from '../keys/caller.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { EntryDraft, Receipt } from '../ledger/receipt.ts';
+import type { ActionName } from '../policy/decision.ts';
+import type { DecidedAppend, DecidedRead } from '../policy/jobs.ts';
+import { collector } from './collect.ts';
+import type { Collect } from './collect.ts';
+import type { DenialBudget } from './denial-budget.ts';
+import type { Summary } from './summary.ts';
+
+type Recorded = Receipt | SteleError;
+
+/** Faults of one entry: the others of its group are tried again without it. */
+const OWN_FAULTS = new Set(['decision_stale', 'entry_too_large']);
+
+/** Makes decisions durable: as entries, or as counts where the policy or a caller's budget says so. */
+export class Recorder {
+  readonly #ledger: Ledger;
+  readonly #summary: Summary;
+  readonly #budget: DenialBudget;
+  readonly #record: Collect<EntryDraft, Recorded>;
+
+  constructor(ledger: Ledger, summary: Summary, budget: DenialBudget) {
+    this.#ledger = ledger;
+    this.#summary = summary;
+    this.#budget = budget;
+    // After the microtasks: by then every decision of a worker's answer has brought its draft.
+    this.#record = collector(
+      async (drafts) => this.#recordGroup(drafts),
+      (flush) => {
+        process.nextTick(flush);
+      },
+    );
+  }
+
+  /** Resolves when the entry is durable. @throws {@link SteleError} of the ledger. */
+  async record(draft: EntryDraft): Promise<Receipt> {
+    const recorded = await this.#record(draft);
+    if (recorded instanceof SteleError) throw recorded;
+    return recorded;
+  }
+
+  /** @returns the id of the denial's entry, or null where it was counted. */
+  async recordDenial(caller: Caller, outcome: DecidedAppend): Promise<string | null> {
+    if (this.#budget.take(caller, outcome.at)) return (await this.record(outcome)).jti;
+    this.#countDenial('stele/append', 'entry.append', outcome.err);
+    return null;
+  }
+
+  /** @returns the id of the access entry, or of the denial's, or null where it was counted. */
+  async recordAccess(
+    caller: Caller,
+    outcome: DecidedRead,
+    action: ActionName,
+  ): Promise<string | null> {
+    const { prefix, recordLine, jti, at, sby, ret, allow } = outcome;
+    if (prefix === null) {
+      this.#summary.count({ entrypoint: 'stele/read', action, allow });
+      return null;
+    }
+    if (!allow && !this.#budget.take(caller, at)) {
+      this.#countDenial('stele/read', action, outcome.err);
+      return null;
+    }
+    return (await this.record({ jti, at, sby, ret, prefix, record: recordLine })).jti;
+  }
+
+  #countDenial(entrypoint: string, action: string, err: string | undefined): void {
+    this.#summary.count({ entrypoint, action, allow: false, code: err ?? 'over_budget' });
+  }
+
+  async #recordGroup(drafts: readonly EntryDraft[]): Promise<readonly Recorded[]> {
+    try {
+      return await this.#ledger.append(drafts);
+    } catch (error) {
+      if (!(error instanceof SteleError)) throw error;
+      if (drafts.length === 1 || !OWN_FAULTS.has(error.code)) return drafts.map(() => error);
+      const recorded: Recorded[] = [];
+      for (const draft of drafts) recorded.push(...(await this.#recordGroup([draft])));
+      return recorded;
+    }
+  }
+}
