@@ -58,9 +58,9 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Writes a certificate beside its key; certificates are public. */
+/** Writes a certificate beside its key, synced as the key is; certificates are public. */
 export async function saveStatement(path: string, statement: Statement): Promise<void> {
-  await writeFile(path, `${JSON.stringify(statement)}\n`);
+  await writeFile(path, `${JSON.stringify(statement)}\n`, { flush: true });
 }
 
 /** @throws {@link SteleError} `not_initialised` when the file is not there. */

@@ -61,6 +61,6 @@ export async function addCaller(path: string, caller: NewCaller): Promise<string
     roles: [...caller.roles],
   };
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFile(path, stringify({ keys: [...keys, added] }), { mode: 0o600 });
+  await writeFile(path, stringify({ keys: [...keys, added] }), { mode: 0o600, flush: true });
   return key;
 }
