@@ -44,9 +44,6 @@ const testdata = JSON.parse(
   readFileSync(join(projectRoot, 'test/vectors/tessera-testlog/testlog.json'), 'utf8'),
 ) as Testdata;
 
-/** The vkey of Tessera's test log. */
-export const testdataVkey = testdata.vkey;
-
 /** A checkpoint that Tessera signed. @param size - 0 to 15. */
 export function testdataCheckpoint(size: number): string {
   return testdata.checkpoints[String(size)]!;
