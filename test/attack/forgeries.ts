@@ -632,6 +632,28 @@ const policiesAttacked: readonly Attack[] = [
     found: ['not_adopted'],
   },
   {
+    name: 'an event that nothing decided',
+    act: sealing(async (w) => [await w.entry(w.one, 'event')]),
+    found: ['not_adopted', 'record_mismatch'],
+    says: 'event that nothing decided',
+  },
+  {
+    name: 'an event that was decided and left no record',
+    act: sealing(async (w) => [await w.entry(w.one, 'event', decidedBy(policyTwo, true))]),
+    found: ['record_mismatch'],
+    says: 'commits to no record',
+  },
+  {
+    name: 'an event that was denied',
+    act: sealing(async (w) => [await w.entry(w.one, 'event', decidedBy(policyTwo, false))]),
+    found: ['disagreement', 'record_mismatch'],
+  },
+  {
+    name: 'a denial that allowed',
+    act: sealing(async (w) => [await w.entry(w.one, 'denial', decidedBy(policyTwo, true))]),
+    found: ['disagreement', 'record_mismatch'],
+  },
+  {
     name: 'decided by the policy before, which is not adopted any more',
     act: sealing(async (w) => [
       await event(w, { leaf: decidedBy(w.log.genesis.policy!.id, true) }),
