@@ -6,6 +6,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  renameSync,
   rmSync,
   statSync,
 } from 'node:fs';
@@ -30,7 +31,11 @@ function prepareCutter() {
   const source = join(import.meta.dirname, 'powercut.c');
   if (existsSync(cutter) && statSync(cutter).mtimeMs >= statSync(source).mtimeMs) return null;
   mkdirSync(join(tools, 'bin'), { recursive: true });
-  return attempt('cc', ['-O1', '-o', cutter, source]);
+  // Under another name first: two runs may come here at once.
+  const fresh = `${cutter}.${process.pid}`;
+  const failure = attempt('cc', ['-O1', '-o', fresh, source]);
+  if (failure === null) renameSync(fresh, cutter);
+  return failure;
 }
 
 /**
@@ -60,10 +65,14 @@ export function makeImage(megabytes) {
       must('mount', ['-o', 'loop', file, mount]);
     },
     dispose: () => {
-      attempt('umount', [mount]);
+      // Lazily where somebody still has it open.
+      if (existsSync(folder) && attempt('umount', [mount]) !== null)
+        attempt('umount', ['-l', mount]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  process.once('exit', image.dispose);
+  process.once('SIGINT', () => process.exit(130));
   const failure =
     attempt('mkfs.ext4', ['-q', '-F', file]) ?? attempt('mount', ['-o', 'loop', file, mount]);
   if (failure === null) return { image };

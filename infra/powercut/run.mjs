@@ -105,10 +105,6 @@ if ('skipped' in made) {
   console.log(`skipped: ${made.skipped}`);
   process.exitCode = options.probe ? 1 : 0;
 } else {
-  process.once('SIGINT', () => {
-    made.image.dispose();
-    process.exit(130);
-  });
   try {
     if (!options.probe) {
       const bad = await run(made.image);
