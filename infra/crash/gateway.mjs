@@ -67,15 +67,20 @@ export async function gatewayOf(ledger, settings) {
         done(code ?? signal);
       });
     });
-    return { pid: child.pid, ended, said: () => said.trim(), kill: (signal) => child.kill(signal) };
+    return {
+      pid: child.pid,
+      ended,
+      over: () => !alive.has(child),
+      said: () => said.trim(),
+      kill: (signal) => child.kill(signal),
+    };
   };
 
   /** Waits until a life takes writes. @throws when it ends or does not come up. */
   const ready = async (life) => {
-    let over = false;
-    life.ended.then(() => (over = true));
     for (const until = Date.now() + START_MS; Date.now() < until;) {
-      if (over) throw new Error(`the gateway ended with ${await life.ended}: ${life.said()}`);
+      if (life.over())
+        throw new Error(`the gateway ended with ${await life.ended}: ${life.said()}`);
       const answer = await fetch(`${url}/readyz`).catch(() => null);
       if (answer?.status === 200) return;
       await new Promise((later) => setTimeout(later, 20));

@@ -80,6 +80,7 @@ async function liveAndDie(gateway, image, load) {
     head = await checkpointOf(gateway.url, LEDGER);
     await sleep(Math.max(0, until - Date.now()));
   }
+  if (life.over()) throw new Error(`the gateway ended by itself: ${life.said()}`);
   image.cut(life.pid);
   life.kill('SIGKILL');
   await life.ended;
