@@ -5,7 +5,7 @@
 import { findingsOf } from './batch-findings.ts';
 import type { FindingsContext } from './batch-findings.ts';
 import type { VoidSlot } from './batch-header.ts';
-import { equalBytes, toBase64Url } from './bytes.ts';
+import { equalBytes, toBase64Url, utf8Bytes, utf8Text } from './bytes.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import type { FirstWithKey } from './entry-findings.ts';
 import { MalformedError } from './errors.ts';
@@ -169,9 +169,10 @@ export class LogVerification {
     if (this.#options.repetitions === false) return;
     for (const [offset, { payload }] of batch.entries.entries()) {
       const index = before.size + offset;
-      if (!this.#ids.has(payload.jti)) this.#ids.set(payload.jti, index);
+      if (!this.#ids.has(payload.jti)) this.#ids.set(copyOf(payload.jti), index);
       const { idk, idb = '' } = payload;
-      if (idk !== undefined && !this.#keys.has(idk)) this.#keys.set(idk, { index, idb });
+      if (idk === undefined || this.#keys.has(idk)) continue;
+      this.#keys.set(copyOf(idk), { index, idb: copyOf(idb) });
     }
   }
 
@@ -234,6 +235,11 @@ export class LogVerification {
       .map(([code, count]) => `${count} ${code}`);
     return step(name, worst ? 'fail' : 'pass', detail.join(', ') || 'nothing found');
   }
+}
+
+/** A text of its own memory: one that was cut out of an entry would keep the whole entry in memory. */
+function copyOf(text: string): string {
+  return utf8Text(utf8Bytes(text));
 }
 
 function establishes(state: LogState, steps: readonly Step[]): string[] {

@@ -12,6 +12,7 @@ import type { Entry } from '../core/entry.ts';
 import { finding } from '../core/findings.ts';
 import type { Finding } from '../core/findings.ts';
 import { openDisclosures } from '../core/open-disclosures.ts';
+import type { OpenedRecord } from '../core/open-disclosures.ts';
 import { MEMBER_BYTES_MAX } from '../core/payload-object.ts';
 import { checkFullOpening, discloseStored, parseRecord } from '../core/record.ts';
 import type { StoredRecord } from '../core/record.ts';
@@ -137,8 +138,7 @@ export class BatchRecords {
     try {
       const opening = checkFullOpening(payload, record);
       if (!opening.ok) return [finding('record_mismatch', at, opening.reason)];
-      const disclosed = discloseStored(record, parseDsc(payload.dsc ?? ''));
-      const seen = openDisclosures(payload, disclosuresFor(disclosed, 'all'));
+      const seen = viewOf(record, payload);
       const { verdict, details } = checkAgreement(payload, seen, this.#fallbackClass);
       if (verdict !== 'disagrees') return [];
       const facts = details.filter((one) => one.verdict === 'disagrees').map(({ fact }) => fact);
@@ -153,6 +153,14 @@ export class BatchRecords {
     const { number, first } = this.#batch.header;
     return { batch: number, index: first + offset };
   }
+}
+
+/** What a holder of every disclosure sees. Where nothing is sealed that is the record, which was opened in full. */
+function viewOf(record: StoredRecord, payload: Entry['payload']): OpenedRecord {
+  const { input, result, source, sealed } = record;
+  if (sealed.length === 0) return { parts: { input, result, source }, hidden: new Map() };
+  const disclosed = discloseStored(record, parseDsc(payload.dsc ?? ''));
+  return openDisclosures(payload, disclosuresFor(disclosed, 'all'));
 }
 
 /** The lines of one member. @returns null when it does not unpack to whole lines of text. */
