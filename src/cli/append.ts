@@ -13,7 +13,7 @@ import type { Output } from './output.ts';
 const LINES_A_REQUEST = 100;
 
 /** What the gateway said of one line. */
-interface LineResult {
+export interface LineResult {
   readonly status: number;
   readonly id?: string;
   readonly code?: string;
@@ -51,15 +51,25 @@ export function addAppendCommand(program: Command): void {
     });
 }
 
+/** How lines are appended: until when to wait, and under which idempotency key, if any. */
+export interface AppendOptions {
+  readonly ack?: 'durable' | 'sealed';
+  readonly key?: string;
+}
+
 /** One request; the answer has one line for each line sent, in order. */
-async function appendLines(
+export async function appendLines(
   connection: Connection,
   lines: readonly string[],
+  { ack = 'durable', key }: AppendOptions = {},
 ): Promise<readonly LineResult[]> {
   const response = await call(connection, {
     method: 'POST',
-    path: 'entries',
-    headers: { 'content-type': 'application/x-ndjson' },
+    path: `entries?ack=${ack}`,
+    headers: {
+      'content-type': 'application/x-ndjson',
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+    },
     body: `${lines.join('\n')}\n`,
   });
   const text = await response.text();

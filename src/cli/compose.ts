@@ -173,6 +173,6 @@ async function openOwnLedger(
       policy: policyId,
     },
   );
-  const { kid, jwk } = writerSigner;
-  return { ledger, vkey: checkpointSigner.vkey, jwk: { ...jwk, kid, alg: 'Ed25519', use: 'sig' } };
+  const { kid, jwk, alg } = writerSigner;
+  return { ledger, vkey: checkpointSigner.vkey, jwk: { ...jwk, kid, alg, use: 'sig' } };
 }

@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Command } from 'commander';
 import pc from 'picocolors';
+import { sha256Base64Url } from '#platform';
+import { SteleError } from '../core/errors.ts';
 import type { Report } from '../core/verify.ts';
-import { call } from './client.ts';
+import { generateApiKey } from '../keys/api-keys.ts';
+import { appendLines } from './append.ts';
+import type { LineResult } from './append.ts';
 import type { Connection } from './client.ts';
 import { composeGateway } from './compose.ts';
 import type { Composition } from './compose.ts';
@@ -62,26 +66,33 @@ export function addDemoCommand(program: Command): void {
     });
 }
 
-/** Founds the ledger and makes the keys, the first time. */
+/** Founds the ledger and makes the keys, the first time; what a first time that was cut short left out, the next. */
 async function prepare(configuration: Configuration, output: Output): Promise<DemoKeys> {
   const home = homeOf(configuration);
   const path = join(home.folder, 'demo-keys.json');
-  if (await exists(path)) return JSON.parse(await readFile(path, 'utf8')) as DemoKeys;
-  output.note('founding a ledger with keys of its own');
-  const store = await openStore(configuration);
-  try {
-    await foundLedger(configuration, store, await policyIdentity(configuration));
-  } finally {
-    await store.close();
+  if (!(await exists(path))) {
+    output.note('founding a ledger with keys of its own');
+    const store = await openStore(configuration);
+    try {
+      await foundLedger(configuration, store, await policyIdentity(configuration));
+    } finally {
+      await store.close();
+    }
+    const made = Object.fromEntries(roles.map((role) => [role, generateApiKey().key]));
+    await writeFile(`${path}.draft`, `${JSON.stringify(made)}\n`, { mode: 0o600, flush: true });
+    await rename(`${path}.draft`, path);
   }
-  const keys: Record<string, string> = {};
+  const keys = JSON.parse(await readFile(path, 'utf8')) as DemoKeys;
   for (const role of roles) {
-    const type = role === 'service' ? 'service' : 'user';
-    keys[role] = await addCaller(home.apiKeys, { id: `demo-${role}`, type, roles: [role] });
+    const caller = {
+      id: `demo-${role}`,
+      type: role === 'service' ? 'service' : 'user',
+      roles: [role],
+    };
+    const made = { key: keys[role], sha256: sha256Base64Url(keys[role]) };
+    await addCaller(home.apiKeys, caller, made);
   }
-  await mkdir(home.folder, { recursive: true });
-  await writeFile(path, `${JSON.stringify(keys)}\n`, { mode: 0o600 });
-  return keys as unknown as DemoKeys;
+  return keys;
 }
 
 /** Appends the real events, once. */
@@ -99,17 +110,21 @@ async function fill(
   const bar = output.progress('appending', events.length);
   try {
     for (let first = 0; first < events.length; first += LINES_A_REQUEST) {
-      await call(connection, {
-        method: 'POST',
-        path: 'entries?ack=sealed',
-        headers: { 'content-type': 'application/x-ndjson' },
-        body: `${events.slice(first, first + LINES_A_REQUEST).join('\n')}\n`,
-      }).then(async (response) => response.text());
+      const lines = events.slice(first, first + LINES_A_REQUEST);
+      // The same key in a later run: what an interrupted one has appended is not appended again.
+      const results = await appendLines(connection, lines, { ack: 'sealed', key: `demo-${first}` });
+      const bad = results.find(({ status }) => status >= 300);
+      if (bad !== undefined) throw notTaken(bad);
       bar.update(Math.min(first + LINES_A_REQUEST, events.length));
     }
   } finally {
     bar.stop();
   }
+}
+
+function notTaken({ status, code, detail }: LineResult): SteleError {
+  const message = `an event was not taken: ${status} ${code ?? ''} ${detail ?? ''}`;
+  return new SteleError('demo_incomplete', message, { disposition: 'retry' });
 }
 
 /** Reads the whole ledger from the store, as an auditor would, with nothing of the gateway's memory. */

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Genesis, GenesisDraft } from '../core/genesis.ts';
+import { SteleError } from '../core/errors.ts';
+import { jwkThumbprint, parsePublicJwk } from '../core/jws.ts';
+import type { JwsSigner } from '../core/jws.ts';
 import { makeCertificate } from '../core/statement.ts';
 import { saveLedgerSecret, generateLedgerSecret } from '../keys/ledger-secret.ts';
 import { jwsSigner, noteSigner } from '../keys/signers.ts';
@@ -10,6 +13,7 @@ import { objectKeys } from '../storage/object-keys.ts';
 import { probeStore } from '../storage/probe.ts';
 import type { Configuration } from './configuration.ts';
 import { exists, homeOf, keyAt, saveStatement } from './home.ts';
+import type { Home } from './home.ts';
 
 /** PCI DSS 10.5.1 asks for twelve months; the margin covers clocks and leap days. */
 const STANDARD_DAYS = 400;
@@ -24,8 +28,12 @@ export interface Founding {
 }
 
 /**
- * Founds the ledger that the configuration names, or joins it: makes the keys that are missing, certifies this
- * gateway's writer and checkpoint key by the root key, and writes genesis if there is none. Safe to run again.
+ * Founds the ledger that the configuration names, or joins it: makes the keys that are this gateway's own, certifies
+ * its writer and checkpoint key by the root key, and writes genesis if there is none. Safe to run again, also once the
+ * root key is somewhere safe.
+ *
+ * @throws {@link SteleError} `root_key_missing`, `root_key_foreign`, `ledger_secret_missing` when a ledger that is
+ *   there cannot be joined from this folder: what belongs to the ledger is never made a second time.
  */
 export async function foundLedger(
   configuration: Configuration,
@@ -33,36 +41,58 @@ export async function foundLedger(
   policyId: string,
 ): Promise<Founding> {
   const home = homeOf(configuration);
-  const ledger = configuration.text('ledger');
-  const root = jwsSigner(await keyAt(home.rootKey));
-  const found = await readGenesis(store, ledger);
-  const genesis = found ?? (await createGenesis(configuration, store, policyId, root));
-  const writer = await writerIdOf(home.writer, (bytes) => randomBytes(bytes));
+  const found = await readGenesis(store, configuration.text('ledger'));
   const writerKey = await keyAt(home.writerKey);
   const checkpointKey = await keyAt(home.checkpointKey);
-  const { vkey } = noteSigner(genesis.origin, checkpointKey);
-  const { gen } = genesis;
-  await saveStatement(
-    home.writerCertificate,
-    await makeCertificate({ gen, use: 'writer', jwk: writerKey.jwk, writer }, [root]),
-  );
-  await saveStatement(
-    home.checkpointCertificate,
-    await makeCertificate({ gen, use: 'checkpoint', jwk: checkpointKey.jwk, vkey }, [root]),
-  );
+  // Before genesis: once that stands, nobody can tell a secret that was never made from one that was lost.
   if (!(await exists(home.ledgerSecret))) {
+    if (found !== null) throw missing('ledger_secret_missing', home.ledgerSecret);
     await saveLedgerSecret(home.ledgerSecret, generateLedgerSecret());
   }
+  const genesis = found ?? (await createGenesis(configuration, store, policyId));
+  const root = await rootOf(home, genesis);
+  const writer = await writerIdOf(home.writer, (bytes) => randomBytes(bytes));
+  const { vkey } = noteSigner(genesis.origin, checkpointKey);
+  const { gen } = genesis;
+  if (root !== null) {
+    await saveStatement(
+      home.writerCertificate,
+      await makeCertificate({ gen, use: 'writer', jwk: writerKey.jwk, writer }, [root]),
+    );
+    await saveStatement(
+      home.checkpointCertificate,
+      await makeCertificate({ gen, use: 'checkpoint', jwk: checkpointKey.jwk, vkey }, [root]),
+    );
+  }
   return { genesis, created: found === null, vkey, writer };
+}
+
+/** The root key of a ledger that is there; null when it is put away and this gateway has its certificates. */
+async function rootOf(home: Home, { roots }: Genesis): Promise<JwsSigner | null> {
+  if (!(await exists(home.rootKey))) {
+    const certified = [home.writerCertificate, home.checkpointCertificate].map(exists);
+    if ((await Promise.all(certified)).every(Boolean)) return null;
+    throw missing('root_key_missing', home.rootKey);
+  }
+  const root = jwsSigner(await keyAt(home.rootKey));
+  const kids = roots.keys.map((jwk) => jwkThumbprint(parsePublicJwk({ ...jwk })));
+  if (kids.includes(root.kid)) return root;
+  const message = `${home.rootKey} is not a root key of this ledger`;
+  throw new SteleError('root_key_foreign', message, { disposition: 'fix-configuration' });
+}
+
+function missing(code: string, path: string): SteleError {
+  const message = `this ledger has been founded elsewhere: copy its ${path} here to join it`;
+  return new SteleError(code, message, { disposition: 'fix-configuration' });
 }
 
 async function createGenesis(
   configuration: Configuration,
   store: ObjectStore,
   policyId: string,
-  root: ReturnType<typeof jwsSigner>,
 ): Promise<Genesis> {
   const ledger = configuration.text('ledger');
+  const root = jwsSigner(await keyAt(homeOf(configuration).rootKey));
   await probeStore(store, {
     prefix: objectKeys(ledger).prefix,
     random: (bytes) => randomBytes(bytes),

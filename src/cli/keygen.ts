@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
@@ -41,19 +41,24 @@ export function addKeygenCommand(program: Command): void {
 }
 
 /**
- * Adds a caller to an API key file and returns the key, which is nowhere else.
+ * Adds a caller to an API key file, whole or not at all, and returns the key, which is nowhere else.
  * @throws {@link SteleError} `caller_exists`.
  */
-export async function addCaller(path: string, caller: NewCaller): Promise<string> {
+export async function addCaller(
+  path: string,
+  caller: NewCaller,
+  made = generateApiKey(),
+): Promise<string> {
   const keys: ApiKeySpec[] = (await exists(path))
     ? parseApiKeys(await readFile(path, 'utf8'), path)
     : [];
+  const { key, sha256 } = made;
+  if (keys.some((each) => each.id === caller.id && each.sha256 === sha256)) return key;
   if (keys.some((each) => each.id === caller.id)) {
     throw new SteleError('caller_exists', `${path} has a key ${caller.id} already`, {
       disposition: 'fix-input',
     });
   }
-  const { key, sha256 } = generateApiKey();
   const added: ApiKeySpec = {
     id: caller.id,
     sha256,
@@ -61,6 +66,8 @@ export async function addCaller(path: string, caller: NewCaller): Promise<string
     roles: [...caller.roles],
   };
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFile(path, stringify({ keys: [...keys, added] }), { mode: 0o600, flush: true });
+  const draft = `${path}.draft`;
+  await writeFile(draft, stringify({ keys: [...keys, added] }), { mode: 0o600, flush: true });
+  await rename(draft, path);
   return key;
 }

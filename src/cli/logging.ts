@@ -10,7 +10,8 @@ export interface Log {
 
 /** One JSON line an event on standard error: standard output is for results. */
 export function createLog(level: string): Log {
-  const logger = pino({ level, base: null }, pino.destination({ fd: 2, sync: false }));
+  const options = { level, base: null, serializers: { error: pino.stdSerializers.err } };
+  const logger = pino(options, pino.destination({ fd: 2, sync: false }));
   return {
     debug: (event, fields) => {
       logger.debug(fields ?? {}, event);

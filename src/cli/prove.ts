@@ -3,13 +3,23 @@ import type { Command } from 'commander';
 import { call } from './client.ts';
 import { contextOf } from './context.ts';
 
-/** `stele prove`: everything an offline verifier needs about one entry, in two files. */
+/** What of the ledger's own answer goes with a proof. */
+interface LedgerAnswer {
+  readonly genesis_object: string;
+  readonly certificates: readonly (readonly string[])[];
+}
+
+/** `stele prove`: everything an offline verifier needs about one entry, in files. */
 export function addProveCommand(program: Command): void {
   program
     .command('prove')
     .description('fetch an entry and its proof, for `stele verify` with the network off')
     .argument('<id>', 'entry id or leaf index')
-    .option('--out <name>', 'write <name>.sd-jwt and <name>.tlog-proof', 'entry')
+    .option(
+      '--out <name>',
+      'write <name>.tlog-proof, .sd-jwt, .genesis.json and .certificates.json',
+      'entry',
+    )
     .option('--wait <seconds>', 'how long to wait for the seal', '5')
     .addHelpText(
       'after',
@@ -27,9 +37,17 @@ export function addProveCommand(program: Command): void {
         path: `entries/${name}`,
         accept: 'application/sd-jwt',
       });
-      const files = { proof: `${options.out}.tlog-proof`, entry: `${options.out}.sd-jwt` };
+      const about = (await (await call(connection, { path: '' })).json()) as LedgerAnswer;
+      const files = {
+        proof: `${options.out}.tlog-proof`,
+        entry: `${options.out}.sd-jwt`,
+        genesis: `${options.out}.genesis.json`,
+        certificates: `${options.out}.certificates.json`,
+      };
       await writeFile(files.proof, await proof.text());
       await writeFile(files.entry, await entry.text());
-      output.result(files, `wrote ${files.proof} and ${files.entry}`);
+      await writeFile(files.genesis, about.genesis_object);
+      await writeFile(files.certificates, JSON.stringify(about.certificates));
+      output.result(files, `wrote ${Object.values(files).join(', ')}`);
     });
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { composeGateway } from './compose.ts';
 import type { Composition } from './compose.ts';
 import { contextOf } from './context.ts';
+import { exitCodes } from './exit.ts';
 
 /** `stele serve`: the gateway, until it is told to stop. */
 export function addServeCommand(program: Command): void {
@@ -20,13 +21,31 @@ export function addServeCommand(program: Command): void {
     });
 }
 
-/** Serves until SIGINT or SIGTERM, then drains; a second signal ends at once and leaves the rest to the journal. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** Milliseconds between two looks whether the ledger has halted. */
+const HALT_LOOK_MS = 500;
+
+/**
+ * Serves until SIGINT or SIGTERM, then drains; a second signal ends at once and leaves the rest to the journal. A
+ * ledger that has halted never takes anything again in this process, so the process ends too, with an error: whoever
+ * supervises it starts another, which recovers or says again what is wrong.
+ */
 export async function untilStopped(composition: Composition): Promise<void> {
   await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+    const stop = (): void => {
+      clearInterval(look);
+      for (const signal of SIGNALS) process.off(signal, stop);
+      resolve();
+    };
+    for (const signal of SIGNALS) process.once(signal, stop);
+    const look = setInterval(() => {
+      if (composition.ledger.status().reason !== 'ledger_halted') return;
+      process.exitCode = exitCodes.invalid;
+      stop();
+    }, HALT_LOOK_MS);
   });
-  const impatient = (): never => process.exit(1);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, impatient);
+  const impatient = (): never => process.exit(exitCodes.invalid);
+  for (const signal of SIGNALS) process.once(signal, impatient);
   await composition.close();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, impatient);
+  for (const signal of SIGNALS) process.off(signal, impatient);
 }

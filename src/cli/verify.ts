@@ -38,8 +38,14 @@ export function addVerifyCommand(program: Command): void {
     .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the operator')
     .option('--entry <file>', 'the entry (JWS or SD-JWT) of the proof; default: <name>.sd-jwt')
     .option('--genesis <hash>', 'hash of genesis, from somewhere else')
-    .option('--genesis-file <file>', 'the genesis object, to check certificates against')
-    .option('--certificates <file>', 'JSON array of certificates of the keys in the proof')
+    .option(
+      '--genesis-file <file>',
+      'the genesis object, to check certificates against; default: <name>.genesis.json',
+    )
+    .option(
+      '--certificates <file>',
+      'certificates of the keys in the proof; default: <name>.certificates.json',
+    )
     .option('--jwks <file>', 'JWKS of the entry signers, where there are no certificates')
     .option('--checkpoint <file>', 'a checkpoint that you kept: nothing of it may be missing')
     .option('--no-records', 'of a store: do not read and open the records')
@@ -63,9 +69,11 @@ async function verifyTarget(
   output: Output,
 ): Promise<Report> {
   if (/^https?:/.test(target)) {
+    refuseFlags(flags, ['checkpoint', 'genesis', 'entry', 'genesisFile', 'certificates', 'jwks']);
     return verifyServedLog(target, flags.vkey ?? null, output);
   }
   if (/^(file|s3):/.test(target)) {
+    refuseFlags(flags, ['entry', 'genesisFile', 'certificates', 'jwks']);
     const settings = storeSettings(target, configuration);
     const store = await openStore(settings);
     try {
@@ -74,7 +82,18 @@ async function verifyTarget(
       await store.close();
     }
   }
+  refuseFlags(flags, ['checkpoint']);
   return verifyProof(await readEvidence(target, flags), anchorsOf(flags));
+}
+
+/** What this kind of target is not held against must not look as if it had been. */
+function refuseFlags(flags: VerifyFlags, unused: readonly (keyof VerifyFlags)[]): void {
+  const given = unused.find((name) => flags[name] !== undefined);
+  if (given === undefined) return;
+  const option = `--${given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  throw new SteleError('option_unused', `${option} says nothing about this kind of target`, {
+    disposition: 'fix-configuration',
+  });
 }
 
 /** `file:///folder/ledger` and `s3://bucket/ledger` as settings; credentials and endpoint stay as configured. */
@@ -107,14 +126,18 @@ async function readEvidence(target: string, flags: VerifyFlags): Promise<ProofEv
       { disposition: 'fix-configuration' },
     );
   }
+  const beside = async (given: string | undefined, ending: string): Promise<string | null> => {
+    const path = given ?? target.replace(/\.tlog-proof$/, ending);
+    return given !== undefined || (await exists(path)) ? path : null;
+  };
+  const genesis = await beside(flags.genesisFile, '.genesis.json');
+  const certificates = await beside(flags.certificates, '.certificates.json');
   const json = async (path: string): Promise<unknown> => JSON.parse(await readFile(path, 'utf8'));
   return {
     proof: await readFile(target, 'utf8'),
     entry: (await readFile(entry, 'utf8')).trim(),
-    ...(flags.genesisFile === undefined ? {} : { genesis: await readFile(flags.genesisFile) }),
-    ...(flags.certificates === undefined
-      ? {}
-      : { certificates: (await json(flags.certificates)) as Statement[] }),
+    ...(genesis === null ? {} : { genesis: await readFile(genesis) }),
+    ...(certificates === null ? {} : { certificates: (await json(certificates)) as Statement[] }),
     ...(flags.jwks === undefined
       ? {}
       : {
