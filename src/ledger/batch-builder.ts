@@ -13,6 +13,7 @@ import { lockClock } from './context.ts';
 import type { LedgerContext } from './context.ts';
 import { HaltError } from './errors.ts';
 import { planRecord } from './journal-records.ts';
+import { judgeOwnBatch } from './judged-batch.ts';
 import type { Journal } from './journal.ts';
 import { BATCH_RECORD_BYTES_MAX, LOCK_MARGIN_MS } from './limits.ts';
 import type { LogView } from './log-view.ts';
@@ -104,8 +105,7 @@ export async function buildBatch(
   const leaves = entries.map((entry) => entry.bytes);
   const bytes = await encodeBatch(plan.header, leaves, context.writerSigner);
   const { number } = plan.header;
-  // The version is known when it is stored; validity does not depend on it.
-  const verdict = view.judge({ number, bytes, versionId: '' });
+  const verdict = judgeOwnBatch(view.state, plan, bytes, entries);
   if (!verdict.ok) {
     throw new HaltError(
       'batch_refused',

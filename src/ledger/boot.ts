@@ -97,6 +97,7 @@ export function beginBoot(parts: BootParts, lineage: Lineage): Boot {
     boot: id,
     journal,
     clock: context.clock,
+    ledger: context.genesis,
     prev: lineage.prev,
     bounds: () => {
       const { limits, maxDecisionMs } = view.state.config;

@@ -2,12 +2,12 @@
  * The commit protocol: steps 2 to 5 of design 3.5. One slot, one object, one winner; whoever loses learns what won and
  * goes on behind it. Recovery runs this very code, so it is exercised on every batch.
  */
-import type { Acceptance } from '../core/log-state.ts';
 import { assert } from '../core/errors.ts';
 import type { Retention } from '../storage/object-store.ts';
 import { ObjectExistsError, StoreUnavailableError } from '../storage/errors.ts';
 import { equalBytes } from '../core/bytes.ts';
 import type { LedgerContext } from './context.ts';
+import type { JudgedBatch } from './judged-batch.ts';
 import type { LogView } from './log-view.ts';
 import { oldestObject } from './slot.ts';
 
@@ -16,7 +16,7 @@ export interface BuiltBatch {
   readonly number: number;
   readonly bytes: Uint8Array;
   /** Of these very bytes on the state that they follow: nothing invalid is ever sent. */
-  readonly verdict: Acceptance;
+  readonly verdict: JudgedBatch;
   readonly retention: Retention | null;
 }
 

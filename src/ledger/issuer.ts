@@ -4,11 +4,19 @@
  * is synced.
  */
 import { sha256Base64Url } from '#platform';
-import { completePayload, entryBytes, sealJws, signingInput } from '../core/entry.ts';
-import { SteleError } from '../core/errors.ts';
+import { checkControl } from '../core/ctl.ts';
+import {
+  completePayload,
+  entryBytes,
+  parseEntryPayload,
+  sealJws,
+  signingInput,
+} from '../core/entry.ts';
+import { MalformedError, SteleError } from '../core/errors.ts';
 import { utf8Bytes } from '../core/bytes.ts';
 import type { JwsSigner } from '../core/jws.ts';
 import type { Statement } from '../core/statement.ts';
+import type { JsonValue } from '../core/strict-json.ts';
 import { NotTakenError } from './errors.ts';
 import { entryRecord } from './journal-records.ts';
 import type { Journal } from './journal.ts';
@@ -26,6 +34,7 @@ export interface IssuerParts {
   readonly boot: string;
   readonly journal: Journal;
   readonly clock: () => number;
+  readonly ledger: { readonly origin: string; readonly gen: string };
   /** Identity of this writer's last entry in any boot; `gen` when there is none. */
   readonly prev: string;
   /** Entry bytes that genesis allows, and by how much an `at` may trail the highest of the boot. */
@@ -88,7 +97,8 @@ export class Issuer {
    * Issues entries in order, all or none. Resolves when they are durable.
    *
    * @param reissued - The earlier entries that these reissue, in order: their receipts are kept, and their age is right.
-   * @throws {@link NotTakenError} `decision_stale`, `signer_unavailable`; `entry_too_large`; whatever the journal throws.
+   * @throws {@link NotTakenError} `decision_stale`, `signer_unavailable`; `entry_too_large`; {@link MalformedError} for a
+   *   draft that makes no entry of this ledger; whatever the journal throws.
    */
   async issue(
     drafts: readonly EntryDraft[],
@@ -131,6 +141,7 @@ export class Issuer {
     let { seq, prev } = this.#place;
     const issued = drafts.map((draft) => {
       const payload = completePayload(draft.prefix, { id: writer, boot, seq, prev });
+      this.#check(payload);
       const input = signingInput(signer.kid, payload, signer.alg);
       const bytes = input.length + SEAL_CHARS;
       if (bytes > max) throw tooLarge(bytes, max);
@@ -141,6 +152,19 @@ export class Issuer {
       return each;
     });
     return { issued, place: { seq, prev } };
+  }
+
+  /**
+   * An entry that is not well-formed would make its batch void, and everything behind it wait for ever: it must not get
+   * past here. That the text is canonical is not checked again: one function of core writes it.
+   */
+  #check(payload: string): void {
+    const { iss, gen, kind, ctl } = parseEntryPayload(JSON.parse(payload) as JsonValue);
+    checkControl(kind, ctl);
+    const { origin, gen: wanted } = this.#parts.ledger;
+    if (iss !== origin || gen !== wanted) {
+      throw new MalformedError(`entry is of ledger ${iss}, ${gen}`, 'bad_entry');
+    }
   }
 
   async #sign(input: string): Promise<string> {
@@ -207,6 +231,7 @@ export class Issuer {
       segment: made.segment,
       sinceMs: this.#parts.clock(),
       base: made.base,
+      checked: true,
       receipt: old === undefined ? new PendingReceipt(draft.jti, made.jws) : old.receipt,
     };
   }

@@ -3,12 +3,11 @@
  * its leaves is in the log, and is pending no more. By hash, at every learning, own batch or foreign. Counters only
  * tell that something is wrong.
  */
-import type { Entry } from '../core/entry.ts';
-import { entryIdentity } from '../core/log-state.ts';
 import type { LogState } from '../core/log-state.ts';
 import { isStranded } from './boot.ts';
 import type { LedgerContext } from './context.ts';
 import type { IdempotencyWindow } from './idempotency.ts';
+import type { LearntLeaf } from './judged-batch.ts';
 import type { LearntBatch } from './log-view.ts';
 import type { PendingEntries, PendingEntry } from './pending.ts';
 import type { SealedAt } from './receipt.ts';
@@ -52,16 +51,16 @@ export class Learner {
   }
 
   /** Learns a batch. */
-  learn({ batch }: LearntBatch): void {
-    const { number, first } = batch.header;
-    for (const [offset, entry] of batch.entries.entries()) {
+  learn({ header, facts }: LearntBatch): void {
+    const { number, first } = header;
+    for (const [offset, leaf] of facts.entries()) {
       const at = { number, index: first + offset };
-      const dropped = this.#pending.drop(entryIdentity(entry));
-      if (dropped !== undefined) this.#sealed(dropped, at);
-      this.#noteIdentity(entry, dropped);
-      if (entry.payload.wtr.id !== this.#context.writer) continue;
-      if (dropped === undefined) this.#noteStranger(entry, at);
-      if (entry.payload.was !== undefined) this.#dropReissued(entry.payload.was, at);
+      const dropped = this.#pending.drop(leaf.identity);
+      if (dropped === undefined) this.#noteIdentity(leaf);
+      else this.#sealed(dropped, at);
+      if (leaf.writer !== this.#context.writer) continue;
+      if (dropped === undefined) this.#noteStranger(leaf, at);
+      if (leaf.was !== undefined) this.#dropReissued(leaf.was, at);
     }
   }
 
@@ -77,16 +76,14 @@ export class Learner {
     this.#onSealed(entry, at);
   }
 
-  #noteIdentity({ payload }: Entry, dropped: PendingEntry | undefined): void {
-    const { idk, idb, jti, at } = payload;
-    if (dropped !== undefined || idk === undefined || idb === undefined) return;
+  #noteIdentity({ idk, idb, jti, at }: LearntLeaf): void {
+    if (idk === undefined || idb === undefined) return;
     this.#identities.record(idk, { jti, idb, receipt: null }, at);
   }
 
   /** A leaf of this writer that was not pending here: trimmed long ago, sealed by another process, or a clone's. */
-  #noteStranger({ payload }: Entry, { number, index }: SealedAt): void {
+  #noteStranger({ boot, seq }: LearntLeaf, { number, index }: SealedAt): void {
     this.#suspect = true;
-    const { boot, seq } = payload.wtr;
     if (boot !== this.#boot || this.#cloned) return;
     this.#cloned = true;
     this.#context.finding('writer_clone', { boot, seq, number, index });

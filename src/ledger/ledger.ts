@@ -1,5 +1,6 @@
 import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
+import type { Statement } from '../core/statement.ts';
 import type { Reservation } from './idempotency.ts';
 import type {
   EntryDraft,
@@ -47,6 +48,12 @@ export interface Ledger {
    * The window is bounded: what it forgot is found in the log by `verify`, and marked there.
    */
   reserve(idk: string, idb: string): Reservation;
+
+  /**
+   * Certificates of the keys that have signed in this log, as far as it is learnt, and of this writer's own: what a
+   * verifier needs beside genesis.
+   */
+  certificates(): readonly Statement[];
 
   /** The newest signed head; null before the first. */
   head(): SignedHead | null;

@@ -66,3 +66,6 @@ export const RECENT_ENTRIES = 50_000;
 
 /** Signed notes kept for proofs to sizes a little behind the newest. */
 export const RECENT_NOTES = 256;
+
+/** Entries of an own batch up to which all of it is judged again: what that costs is not felt (some 50 us each). */
+export const JUDGED_ENTRIES_MAX = 16;

@@ -5,27 +5,23 @@
 import { toBase64Url } from '../core/bytes.ts';
 import { sha256 } from '#platform';
 import type { VoidSlot } from '../core/batch-header.ts';
-import type { Batch } from '../core/batch.ts';
-import type { LeafHash } from '../core/hash.ts';
-import { applyBatch, initialState } from '../core/log-state.ts';
-import type { Acceptance, LogState, Refusal } from '../core/log-state.ts';
+import { initialState } from '../core/log-state.ts';
+import type { LogState, Refusal } from '../core/log-state.ts';
 import { StoreUnavailableError } from '../storage/errors.ts';
 import { wholeSecond } from '../storage/retention.ts';
 import { lockClock } from './context.ts';
 import type { LedgerContext } from './context.ts';
 import { HaltError } from './errors.ts';
 import { healLock } from './heal.ts';
+import { judgeBatch } from './judged-batch.ts';
+import type { JudgedBatch } from './judged-batch.ts';
 import { retentionOf } from './payload-writer.ts';
 import { isCertain, readSlot } from './slot.ts';
 import type { FilledSlot } from './slot.ts';
 
 /** A batch that was just learnt. */
-export interface LearntBatch {
-  readonly batch: Batch;
-  readonly leafHashes: readonly LeafHash[];
+export interface LearntBatch extends JudgedBatch {
   readonly versionId: string;
-  /** The log after it. */
-  readonly state: LogState;
 }
 
 /** What one look at the next slot brought. */
@@ -92,10 +88,9 @@ export class LogView {
     return readSlot(this.#context, number, this.#state.config.limits);
   }
 
-  /** Judges bytes as the next batch, without learning them. */
-  judge({ number, bytes, versionId }: Pick<FilledSlot, 'number' | 'bytes' | 'versionId'>) {
-    if (bytes === null) return tooLarge;
-    return applyBatch(this.#state, bytes, versionId, { number });
+  /** Judges what stands in a slot as the next batch, without learning it. */
+  judge({ number, bytes }: Pick<FilledSlot, 'number' | 'bytes'>): JudgedBatch | Refusal {
+    return bytes === null ? tooLarge : judgeBatch(this.#state, number, bytes);
   }
 
   /**
@@ -103,16 +98,16 @@ export class LogView {
    * @param verdict - Of {@link judge}, on the present state.
    */
   async accept(
-    verdict: Acceptance,
-    slot: Pick<FilledSlot, 'key' | 'versionId' | 'head'>,
+    judged: JudgedBatch,
+    { key, versionId, head }: Pick<FilledSlot, 'key' | 'versionId' | 'head'>,
   ): Promise<void> {
-    const { key, versionId, head } = slot;
-    const { batch, leafHashes } = verdict;
-    await healLock(this.#context, key, versionId, retentionOf(batch.header), head);
-    this.#state = { ...verdict.state, versionId };
+    const { header } = judged;
+    await healLock(this.#context, key, versionId, retentionOf(header), head);
+    // Validity does not depend on the version; what the next batch says of this one does.
+    this.#state = { ...judged.state, versionId };
     this.#voids = [];
-    this.#onBatch({ batch, leafHashes, versionId, state: this.#state });
-    if (this.#state.final) this.#context.finding('final_batch', { number: batch.header.number });
+    this.#onBatch({ ...judged, state: this.#state, versionId });
+    if (this.#state.final) this.#context.finding('final_batch', { number: header.number });
   }
 
   /**

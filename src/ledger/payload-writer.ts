@@ -10,7 +10,7 @@ import { concatBytes, equalBytes, toBase64Url } from '../core/bytes.ts';
 import { parseSha256Hash } from '../core/hash.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import { planMembers } from '../core/payload-object.ts';
-import { ObjectExistsError } from '../storage/errors.ts';
+import { ObjectExistsError, StoreUnavailableError } from '../storage/errors.ts';
 import type { Retention } from '../storage/object-store.ts';
 import { wholeSecond } from '../storage/retention.ts';
 import { lockClock } from './context.ts';
@@ -129,11 +129,19 @@ async function putPayload(
     if (!(error instanceof ObjectExistsError)) throw error;
   }
   const oldest = oldestObject(await store.listVersions(key));
-  const found = oldest && (await store.get(key, { versionId: oldest.versionId }));
-  if (found == null || !equalBytes(found.bytes, bytes)) {
-    throw new HaltError('ledger_corrupt', `${key} does not hold what was written there`);
-  }
-  return found.versionId;
+  if (oldest === undefined) throw unclear(key);
+  const { versionId } = oldest;
+  const found = await store.get(key, { versionId });
+  if (found !== null && equalBytes(found.bytes, bytes)) return versionId;
+  // A torn answer is no tampering: what is read twice alike, and as long as it was listed, is what is there.
+  const again = await store.get(key, { versionId });
+  if (found === null || again === null || found.bytes.length !== oldest.size) throw unclear(key);
+  if (!equalBytes(found.bytes, again.bytes)) throw unclear(key);
+  throw new HaltError('ledger_corrupt', `${key} does not hold what was written there`);
+}
+
+function unclear(key: string): StoreUnavailableError {
+  return new StoreUnavailableError(`${key} exists and cannot be read as it was written`);
 }
 
 function referenceOf(payload: PreparedPayload, versionId: string): PayloadReference {

@@ -27,6 +27,8 @@ export interface PendingEntry {
   readonly base: number;
   /** Null for an entry of an earlier boot, whose caller is gone. */
   readonly receipt: PendingReceipt | null;
+  /** Whether this process has checked its form, when it issued it. */
+  readonly checked: boolean;
 }
 
 /** The receipt of an entry; its promises are made when somebody asks for them. */

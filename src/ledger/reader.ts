@@ -44,12 +44,11 @@ export class EntryReader {
   }
 
   /** Remembers where the entries of a batch stand. */
-  remember({ batch }: LearntBatch): void {
-    this.#parts.batches.remember(batch.header);
-    for (const [offset, { payload }] of batch.entries.entries()) {
+  remember({ header, facts }: LearntBatch): void {
+    this.#parts.batches.remember(header);
+    for (const [offset, { jti }] of facts.entries()) {
       // The first entry of an id is the one that is found by it.
-      if (!this.#recent.has(payload.jti))
-        this.#recent.set(payload.jti, batch.header.first + offset);
+      if (!this.#recent.has(jti)) this.#recent.set(jti, header.first + offset);
     }
   }
 

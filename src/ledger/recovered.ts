@@ -36,6 +36,7 @@ function recoveredEntry(
     sinceMs,
     base: head.base,
     receipt: null,
+    checked: false,
   };
 }
 

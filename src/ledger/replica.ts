@@ -78,7 +78,7 @@ export class Replica {
 
   /** Takes a batch that was just learnt. */
   learn(learnt: LearntBatch): void {
-    this.#tree.add(learnt.batch.leaves, learnt.leafHashes);
+    this.#tree.add(learnt.leaves, learnt.leafHashes);
     this.#entries.remember(learnt);
     // Before the start, heads of the past come by, which are no news to sign.
     if (this.#started) this.#signer.sign(learnt.state);

@@ -1,4 +1,5 @@
 /** A ledger that is open in this process: assembles its parts and keeps them in step. */
+import type { Statement } from '../core/statement.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { JsonObject } from '../core/strict-json.ts';
@@ -122,6 +123,16 @@ export class RunningLedger implements Ledger {
     return this.#identities.reserve(idk, idb);
   }
 
+  certificates(): readonly Statement[] {
+    const { writerCert, checkpointCert } = this.#context;
+    const own = [writerCert.statement, checkpointCert.statement];
+    const inLog = [...this.#view.state.keys.entries()].flatMap(([, { certificate }]) =>
+      certificate === null ? [] : [certificate.statement],
+    );
+    const distinct = new Map([...inLog, ...own].map((statement) => [statement.join(), statement]));
+    return [...distinct.values()];
+  }
+
   head(): SignedHead | null {
     return this.#replica.head;
   }
@@ -204,9 +215,9 @@ export class RunningLedger implements Ledger {
 
   /** Every batch comes by here, once and in order: first what is pending, then what is derived. */
   #learn(learnt: LearntBatch): void {
-    const { payloads, checkpoints } = learnt.batch.header;
+    const { payloads, checkpoints, first } = learnt.header;
     for (const { key } of payloads) this.#inheritance.isNamed(key);
-    if (checkpoints.length > 0) this.#carriedSize = learnt.batch.header.first;
+    if (checkpoints.length > 0) this.#carriedSize = first;
     this.#learner.learn(learnt);
     this.#replica.learn(learnt);
   }

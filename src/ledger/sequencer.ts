@@ -36,7 +36,7 @@ export class Sequencer {
   readonly #pending: PendingEntries;
   readonly #hooks: SequencerHooks;
   readonly #stopping = new AbortController();
-  #waking = new AbortController();
+  #wakeUp: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
   #prepared: PreparedBatch | null = null;
   #built: BuiltBatch | null = null;
@@ -76,7 +76,7 @@ export class Sequencer {
 
   /** Something is pending. */
   wake(): void {
-    this.#waking.abort();
+    this.#wakeUp();
   }
 
   /** Resolves after a look at the log that began after this call. */
@@ -226,11 +226,15 @@ export class Sequencer {
   }
 
   async #sleepUntilWoken(ms: number): Promise<void> {
-    this.#waking = new AbortController();
-    // What arrived before the line above has no effect on the new signal: look once more.
-    if (this.#pending.size > 0 || this.#refreshes.length > 0 || this.#stopping.signal.aborted)
-      return;
-    await this.#context.sleep(ms, this.#waking.signal);
+    // What arrived while something else was awaited is not slept over.
+    if (this.#refreshes.length > 0 || this.#stopping.signal.aborted) return;
+    const waiting = new AbortController();
+    const woken = new Promise<void>((resolve) => {
+      this.#wakeUp = resolve;
+    });
+    await Promise.race([woken, this.#context.sleep(ms, waiting.signal)]);
+    this.#wakeUp = () => undefined;
+    waiting.abort();
   }
 }
 
