@@ -25,6 +25,9 @@ interface CarriedHead {
   readonly checkpoint: Checkpoint;
 }
 
+/** Compared at most, since each costs two reads. More of what should not be at all are not needed to see it. */
+const ODD_MAX = 64;
+
 /** Follows the log for checkpoints of odd sizes. Costs two numbers a batch. */
 export class CarriedCheck {
   readonly #context: FsckContext;
@@ -32,6 +35,8 @@ export class CarriedCheck {
   readonly #ends: number[] = [0];
   readonly #numbers: number[] = [-1];
   readonly #odd: CarriedHead[] = [];
+  /** The first batch with one too many. */
+  #excess: number | null = null;
 
   constructor(context: FsckContext) {
     this.#context = context;
@@ -44,6 +49,9 @@ export class CarriedCheck {
       if (checkpoint === null || checkpoint.size > header.first) continue;
       if (this.#ends[this.#endBefore(checkpoint.size)] === checkpoint.size) continue;
       this.#odd.push({ batch: header.number, checkpoint });
+      if (this.#odd.length <= ODD_MAX) continue;
+      this.#odd.pop();
+      this.#excess ??= header.number;
     }
     this.#ends.push(state.size);
     this.#numbers.push(header.number);
@@ -56,6 +64,10 @@ export class CarriedCheck {
       const { size, root } = checkpoint;
       if (equalBytes(await this.#rootAt(size), root)) continue;
       found.push(finding('bad_checkpoint', { batch }, `root of size ${size} differs`));
+    }
+    if (this.#excess !== null) {
+      const detail = `more than ${ODD_MAX} of sizes inside batches`;
+      found.push(finding('bad_checkpoint', { batch: this.#excess }, detail));
     }
     return found;
   }

@@ -34,6 +34,9 @@ export interface PublishedReport {
 
 const STEP = 'published_checkpoint';
 
+/** As much is read: nothing locks the object, so it may be of any size. */
+const NOTE_BYTES_MAX = 1_048_576;
+
 /** Judges the published checkpoint while the log streams by. */
 export class PublishedCheck {
   readonly #key: string;
@@ -65,7 +68,8 @@ export class PublishedCheck {
     origin: string,
     anchors: readonly NoteVerifier[],
   ): Promise<PublishedCheck> {
-    const found = await context.store.get(context.keys.checkpoint);
+    const range = { start: 0, end: NOTE_BYTES_MAX };
+    const found = await context.store.get(context.keys.checkpoint, { range });
     return new PublishedCheck(context, origin, anchors, found && open(found.bytes));
 
     function open(bytes: Uint8Array): PublishedNote | string {

@@ -43,6 +43,7 @@ export class BatchRecords {
   readonly #fallbackClass: string;
   readonly #waiting: Map<string, WaitingLeaf>;
   #opened = 0;
+  #lines = 0;
 
   constructor(batch: Batch, fallbackClass: string) {
     this.#batch = batch;
@@ -62,17 +63,21 @@ export class BatchRecords {
 
   /**
    * Opens all records of a payload object, each member by itself, so that its index is shown to be right.
-   * @returns Whether all of it could be unpacked.
+   * @returns Why the rest of it was not looked at; undefined when all was.
    */
-  async open(bytes: Uint8Array, reference: PayloadReference): Promise<boolean> {
+  async open(bytes: Uint8Array, reference: PayloadReference): Promise<string | undefined> {
     const { members, size } = reference;
+    const { count } = this.#batch.header;
     for (const [i, [start, from]] of members.entries()) {
-      const [end, to] = members[i + 1] ?? [size, this.#batch.header.count];
+      const [end, to] = members[i + 1] ?? [size, count];
       const lines = await linesOf(bytes.subarray(start, end));
-      if (lines === null) return false;
+      if (lines === null) return 'does not unpack as declared';
+      this.#lines += lines.length;
+      // A finding for each of millions of empty lines would help nobody.
+      if (this.#lines > count) return 'more records than the batch has leaves';
       for (const line of lines) this.#openLine(line, reference, { from, to });
     }
-    return true;
+    return undefined;
   }
 
   /** No longer waits for what an object held that is not there, or cannot be read. @returns how many records. */

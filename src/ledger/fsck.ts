@@ -137,7 +137,8 @@ class Fsck {
     const { progress } = this.#options;
     const listed = progress === undefined ? 0 : await countListed(this.#context);
     const bytesMax = (): number => verification.state.config.limits.batchBytes;
-    let refused: { readonly slot: VoidSlot; readonly why: string }[] = [];
+    let voids: VoidSlot[] = [];
+    let reasons: string[] = [];
     for await (const slot of readSlots(this.#context, bytesMax)) {
       const { number, versionId, bytes } = slot;
       this.#note(slot.findings);
@@ -146,10 +147,10 @@ class Fsck {
         break;
       }
       const before = verification.state.edge;
-      const voids = refused.map((one) => one.slot);
       const verdict = bytes === null ? null : verification.add(bytes, { number, versionId, voids });
       if (verdict?.ok === true) {
-        refused = [];
+        voids = [];
+        reasons = [];
         await onBatch(before, verdict, slot);
         progress?.(verification.state.size, number, listed);
         continue;
@@ -157,27 +158,28 @@ class Fsck {
       await confirmBytes(this.#context.store, slot.key, slot);
       const why = verdict === null ? 'too large or gone' : `${verdict.reason}: ${verdict.detail}`;
       const hash = bytes === null ? null : toBase64Url(sha256(bytes));
-      refused.push({ slot: { number, versionId, size: slot.size, sha256: hash }, why });
+      voids.push({ number, versionId, size: slot.size, sha256: hash });
+      if (reasons.length < REFUSALS_NAMED) reasons.push(why);
       if (verdict?.stop === true) {
         this.#steps.push(step('end_of_log', 'unverifiable', `batch ${number}: ${why}`));
         return;
       }
     }
-    this.#finishSlots(refused);
+    this.#finishSlots(voids, reasons);
   }
 
   /** Slots at the end without a valid batch: damage, or garbage that no batch has passed over yet. */
-  #finishSlots(refused: readonly { readonly slot: VoidSlot; readonly why: string }[]): void {
-    const [first] = refused;
+  #finishSlots(voids: readonly VoidSlot[], reasons: readonly string[]): void {
+    const [first] = voids;
     if (first === undefined) {
       this.#steps.push(step('end_of_log', 'pass', 'the slot behind the last batch is empty'));
       return;
     }
-    for (const { slot, why } of refused.slice(0, REFUSALS_NAMED)) {
-      this.#findings.push(finding('void_batch', { batch: slot.number }, why));
+    for (const [i, why] of reasons.entries()) {
+      this.#findings.push(finding('void_batch', { batch: first.number + i }, why));
     }
-    const detail = `${refused.length} slots hold no valid batch; ${first.slot.number}: ${first.why}`;
-    this.#steps.push(step('end_of_log', 'fail', detail));
+    const where = `${voids.length} slots hold no valid batch; ${first.number}: ${reasons[0] ?? ''}`;
+    this.#steps.push(step('end_of_log', 'fail', where));
   }
 
   async #checkBatch({ batch, state }: Acceptance, slot: BatchSlot): Promise<void> {

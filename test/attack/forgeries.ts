@@ -794,9 +794,27 @@ const recordsAttacked: readonly Attack[] = [
   },
   {
     name: 'a record twice',
-    act: sealing(async (w) => [await event(w)], { lines: (lines) => [...lines, ...lines] }),
+    act: sealing(async (w) => [await beat(w), await event(w)], {
+      lines: (lines) => [...lines, ...lines],
+    }),
     found: ['record_mismatch'],
     says: 'no leaf here waits',
+  },
+  {
+    name: 'more records than leaves',
+    act: sealing(async (w) => [await event(w)], { lines: (lines) => [...lines, '\n', '\n'] }),
+    found: ['payload_mismatch'],
+    says: 'more records than',
+  },
+  {
+    name: 'checkpoints of sizes inside batches by the hundred, to keep the auditor busy',
+    act: beating(async (w) => {
+      const checkpoints: string[] = [];
+      for (let size = 8; size < 80; size += 1) checkpoints.push(await w.head(size));
+      return { draft: { certs: [w.one.cert, w.key.cert], checkpoints } };
+    }),
+    found: ['bad_checkpoint'],
+    says: 'more than 64',
   },
   {
     name: 'a record of an entry of another batch',

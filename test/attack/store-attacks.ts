@@ -1,5 +1,5 @@
 /** Attacks of somebody who has the store or its disks, and no key. Not a test. */
-import { utf8Bytes, utf8Text } from '../../src/core/bytes.ts';
+import { concatBytes, utf8Bytes, utf8Text } from '../../src/core/bytes.ts';
 import { bootFacts } from '../golden/support.ts';
 import { DAY, flip, keys, World } from './support.ts';
 import type { Attack } from './support.ts';
@@ -414,6 +414,18 @@ const derived: readonly Attack[] = [
     name: 'an entry bundle cut off',
     act: async (w) => corrupt(w, keys.tile('tile/entries/001.p/17'), (bytes) => bytes.slice(0, -9)),
     found: ['view_mismatch'],
+  },
+  {
+    name: 'a tile grown',
+    act: async (w) =>
+      corrupt(w, keys.tile('tile/0/000'), (bytes) => concatBytes(bytes, new Uint8Array(1))),
+    found: ['view_mismatch'],
+  },
+  {
+    name: 'a published checkpoint of more bytes than a note has',
+    act: async (w) => corrupt(w, keys.checkpoint, () => new Uint8Array(5_000_000)),
+    found: ['bad_checkpoint'],
+    says: 'malformed_note',
   },
   {
     name: 'a tile taken away',
