@@ -112,12 +112,17 @@ function lockFindings(state: LogState, { header, entries }: Batch): Finding[] {
       found.push(finding('short_lock', at, 'batch in governance mode, want compliance'));
     }
   }
+  // Once for all payloads, whose number a header may choose.
+  const latestOf = new Map<string, number>();
+  for (const { payload } of entries) {
+    const { ret, _sd } = payload;
+    const group = `${ret.class} ${ret.mode}`;
+    if (_sd !== undefined) {
+      latestOf.set(group, Math.max(latestOf.get(group) ?? 0, reach(ret.until)));
+    }
+  }
   for (const { key, class: name, mode, retainUntil } of header.payloads) {
-    const until = entries
-      .filter(
-        ({ payload: { ret, _sd } }) => _sd !== undefined && ret.class === name && ret.mode === mode,
-      )
-      .reduce((last, { payload }) => Math.max(last, reach(payload.ret.until)), 0);
+    const until = latestOf.get(`${name} ${mode}`) ?? 0;
     if (mode !== 'none' && reach(retainUntil) < floorSecond(until)) {
       found.push(finding('short_lock', { ...at, key }, `until ${retainUntil}, want ${until}`));
     }

@@ -4,6 +4,7 @@ import { sha256Base64Url } from '#platform';
 import { canonicalJson } from './canonical-json.ts';
 import { parseJws } from './jws.ts';
 import type { ParsedJws } from './jws.ts';
+import { refuseNewer } from './newer-format.ts';
 import {
   applySchema,
   Base64Url16,
@@ -15,7 +16,6 @@ import {
   ObjectKey,
   Origin,
   RetentionMode,
-  refuseNewer,
   StatementSchema,
   VersionId,
   WriterId,

@@ -9,6 +9,7 @@ import {
 import type { EntryPayload, PolicyOutcome } from './entry-payload.ts';
 import { MalformedError } from './errors.ts';
 import { formatPointer, isJsonObject } from './json-pointer.ts';
+import { refuseNewer } from './newer-format.ts';
 import type { JsonValue } from './strict-json.ts';
 import { uuid7Time } from './uuid7.ts';
 
@@ -61,14 +62,12 @@ const REQUIRED_COUNT = Object.keys(CHECKS).length - OPTIONAL.length;
 /**
  * Checks a payload, closed: every member known, of its shape, and in agreement with the others.
  *
- * @throws {@link MalformedError} code `bad_entry` (or `unsupported_version`) with the pointer of the member.
+ * @throws {@link MalformedError} code `bad_entry` (or one of {@link refuseNewer}) with the pointer of the member.
  */
 export function parseEntryPayload(value: JsonValue): EntryPayload {
   if (!isJsonObject(value)) throw new MalformedError('payload is not an object', 'bad_entry', '');
   // A later version may change any other member, so it is named before anything else is judged.
-  if (typeof value['v'] === 'number' && value['v'] !== 1) {
-    throw new MalformedError(`version ${value['v']} is not known`, 'unsupported_version', '/v');
-  }
+  refuseNewer(value, 'entry');
   let required = 0;
   for (const name of Object.keys(value)) {
     const check = Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined;

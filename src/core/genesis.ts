@@ -11,6 +11,7 @@ import { parseSha256Hash } from './hash.ts';
 import type { Sha256Hash } from './hash.ts';
 import { jwkThumbprint, parsePublicJwk } from './jws.ts';
 import type { JwsSigner } from './jws.ts';
+import { refuseNewer } from './newer-format.ts';
 import {
   applySchema,
   ApprovalJws,
@@ -20,7 +21,6 @@ import {
   EpochMs,
   Origin,
   PublicJwkSchema,
-  refuseNewer,
   RetentionMode,
 } from './schema.ts';
 import { makeStatement, openStatement } from './statement.ts';

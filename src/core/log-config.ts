@@ -10,7 +10,8 @@ import { checkRootSet, configurable } from './genesis.ts';
 import type { Genesis, GenesisFields } from './genesis.ts';
 import { jwkThumbprint, parseJws } from './jws.ts';
 import type { JwsSigner } from './jws.ts';
-import { applySchema, Base64Url32, refuseNewer } from './schema.ts';
+import { refuseNewer } from './newer-format.ts';
+import { applySchema, Base64Url32 } from './schema.ts';
 import { makeStatement, openStatement, statementTypes } from './statement.ts';
 import type { Authority, RootSet, Statement } from './statement.ts';
 
@@ -31,6 +32,9 @@ export const ConfigStatementSchema = z.strictObject({
     batchLock: z.exactOptional(configurable.batchLock),
   }),
 });
+
+/** What every version of that statement has in this place where it sets roots. */
+const ProposedRootsSchema = z.object({ set: z.object({ roots: configurable.roots }) });
 
 /** What the root says about the ledger's configuration. */
 export type ConfigStatement = z.infer<typeof ConfigStatementSchema>;
@@ -99,10 +103,13 @@ function signersOf(statement: Statement, current: RootSet): RootSet {
   return { ...next, threshold: Math.max(next.threshold, current.threshold) };
 }
 
-/** What a statement would set, before anything of it is verified. */
+/**
+ * The roots that a statement would set, before anything of it is verified. All else may be of a newer format: who has to
+ * sign follows from the roots alone, or a newer change of roots could not be told from a forged one.
+ */
 function proposedRoots(statement: Statement): RootSet | undefined {
   const payload = statement.map((text) => parseJws(text, statementTypes.config).payload)[0];
-  return ConfigStatementSchema.safeParse(payload).data?.set.roots;
+  return ProposedRootsSchema.safeParse(payload).data?.set.roots;
 }
 
 function badChange(what: string): MalformedError {

@@ -12,7 +12,8 @@ import { authorityOf, changeConfig } from './log-config.ts';
 import { bootHead, bootKey, entryIdentity } from './log-position.ts';
 import type { BootHead, KeyRecord, LogState, WriterHead } from './log-position.ts';
 import { PersistentMap } from './persistent-map.ts';
-import { caughtMalformed, isNewerFormat } from './schema.ts';
+import { isNewerFormat } from './newer-format.ts';
+import { caughtMalformed } from './schema.ts';
 import { parseGapStatement, parseKeyStatement } from './statement.ts';
 import type { RightEdge } from './tree.ts';
 

@@ -22,13 +22,14 @@ import type { Entry } from './entry.ts';
 import { MalformedError } from './errors.ts';
 import { hashLeaf, parseSha256Hash } from './hash.ts';
 import type { LeafHash } from './hash.ts';
-import { parseJws, parsePublicJwk, verifyJws } from './jws.ts';
+import { jwkThumbprint, parseJws, parsePublicJwk, verifyJws } from './jws.ts';
 import type { ParsedJws } from './jws.ts';
 import { readCertificates, refuseHeaderKey, refuseLeafKey } from './key-status.ts';
 import type { Certificates } from './key-status.ts';
 import { advance } from './log-effects.ts';
 import type { LogState } from './log-position.ts';
-import { caughtMalformed, isNewerFormat } from './schema.ts';
+import { isNewerFormat } from './newer-format.ts';
+import { caughtMalformed } from './schema.ts';
 import { CertificateSchema } from './statement.ts';
 import type { Statement } from './statement.ts';
 import { extendEdge } from './tree.ts';
@@ -189,15 +190,18 @@ function refuseSignature({ jws, header }: Pick<Candidate, 'jws' | 'header'>): st
 
 function verifiesBy(jws: ParsedJws, statements: readonly Statement[]): boolean {
   return statements.some((statement) => {
-    const claimed = claimedCertificate(statement);
-    return claimed?.kid === jws.header.kid && verifyJws(jws, claimed.jwk, claimed.alg);
+    const claimed = claimedCertificate(statement, jws.header.kid);
+    return claimed !== undefined && verifyJws(jws, claimed.jwk, claimed.alg);
   });
 }
 
-function claimedCertificate(statement: Statement) {
+/** What a statement claims of the key `kid`; that it stands is check 3. Undefined where it is about another. */
+function claimedCertificate(statement: Statement, kid: string) {
   try {
     const [text = ''] = statement;
     const fields = CertificateSchema.parse(parseJws(text, 'stele-cert+jwt').payload);
+    // Soundness of a key costs 2 ms, and whoever can write to the store can claim any number of keys.
+    if (jwkThumbprint(fields.jwk) !== kid) return undefined;
     return { ...fields, jwk: parsePublicJwk(fields.jwk) };
   } catch {
     return undefined;

@@ -6,6 +6,8 @@ export interface ProofClaims {
   readonly passed: ReadonlySet<string>;
   /** Whether a key or hash of the caller's own holds the whole. */
   readonly anchored: boolean;
+  /** Whether the key of the entry is of a certificate, and not merely published. */
+  readonly certified: boolean;
   readonly origin: string;
   readonly size: number;
   readonly index: number;
@@ -23,7 +25,7 @@ const DATE_MS_MAX = 8_640_000_000_000_000;
 /** What follows from the steps that passed. */
 export function proofEstablishes(claims: ProofClaims): string[] {
   const { passed, index, origin, size, witnessedMs } = claims;
-  const certified = passed.has('certificates')
+  const signer = claims.certified
     ? 'A gateway that the root keys of this genesis certified signed the entry.'
     : 'The holder of the published entry key signed the entry.';
   return sentences([
@@ -31,7 +33,7 @@ export function proofEstablishes(claims: ProofClaims): string[] {
       passed.has('inclusion'),
       `These bytes are entry ${index} of the log ${origin}, as it stood at ${size} entries.`,
     ],
-    [passed.has('entry_signature'), certified],
+    [passed.has('entry_signature'), signer],
     [
       passed.has('disclosures') && claims.disclosed > 0,
       'What is disclosed is what the entry committed to when it was signed.',

@@ -10,6 +10,7 @@ import type { EntryPayload } from './entry-payload.ts';
 import { PATTERNS } from './entry-payload.ts';
 import { MalformedError } from './errors.ts';
 import { formatPointer, isJsonObject, parsePointer } from './json-pointer.ts';
+import { refuseNewer } from './newer-format.ts';
 import { parseDsc, PART_NAMES } from './record-nodes.ts';
 import type { PartDepths, RecordParts } from './record-nodes.ts';
 import { placeValues } from './sealed-values.ts';
@@ -89,9 +90,7 @@ export function parseRecord(line: string): StoredRecord {
   const text = line.endsWith('\n') ? line.slice(0, -1) : line;
   const value = parseStrictJson(text, RECORD_LIMITS, 'nested');
   if (!isJsonObject(value)) throw badRecord('record is not an object');
-  if (typeof value['v'] === 'number' && value['v'] !== 1) {
-    throw new MalformedError(`version ${value['v']} is not known`, 'unsupported_version', '/v');
-  }
+  refuseNewer(value, 'record');
   if (Object.keys(value).sort().join() !== MEMBERS)
     throw badRecord('members are not the known ones');
   if (canonicalJson(value) !== text) {

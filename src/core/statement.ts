@@ -7,6 +7,7 @@ import { parseBase64Url } from './bytes.ts';
 import { MalformedError } from './errors.ts';
 import { algorithmOf, jwkThumbprint, parseJws, parsePublicJwk, signJws, verifyJws } from './jws.ts';
 import type { JwsSigner, PublicJwk } from './jws.ts';
+import { refuseNewer } from './newer-format.ts';
 import {
   Algorithm,
   applySchema,
@@ -14,7 +15,6 @@ import {
   Code,
   Count,
   PublicJwkSchema,
-  refuseNewer,
   StatementSchema,
   WriterId,
 } from './schema.ts';

@@ -29,7 +29,8 @@ import type {
 import { checkFullOpening, parseRecord } from './record.ts';
 import { step, verdictOf } from './report.ts';
 import type { Step, StepVerdict } from './report.ts';
-import { caughtMalformed, isNewerFormat } from './schema.ts';
+import { isNewerFormat } from './newer-format.ts';
+import { caughtMalformed } from './schema.ts';
 import { parseVkey, verifierOf } from './signed-note.ts';
 import type { NoteVerifier } from './signed-note.ts';
 import { parseCertificate } from './statement.ts';
@@ -157,7 +158,7 @@ class ProofVerification {
   #checkSignature(): readonly [StepVerdict, string] {
     if (this.#entry === null) return nothing;
     const { header, payload } = this.#entry;
-    const certificate = this.#certificates.find(({ kid }) => kid === header.kid);
+    const certificate = this.#certificateOf(header.kid);
     if (certificate !== undefined) {
       if (certificate.use !== 'writer' || certificate.writer !== payload.wtr.id) {
         return ['fail', `key ${header.kid} is not certified for this writer`];
@@ -170,6 +171,10 @@ class ProofVerification {
     const key = keys.find((jwk) => jwkThumbprint(jwk) === header.kid);
     if (key === undefined) return ['not_checked', `key ${header.kid} is not at hand`];
     return this.#verified(key, 'that nobody but its publisher vouches for');
+  }
+
+  #certificateOf(kid: string): Certificate | undefined {
+    return this.#certificates.find((certificate) => certificate.kid === kid);
   }
 
   #verified(jwk: PublicJwk, how: string): readonly [StepVerdict, string] {
@@ -243,11 +248,11 @@ class ProofVerification {
   #checkAgreement(): readonly [StepVerdict, string] {
     if (this.#entry === null || this.#opened === null) return nothing;
     if (this.#disclosures.length === 0) return ['not_checked', 'nothing was disclosed'];
-    const agreement = checkAgreement(
-      this.#entry.payload,
-      this.#opened,
-      this.#genesis?.fallbackClass,
-    );
+    const { payload } = this.#entry;
+    // A `config` entry may have named another fallback class since: genesis alone can confirm one, but not refute it.
+    const fallback =
+      this.#genesis?.fallbackClass === payload.ret.class ? payload.ret.class : undefined;
+    const agreement = checkAgreement(payload, this.#opened, fallback);
     const detail = agreement.details.map(({ fact, verdict }) => `${fact} ${verdict}`).join(', ');
     const verdicts = { agrees: 'pass', disagrees: 'fail', unverifiable: 'unverifiable' } as const;
     return [verdicts[agreement.verdict], detail];
@@ -275,6 +280,7 @@ class ProofVerification {
     return {
       passed: new Set(passed.map(({ name }) => name)),
       anchored: this.#anchored,
+      certified: this.#certificateOf(this.#entry?.header.kid ?? '') !== undefined,
       origin: checkpoint?.origin ?? '',
       size: checkpoint?.size ?? 0,
       index: this.#proof?.index ?? 0,

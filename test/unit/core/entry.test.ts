@@ -224,6 +224,20 @@ describe('a payload', () => {
     expect(EntryPayloadSchema.safeParse(later).success).toBe(false);
   });
 
+  test('is of a later version by a whole number above 1, or by what is critical to it, and by nothing else', () => {
+    for (const v of [0, -1, 1.5, true]) {
+      expect(() => parseEntryPayload(changed({ v }))).toThrow(
+        expect.objectContaining({ code: 'bad_entry', pointer: '/v' }),
+      );
+    }
+    expect(() => parseEntryPayload(changed({ crit: ['more'] }))).toThrow(
+      expect.objectContaining({ code: 'unsupported_critical', pointer: '/crit' }),
+    );
+    expect(() => parseEntryPayload(changed({ crit: [] }))).toThrow(
+      expect.objectContaining({ code: 'bad_entry', pointer: '/crit' }),
+    );
+  });
+
   test('has wtr as its last name, so that a prefix can be finished', () => {
     const names = Object.keys(EntryPayloadSchema.shape);
     expect(names.sort().at(-1)).toBe('wtr');

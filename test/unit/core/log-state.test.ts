@@ -669,6 +669,20 @@ describe('configuration', () => {
       log.apply(await log.batch(w, [], { certs: [cert] }));
     });
 
+    test('means stop in a newer format, whoever of the two sets has to sign it', async () => {
+      const payload = {
+        ...{ v: 2, gen: log.genesis.gen, previous: log.state.config.hash, more: true },
+        set: { ...rotation, also: 'new' },
+      };
+      const newer = async (signer: JwsSigner) => {
+        const statement = await makeStatement(statementTypes.config, payload, [signer]);
+        return log.batch(w, [await log.entry(w, 'config', { ctl: { statement } })]);
+      };
+      expect(refusalOf(await newer(next1))).toMatchObject({ stop: true });
+      // By the old set it is no change of roots, of whatever version.
+      log.apply(await newer(a));
+    });
+
     test('cannot be made by who holds the old ones', async () => {
       expect((await change(rotation, [a, b])).config.hash).toBe(log.genesis.gen);
       const own = { roots: { threshold: 1, keys: [thief.jwk], next: [] } };

@@ -75,6 +75,8 @@ describe('a stored record', () => {
     ['a part less',                  lineOf({ result: undefined }),                 'bad_record'],
     ['no version',                   lineOf({ v: undefined }),                      'bad_record'],
     ['a version no number',          lineOf({ v: '1' }),                            'bad_record'],
+    ['an earlier version',           lineOf({ v: 0 }),                              'bad_record'],
+    ['a version no whole number',    lineOf({ v: 1.5 }),                            'bad_record'],
     ['a later version',              lineOf({ v: 2, more: 1 }),                     'unsupported_version'],
     ['an identifier in capitals',    lineOf({ jti: JTI.toUpperCase() }),            'bad_record'],
     ['an identifier no text',        lineOf({ jti: 1 }),                            'bad_record'],

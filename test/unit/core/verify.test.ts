@@ -217,6 +217,29 @@ describe('verifyProof', () => {
     expect(other.steps.find(({ name }) => name === 'entry_signature')?.verdict).toBe('not_checked');
   });
 
+  test('does not say that a published key is certified because another key is', () => {
+    const given = { ...evidence, certificates: [key.cert], keys: [w.signer.jwk] };
+    const report = verifyProof(given, anchors);
+    expect(report.verdict).toBe('valid');
+    expect(report.establishes.join(' ')).toContain('published entry key');
+    expect(report.establishes.join(' ')).not.toContain('root keys');
+  });
+
+  test('does not refute a fallback class by genesis, for it may have changed since', async () => {
+    const pol = {
+      ...{ id: log.genesis.policy!.id, entrypoint: 'stele/append' },
+      ...{ allow: false, err: 'policy_error' },
+    };
+    const ret = { class: 'short', mode: 'governance' as const, until: null };
+    const fallen = await recorded(log, w, { kind: 'denial', pol, ret });
+    const disclosures = disclosuresFor(fallen.disclosed, 'all');
+    const { steps } = verifyProof({ ...evidence, entry: fallen.leaf, disclosures }, anchors);
+    expect(steps.find(({ name }) => name === 'agreement')).toMatchObject({
+      verdict: 'unverifiable',
+      detail: expect.stringContaining('ret.class unverifiable'),
+    });
+  });
+
   describe('does not take a good proof of something else', () => {
     const rows: readonly [string, ProofExpectation, string][] = [
       ['another origin', { origin: 'stele.example/other' }, 'entry'],
@@ -576,6 +599,13 @@ describe('LogVerification', () => {
     const known = { vkeys: [longKey.vkey], checkpoints: [heads[0]!] };
     expect(verified(known).report().verdict).toBe('valid');
     expect(verified({ vkeys: [longKey.vkey] }).report().verdict).toBe('self_attested');
+  });
+
+  test('does not hang on a checkpoint of the empty tree, which is that of every log', async () => {
+    const note = await signHead(longKey, long.genesis.origin, 0, EMPTY_ROOT);
+    const report = verified({ vkeys: [longKey.vkey], checkpoints: [note] }).report();
+    expect(report.findings).toEqual([]);
+    expect(report.verdict).toBe('self_attested');
   });
 
   test('finds a tail that was cut behind a known checkpoint', () => {
