@@ -215,12 +215,19 @@ export class FileStore implements port.ObjectStore {
    * temporary file.
    */
   async #prepare(key: string, bytes: Uint8Array, locked: FileMetadata | null): Promise<string> {
-    const [temp] = await Promise.all([
+    const [temp, ...others] = await Promise.allSettled([
       this.#files.writeTemp(bytes),
       this.#files.ensureDirectory(path.dirname(this.#objects.path(key))),
       locked === null ? null : placeMetadata(this.#files, key, locked),
     ]);
-    return temp;
+    if (temp.status === 'rejected') throw temp.reason;
+    for (const other of others) {
+      if (other.status === 'fulfilled') continue;
+      // A disk that is full must not become fuller with every attempt.
+      await this.#files.remove(temp.value);
+      throw other.reason;
+    }
+    return temp.value;
   }
 
   /**

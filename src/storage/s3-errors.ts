@@ -81,11 +81,11 @@ export function s3ReadError(error: unknown, what: string): SteleError {
 /**
  * Whether an answer says that there is no such object, version or body to read. 405 is a delete
  * marker read by its id; 400 with a version id is an id that this store cannot have given. A
- * missing bucket is something else.
+ * missing bucket and an old session are something else.
  */
 export function isAbsence(error: unknown, hasVersionId: boolean): boolean {
   const { status, code } = failureOf(error);
-  if (code === 'NoSuchBucket') return false;
+  if (code === 'NoSuchBucket' || TRANSIENT.has(code)) return false;
   return status === 404 || status === 405 || (hasVersionId && status === 400);
 }
 

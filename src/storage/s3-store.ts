@@ -10,7 +10,12 @@ import { parseBase64, toBase64 } from '../core/bytes.ts';
 import { parseSha256Hash } from '../core/hash.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import { sha256 } from '#platform';
-import { ObjectMissingError, RetentionRefusedError, StoreUnavailableError } from './errors.ts';
+import {
+  ObjectMissingError,
+  RetentionRefusedError,
+  StoreDeniedError,
+  StoreUnavailableError,
+} from './errors.ts';
 import { assertObjectKey } from './object-keys.ts';
 import type * as port from './object-store.ts';
 import { assertRetention, coversRetention, mayFollow } from './retention.ts';
@@ -222,9 +227,10 @@ export class S3Store implements port.ObjectStore {
       const { Mode: mode, RetainUntilDate: until } = answer.Retention ?? {};
       return toRetention(mode, until);
     } catch (error) {
-      const { status } = failureOf(error);
-      if (status !== null && status >= 400 && status < 500) return null;
-      throw error;
+      const failure = s3ReadError(error, `lock of ${key}`);
+      // Refused, or none there. A store that is only busy has not said that there is none.
+      if (failure instanceof StoreDeniedError) return null;
+      throw failure;
     }
   }
 

@@ -250,6 +250,14 @@ describe('the file system refuses', () => {
     expect(await namesIn('.tmp')).toEqual([]);
   });
 
+  test('metadata: the bytes that were written already go', async () => {
+    await fs.writeFile(inFolder('.meta'), '');
+    await expect(store.putNew('a', bytes('x'), locked)).rejects.toMatchObject({
+      durability: 'not-durable',
+    });
+    expect(await namesIn('.tmp')).toEqual([]);
+  });
+
   test('a root that is a file', async () => {
     await fs.rm(folder, { recursive: true });
     await fs.writeFile(folder, '');

@@ -58,6 +58,7 @@ test('our own errors pass', () => {
 test.each<[string, unknown, boolean, boolean]>([
   // Answer                       Error                            Absent  Absent, asked by version
   ['404',                         answer(404, 'NotFound'),         true,   true],
+  ['400 for an old session',      answer(400, 'ExpiredToken'),     false,  false],
   ['404 of a version',            answer(404, 'NoSuchVersion'),    true,   true],
   ['405, a marker by its id',     answer(405, 'MethodNotAllowed'), true,   true],
   ['400, an id of another store', answer(400, 'InvalidArgument'),  false,  true],

@@ -166,8 +166,12 @@ describe('a head', () => {
     expect(await store.head('a', 'v')).toMatchObject({ retention: null });
   });
 
-  test('fails when the lock cannot be had at all', async () => {
-    script = [answer(200, found), refuse(500, 'InternalError')];
+  test.each([
+    [500, 'InternalError'],
+    [429, 'TooManyRequests'],
+    [400, 'ExpiredToken'],
+  ])('fails when the lock cannot be had at all: %s %s', async (status, code) => {
+    script = [answer(200, found), refuse(status, code)];
     await expect(store.head('a', 'v')).rejects.toMatchObject({ code: 'store_unavailable' });
   });
 
