@@ -27,13 +27,15 @@ function without(value: JsonValue, tokens: readonly string[]): JsonValue | undef
 function withoutMember(value: JsonObject, token: string, rest: readonly string[]): JsonObject {
   const names = token === '*' ? Object.keys(value) : [token];
   // Most masks name nothing that is there, and that must cost no copy.
-  const changed = names.filter((name) => {
-    return Object.hasOwn(value, name) && without(value[name] as JsonValue, rest) !== value[name];
-  });
-  if (changed.length === 0) return value;
+  const changed = new Set(
+    names.filter((name) => {
+      return Object.hasOwn(value, name) && without(value[name] as JsonValue, rest) !== value[name];
+    }),
+  );
+  if (changed.size === 0) return value;
   const copy: Record<string, JsonValue> = {};
   for (const [name, member] of Object.entries(value)) {
-    const left = changed.includes(name) ? without(member, rest) : member;
+    const left = changed.has(name) ? without(member, rest) : member;
     if (left !== undefined) copy[name] = left;
   }
   return copy;
