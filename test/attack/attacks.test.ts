@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   ObjectExistsError,
@@ -82,4 +83,22 @@ describe('the store itself refuses', () => {
       world.store.putNew(keys.batch(2), new Uint8Array(1), { retention: null, contentType: 'x' }),
     ).rejects.toThrow(ObjectExistsError);
   });
+});
+
+test('every test that the threat model names is there', async () => {
+  const page = await readFile('docs/threat-model.md', 'utf8');
+  const rows = page.split('\n').filter((line) => /^\| [^-]/.test(line));
+  const shown = rows.map((row) => row.split('|').at(-2)!.trim());
+  const named = shown.filter((cell) => cell !== 'shown by');
+  const names = named.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!));
+  expect(named.filter((cell) => !cell.includes('`'))).toEqual([]);
+  expect(names.length).toBeGreaterThan(120);
+  const files = await readdir('test', { recursive: true });
+  const tests = await Promise.all(
+    files
+      .filter((file) => file.endsWith('.ts'))
+      .map(async (file) => readFile(`test/${file}`, 'utf8')),
+  );
+  const all = tests.join('\n');
+  expect(names.filter((name) => !all.includes(name))).toEqual([]);
 });
