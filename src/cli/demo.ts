@@ -154,6 +154,8 @@ function tellWhatHappened(
   const bad = report.steps.filter((step) => step.verdict === 'fail').length;
   const verdict = bad === 0 ? pc.green('verified') : pc.red(`${bad} checks FAILED`);
   const base = `${composition.url}/v1/ledgers/${configuration.text('ledger')}`;
+  // The client commands find the default address by themselves.
+  const at = composition.url.endsWith(':8420') ? '' : ` --url ${composition.url}`;
   const text = `
 ${pc.bold('Stele')} serves ledger ${pc.bold(configuration.text('ledger'))} at ${composition.url}
   ${treeSize} entries in ${batchNumber + 1} batches, each decided by Rego, signed and sealed: whole ledger ${verdict}
@@ -164,10 +166,10 @@ Try, in another terminal:
   append   curl -sS ${base}/entries -H 'authorization: Bearer ${keys.service}' \\
              -H 'content-type: application/json' -d '{"eventSource":"demo","eventName":"Hello"}'
 
-  read     npx stele entry 5 --key ${keys.auditor}
+  read     npx stele entry 5 --key ${keys.auditor}${at}
            (an auditor sees no personal data; the admin key ${keys.admin} sees all)
 
-  prove    npx stele prove 5 --key ${keys.auditor} --out five
+  prove    npx stele prove 5 --key ${keys.auditor}${at} --out five
            npx stele verify five.tlog-proof --vkey '${composition.vkey}'
 
 Ctrl-C stops it.`;

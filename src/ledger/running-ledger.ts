@@ -1,6 +1,9 @@
 /** A ledger that is open in this process: assembles its parts and keeps them in step. */
 import type { Statement } from '../core/statement.ts';
+import type { Orphan } from '../core/batch-header.ts';
+import { parseBase64Url } from '../core/bytes.ts';
 import type { Genesis } from '../core/genesis.ts';
+import { parseSha256Hash } from '../core/hash.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import type { LedgerContext } from './context.ts';
@@ -9,6 +12,7 @@ import type { FindingCounter } from './findings.ts';
 import { IdempotencyWindow } from './idempotency.ts';
 import type { Reservation } from './idempotency.ts';
 import { Intake } from './intake.ts';
+import { planRecord } from './journal-records.ts';
 import type { Ledger } from './ledger.ts';
 import { Learner } from './learn.ts';
 import { IDENTITIES_MAX, IDENTITY_MS_MAX } from './limits.ts';
@@ -183,11 +187,12 @@ export class RunningLedger implements Ledger {
   async #start(): Promise<void> {
     // Yield, so that whoever made this object has it before anything happens.
     await Promise.resolve();
+    let orphans: readonly Orphan[] = [];
     for (let failures = 1; !this.#closing.signal.aborted; failures += 1) {
       try {
         await this.#replica.catchUp();
         await assertTip(this.#context, this.#view);
-        this.#sequencer.addOrphans(await this.#inheritance.orphans(this.#context));
+        orphans = await this.#inheritance.orphans(this.#context);
         this.#isStoreReachable = true;
         break;
       } catch (error) {
@@ -201,22 +206,38 @@ export class RunningLedger implements Ledger {
       }
     }
     if (this.#closing.signal.aborted) return;
-    await this.#begin().catch((error: unknown) => {
+    await this.#begin(orphans).catch((error: unknown) => {
       this.#halt(error);
     });
   }
 
-  async #begin(): Promise<void> {
+  async #begin(orphans: readonly Orphan[]): Promise<void> {
     await this.#intake.begin(this.#inheritance.nextSegment);
+    await this.#keepOrphans(orphans);
     this.#inheritance.release();
     this.#replica.start();
     this.#sequencer.start();
   }
 
+  /** Notes them in this boot's journal, so that those of earlier boots can go. */
+  async #keepOrphans(orphans: readonly Orphan[]): Promise<void> {
+    if (orphans.length === 0) return;
+    const plans = orphans.map(({ key, sha256, size }) => ({
+      key,
+      sha256: parseSha256Hash(parseBase64Url(sha256)),
+      size,
+    }));
+    const plan = await this.#intake.boot.journal.append([planRecord(plans)]);
+    this.#sequencer.addOrphans({ orphans, plan });
+  }
+
   /** Every batch comes by here, once and in order: first what is pending, then what is derived. */
   #learn(learnt: LearntBatch): void {
     const { payloads, checkpoints, first } = learnt.header;
-    for (const { key } of payloads) this.#inheritance.isNamed(key);
+    for (const { key } of payloads) {
+      this.#inheritance.isNamed(key);
+      this.#sequencer.isNamed(key);
+    }
     if (checkpoints.length > 0) this.#carriedSize = first;
     this.#learner.learn(learnt);
     this.#replica.learn(learnt);
@@ -232,6 +253,8 @@ export class RunningLedger implements Ledger {
     this.#context.log.error('ledger_halted', { error });
     this.#intake.halt(error);
     this.#closing.abort();
+    // Sealing behind a log that is not what it was would fork it further.
+    void this.#sequencer.stop();
     this.#failReceipts(error);
   }
 

@@ -1,4 +1,4 @@
-import { toBase64, toBase64Url } from '../../core/bytes.ts';
+import { toBase64, toBase64Url, utf8Text } from '../../core/bytes.ts';
 import type { Arrival } from '../arrival.ts';
 import { queryOf } from '../arrival.ts';
 import { jsonAnswer } from '../answer.ts';
@@ -24,6 +24,8 @@ export const ledgerRoute = readRoute(
         name,
         origin: genesis.origin,
         genesis: toBase64Url(genesis.hash),
+        genesis_object: utf8Text(genesis.bytes),
+        certificates: ledger.certificates(),
         vkeys,
         jwks,
         size: head?.size ?? 0,
