@@ -11,7 +11,7 @@ import { wholeSecond } from '../storage/retention.ts';
 import type { BuiltBatch } from './commit.ts';
 import { lockClock } from './context.ts';
 import type { LedgerContext } from './context.ts';
-import { HaltError } from './errors.ts';
+import { HaltError, NotTakenError } from './errors.ts';
 import { planRecord } from './journal-records.ts';
 import { judgeOwnBatch } from './judged-batch.ts';
 import type { Journal } from './journal.ts';
@@ -54,11 +54,12 @@ export async function prepareBatch(
   journal: Journal,
 ): Promise<PreparedBatch> {
   const { limits } = view.state.config;
+  const headerBytes = Math.min(limits.headerBytes, limits.batchBytes / 4);
   const entries = pending.first({
     entries: limits.batchEntries,
-    leafBytes: limits.batchBytes - limits.headerBytes,
+    leafBytes: limits.batchBytes - headerBytes,
     recordBytes: BATCH_RECORD_BYTES_MAX,
-    headerBytes: limits.headerBytes / BASE64_GROWTH - HEADER_FIXED_BYTES,
+    headerBytes: headerBytes / BASE64_GROWTH - HEADER_FIXED_BYTES,
   });
   const payloads = await preparePayloads(context, entries);
   // Before the upload: a crash after it would leave locked objects that nobody knows.
@@ -103,7 +104,11 @@ export async function buildBatch(
     retainUntil,
   });
   const leaves = entries.map((entry) => entry.bytes);
-  const bytes = await encodeBatch(plan.header, leaves, context.writerSigner);
+  const bytes = await encodeBatch(plan.header, leaves, context.writerSigner).catch(
+    (cause: unknown) => {
+      throw new NotTakenError('signer_unavailable', 'the writer key could not be used', cause);
+    },
+  );
   const { number } = plan.header;
   const verdict = judgeOwnBatch(view.state, plan, bytes, entries);
   if (!verdict.ok) {

@@ -87,10 +87,10 @@ export class Intake {
     return this.#issueSystem(kind, ctl);
   }
 
-  /** Between two batches: a boot that has a double ends, and what can never be sealed as it is, is issued again. */
+  /** Between two batches: a boot that has a double, or whose clock was set back, ends, and what can never be sealed as it is, is issued again. */
   async settle(): Promise<void> {
     const { learner, view } = this.#parts;
-    if (learner.cloned) await this.#reboot();
+    if (learner.cloned || this.#isClockBehind()) await this.#reboot();
     else if (learner.suspect) await this.#reissue(learner.stranded(view.state));
     await this.#beat();
   }
@@ -157,6 +157,15 @@ export class Intake {
     await old.issuer.idle();
     await old.journal.close();
     await this.#begin(old.journal.nextNumber);
+  }
+
+  /** Everything would be refused as stale until the clock is back where it was; times only grow within a boot. */
+  #isClockBehind(): boolean {
+    const { context, view } = this.#parts;
+    const behind = this.boot.issuer.highestAt - context.clock();
+    if (behind <= view.state.config.maxDecisionMs) return false;
+    context.finding('clock_went_back', { ms: behind });
+    return true;
   }
 
   async #reissue(stranded: readonly PendingEntry[]): Promise<void> {

@@ -88,6 +88,11 @@ export class Issuer {
     this.#place = { seq: 0, prev: parts.prev };
   }
 
+  /** Highest admission time of the boot, epoch ms. */
+  get highestAt(): number {
+    return this.#highestAt;
+  }
+
   /** Resolves when everything that was issued so far was handed to the journal, or refused. */
   async idle(): Promise<void> {
     await this.#handedOver;

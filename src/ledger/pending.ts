@@ -44,11 +44,11 @@ export class PendingReceipt implements Receipt {
   }
 
   get sealed(): Promise<SealedAt> {
-    return this.#sealed.promise();
+    return this.#sealed.promise;
   }
 
   get published(): Promise<PublishedAt> {
-    return this.#published.promise();
+    return this.#published.promise;
   }
 
   /** Tells where the entry is in the log. */
@@ -62,7 +62,7 @@ export class PendingReceipt implements Receipt {
   }
 
   /** Tells that this process stops first. What is settled stays. */
-  fail(error: unknown): void {
+  fail(error: Error): void {
     this.#sealed.reject(error);
     this.#published.reject(error);
   }
@@ -70,45 +70,39 @@ export class PendingReceipt implements Receipt {
 
 /** A promise that exists only if it is asked for: most callers never wait past `durable`. */
 class Later<T> {
-  #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
-  #waiting: {
-    promise: Promise<T>;
-    resolve: (value: T) => void;
-    reject: (e: unknown) => void;
-  } | null = null;
+  #promise: Promise<T> | null = null;
+  #settle: ((promise: Promise<T>) => void) | null = null;
 
-  async promise(): Promise<T> {
-    if (this.#outcome !== null) {
-      if ('error' in this.#outcome) throw this.#outcome.error;
-      return this.#outcome.value;
+  get promise(): Promise<T> {
+    if (this.#promise === null) {
+      this.#promise = new Promise<T>((resolve) => {
+        this.#settle = resolve;
+      });
+      mayFail(this.#promise);
     }
-    this.#waiting ??= waiting<T>();
-    return this.#waiting.promise;
+    return this.#promise;
   }
 
   resolve(value: T): void {
-    if (this.#outcome !== null) return;
-    this.#outcome = { value };
-    this.#waiting?.resolve(value);
+    this.#end(Promise.resolve(value));
   }
 
-  reject(error: unknown): void {
-    if (this.#outcome !== null) return;
-    this.#outcome = { error };
-    this.#waiting?.reject(error);
+  reject(error: Error): void {
+    const failed = Promise.reject<T>(error);
+    mayFail(failed);
+    this.#end(failed);
+  }
+
+  #end(outcome: Promise<T>): void {
+    if (this.#promise === null) this.#promise = outcome;
+    else this.#settle?.(outcome);
+    this.#settle = null;
   }
 }
 
-function waiting<T>() {
-  let resolve: (value: T) => void = () => undefined;
-  let reject: (error: unknown) => void = () => undefined;
-  const promise = new Promise<T>((accept, refuse) => {
-    resolve = accept;
-    reject = refuse;
-  });
-  // Nobody need be listening when the process stops.
+/** Nobody need be listening when the process stops. */
+function mayFail(promise: Promise<unknown>): void {
   promise.catch(() => undefined);
-  return { promise, resolve, reject };
 }
 
 /** Bounds of one batch, in bytes but for `entries`. `headerBytes` is what its leaves may add to the header. */

@@ -5,13 +5,74 @@
  */
 import { parseEntry } from '../core/entry.ts';
 import type { Orphan } from '../core/batch-header.ts';
+import { parseBase64Url } from '../core/bytes.ts';
+import { parseSha256Hash } from '../core/hash.ts';
 import type { LedgerContext } from './context.ts';
 import type { IdempotencyWindow } from './idempotency.ts';
+import type { Intake } from './intake.ts';
+import { planRecord } from './journal-records.ts';
 import type { PlannedPayload } from './journal-records.ts';
+import type { LogView } from './log-view.ts';
+import type { NextBatch } from './next-batch.ts';
 import { findOrphans } from './payload-writer.ts';
 import type { PendingEntries } from './pending.ts';
 import { recoveredEntries } from './recovered.ts';
+import type { Replica } from './replica.ts';
+import { isTransient, retryMs } from './retry.ts';
+import type { Segment } from './segment.ts';
+import { assertTip } from './tip.ts';
 import type { TakenJournal } from './writer-folder.ts';
+
+/** What a recovery works with. */
+export interface RecoveryParts {
+  readonly context: LedgerContext;
+  readonly view: LogView;
+  readonly replica: Replica;
+  readonly inheritance: Inheritance;
+  readonly intake: Intake;
+  readonly next: NextBatch;
+  /** Ends the waiting for a store that is away. */
+  readonly signal: AbortSignal;
+  /** Told whether the store has answered. */
+  readonly onReach: (isReachable: boolean) => void;
+}
+
+/**
+ * Learns the log to its end, and begins this boot behind what earlier ones left; as often as the store makes it
+ * necessary.
+ *
+ * @returns false when it was ended first.
+ */
+export async function recover(parts: RecoveryParts): Promise<boolean> {
+  const { context, view, replica, inheritance, intake, next, signal } = parts;
+  for (let failures = 1; !signal.aborted; failures += 1) {
+    try {
+      await replica.catchUp();
+      await assertTip(context, view);
+      const orphans = await inheritance.orphans(context);
+      parts.onReach(true);
+      await intake.begin(inheritance.nextSegment);
+      // In this boot's journal, so that those of earlier boots can go.
+      const plan = orphans.length === 0 ? null : await keepPlan(intake, orphans);
+      next.addOrphans({ orphans, plan });
+      inheritance.release();
+      return true;
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      parts.onReach(false);
+      context.log.warn('store_failed', { error, failures });
+      await context.sleep(retryMs(context.random, failures), signal);
+    }
+  }
+  return false;
+}
+
+async function keepPlan(intake: Intake, orphans: readonly Orphan[]): Promise<Segment> {
+  const plans = orphans.map(({ key, sha256, size }) => {
+    return { key, sha256: parseSha256Hash(parseBase64Url(sha256)), size };
+  });
+  return intake.boot.journal.append([planRecord(plans)]);
+}
 
 /** What earlier boots of this writer left. */
 export class Inheritance {
@@ -45,9 +106,7 @@ export class Inheritance {
 
   /** Payload objects that were uploaded for batches that never came to be. Call when the log is learnt. */
   async orphans(context: LedgerContext): Promise<Orphan[]> {
-    const found = await findOrphans(context, [...this.#plans.values()]);
-    this.#plans.clear();
-    return found;
+    return findOrphans(context, [...this.#plans.values()]);
   }
 
   /** Lets the journal files go as soon as none of their entries is pending. */

@@ -101,6 +101,7 @@ export class Replica {
     const { checkpoint } = await readPublished(this.#context, own);
     if (checkpoint !== null) this.#tree.skipTo(checkpoint.head.size);
     await this.#learn();
+    await this.#guard.check(edgeHead(this.#view.state.edge));
     const all = checkpointVerifiers(this.#context, this.#view.state);
     const published = (await readPublished(this.#context, all)).checkpoint;
     if (published === null) return;

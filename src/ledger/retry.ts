@@ -1,9 +1,11 @@
 import { StoreDeniedError, StoreUnavailableError } from '../storage/errors.ts';
+import { NotTakenError } from './errors.ts';
 import { RETRY_MS_MAX, RETRY_MS_MIN } from './limits.ts';
 
-/** Whether waiting may cure it: the store is away, or somebody can be told to give rights back. */
+/** Whether waiting may cure it: the store or a signer is away, or somebody can be told to give rights back. */
 export function isTransient(error: unknown): boolean {
-  return error instanceof StoreUnavailableError || error instanceof StoreDeniedError;
+  if (error instanceof StoreUnavailableError || error instanceof StoreDeniedError) return true;
+  return error instanceof NotTakenError;
 }
 
 /** How long to wait after this many failures in a row, ms: full jitter, so that writers that met do not meet again. */

@@ -1,18 +1,15 @@
 /** A ledger that is open in this process: assembles its parts and keeps them in step. */
 import type { Statement } from '../core/statement.ts';
-import type { Orphan } from '../core/batch-header.ts';
-import { parseBase64Url } from '../core/bytes.ts';
 import type { Genesis } from '../core/genesis.ts';
-import { parseSha256Hash } from '../core/hash.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { JsonObject } from '../core/strict-json.ts';
+import type { Boot } from './boot.ts';
 import type { LedgerContext } from './context.ts';
 import { LedgerHaltedError } from './errors.ts';
 import type { FindingCounter } from './findings.ts';
 import { IdempotencyWindow } from './idempotency.ts';
 import type { Reservation } from './idempotency.ts';
 import { Intake } from './intake.ts';
-import { planRecord } from './journal-records.ts';
 import type { Ledger } from './ledger.ts';
 import { Learner } from './learn.ts';
 import { IDENTITIES_MAX, IDENTITY_MS_MAX } from './limits.ts';
@@ -27,11 +24,10 @@ import type {
   Receipt,
   SignedHead,
 } from './receipt.ts';
-import { Inheritance } from './recovery.ts';
+import { NextBatch } from './next-batch.ts';
+import { Inheritance, recover } from './recovery.ts';
 import { Replica } from './replica.ts';
-import { isTransient, retryMs } from './retry.ts';
 import { Sequencer } from './sequencer.ts';
-import { assertTip } from './tip.ts';
 import type { TakenJournal, WriterFolder } from './writer-folder.ts';
 
 /** What a ledger is assembled from. */
@@ -58,6 +54,7 @@ export class RunningLedger implements Ledger {
   readonly #replica: Replica;
   readonly #learner: Learner;
   readonly #intake: Intake;
+  readonly #next: NextBatch;
   readonly #sequencer: Sequencer;
   readonly #inheritance: Inheritance;
   readonly #closing = new AbortController();
@@ -93,12 +90,12 @@ export class RunningLedger implements Ledger {
     };
     const boots = { context, view, pending, folder: folder.journal, onFailure: onHalt };
     this.#intake = new Intake({ ...boots, identities, learner: this.#learner, onPending });
-    this.#sequencer = new Sequencer(context, view, pending, {
-      boot: () => this.#intake.boot,
-      between: async () => this.#intake.settle(),
-      checkpoints: () => this.#notesToCarry(),
-      onHalt,
-    });
+    const boot = (): Boot => this.#intake.boot;
+    const checkpoints = (): readonly string[] => this.#notesToCarry();
+    const next = new NextBatch({ context, view, pending, boot, checkpoints });
+    this.#next = next;
+    const between = async (): Promise<void> => this.#intake.settle();
+    this.#sequencer = new Sequencer({ context, view, pending, next, between, onHalt });
     this.#starting = this.#start();
   }
 
@@ -183,52 +180,29 @@ export class RunningLedger implements Ledger {
     await this.#closed;
   }
 
-  /** Learns the log, and opens this boot behind what earlier ones left. As often as the store makes it necessary. */
+  /** Recovery, then normal running. */
   async #start(): Promise<void> {
     // Yield, so that whoever made this object has it before anything happens.
     await Promise.resolve();
-    let orphans: readonly Orphan[] = [];
-    for (let failures = 1; !this.#closing.signal.aborted; failures += 1) {
-      try {
-        await this.#replica.catchUp();
-        await assertTip(this.#context, this.#view);
-        orphans = await this.#inheritance.orphans(this.#context);
-        this.#isStoreReachable = true;
-        break;
-      } catch (error) {
-        if (!isTransient(error)) {
-          this.#halt(error);
-          return;
-        }
-        this.#isStoreReachable = false;
-        this.#context.log.warn('store_failed', { error, failures });
-        await this.#context.sleep(retryMs(this.#context.random, failures), this.#closing.signal);
-      }
-    }
-    if (this.#closing.signal.aborted) return;
-    await this.#begin(orphans).catch((error: unknown) => {
+    try {
+      const hasBegun = await recover({
+        context: this.#context,
+        view: this.#view,
+        replica: this.#replica,
+        inheritance: this.#inheritance,
+        intake: this.#intake,
+        next: this.#next,
+        signal: this.#closing.signal,
+        onReach: (isReachable) => {
+          this.#isStoreReachable = isReachable;
+        },
+      });
+      if (!hasBegun) return;
+      this.#replica.start();
+      this.#sequencer.start();
+    } catch (error) {
       this.#halt(error);
-    });
-  }
-
-  async #begin(orphans: readonly Orphan[]): Promise<void> {
-    await this.#intake.begin(this.#inheritance.nextSegment);
-    await this.#keepOrphans(orphans);
-    this.#inheritance.release();
-    this.#replica.start();
-    this.#sequencer.start();
-  }
-
-  /** Notes them in this boot's journal, so that those of earlier boots can go. */
-  async #keepOrphans(orphans: readonly Orphan[]): Promise<void> {
-    if (orphans.length === 0) return;
-    const plans = orphans.map(({ key, sha256, size }) => ({
-      key,
-      sha256: parseSha256Hash(parseBase64Url(sha256)),
-      size,
-    }));
-    const plan = await this.#intake.boot.journal.append([planRecord(plans)]);
-    this.#sequencer.addOrphans({ orphans, plan });
+    }
   }
 
   /** Every batch comes by here, once and in order: first what is pending, then what is derived. */
@@ -236,7 +210,7 @@ export class RunningLedger implements Ledger {
     const { payloads, checkpoints, first } = learnt.header;
     for (const { key } of payloads) {
       this.#inheritance.isNamed(key);
-      this.#sequencer.isNamed(key);
+      this.#next.named(key);
     }
     if (checkpoints.length > 0) this.#carriedSize = first;
     this.#learner.learn(learnt);

@@ -2,45 +2,37 @@
  * The sequencer: the one loop that learns and seals. It goes at its own pace (a batch when the last one is done, not
  * before a least interval), so that load makes batches larger and not more frequent.
  */
-import type { Orphan } from '../core/batch-header.ts';
-import { buildBatch, prepareBatch, uploadPayloads } from './batch-builder.ts';
-import type { PreparedBatch } from './batch-builder.ts';
-import type { Boot } from './boot.ts';
 import { commitBatch } from './commit.ts';
-import type { BuiltBatch } from './commit.ts';
-import { lockClock } from './context.ts';
 import type { LedgerContext } from './context.ts';
 import { POLLS_A_LISTING } from './limits.ts';
 import type { LogView } from './log-view.ts';
-import { findOrphans } from './payload-writer.ts';
+import type { NextBatch } from './next-batch.ts';
 import type { PendingEntries } from './pending.ts';
 import { isTransient, retryMs } from './retry.ts';
 import { learnToTip } from './tip.ts';
 
-/** What the loop asks of the ledger around it. */
-export interface SequencerHooks {
-  /** The boot that seals now. */
-  readonly boot: () => Boot;
+/** What a sequencer works with. */
+export interface SequencerParts {
+  readonly context: LedgerContext;
+  readonly view: LogView;
+  readonly pending: PendingEntries;
+  readonly next: NextBatch;
   /** Called between two batches, when nothing is half done: deals with clones and heartbeats. */
   readonly between: () => Promise<void>;
-  /** Signed notes that the next batch should carry. */
-  readonly checkpoints: () => readonly string[];
   /** Something that waiting does not cure. The loop has ended. */
   readonly onHalt: (error: unknown) => void;
 }
 
 /** Learns and seals, one thing at a time. */
 export class Sequencer {
+  readonly #parts: SequencerParts;
   readonly #context: LedgerContext;
   readonly #view: LogView;
   readonly #pending: PendingEntries;
-  readonly #hooks: SequencerHooks;
+  readonly #next: NextBatch;
   readonly #stopping = new AbortController();
   #wakeUp: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
-  #prepared: PreparedBatch | null = null;
-  #built: BuiltBatch | null = null;
-  #orphans: Orphan[] = [];
   #behind = false;
   #failures = 0;
   #polls = 0;
@@ -48,26 +40,17 @@ export class Sequencer {
   #lookedAtMs = 0;
   #refreshes: { resolve: () => void; reject: (error: unknown) => void }[] = [];
 
-  constructor(
-    context: LedgerContext,
-    view: LogView,
-    pending: PendingEntries,
-    hooks: SequencerHooks,
-  ) {
-    this.#context = context;
-    this.#view = view;
-    this.#pending = pending;
-    this.#hooks = hooks;
+  constructor(parts: SequencerParts) {
+    this.#parts = parts;
+    this.#context = parts.context;
+    this.#view = parts.view;
+    this.#pending = parts.pending;
+    this.#next = parts.next;
   }
 
   /** Whether the last thing asked of the store was answered. */
   get reachable(): boolean {
     return this.#failures === 0;
-  }
-
-  /** Payload objects of earlier plans that no batch names, to be listed in the next. */
-  addOrphans(orphans: readonly Orphan[]): void {
-    this.#orphans.push(...orphans);
   }
 
   start(): void {
@@ -103,7 +86,7 @@ export class Sequencer {
       } catch (error) {
         if (!isTransient(error)) {
           this.#stopping.abort();
-          this.#hooks.onHalt(error);
+          this.#parts.onHalt(error);
           break;
         }
         this.#failures += 1;
@@ -116,7 +99,7 @@ export class Sequencer {
   }
 
   async #turn(): Promise<void> {
-    await this.#hooks.between();
+    await this.#parts.between();
     if (this.#refreshes.length > 0 || this.#behind) {
       const waiting = this.#refreshes;
       this.#refreshes = [];
@@ -159,59 +142,19 @@ export class Sequencer {
   async #seal(): Promise<void> {
     const { clock, settings } = this.#context;
     const since = clock() - this.#sealedAtMs;
-    if (this.#prepared === null && since >= 0 && since < settings.sealIntervalMs) {
+    if (!this.#next.isPrepared && since >= 0 && since < settings.sealIntervalMs) {
       await this.#sleep(settings.sealIntervalMs - since);
     }
     this.#sealedAtMs = clock();
-    const prepared = await this.#prepare();
-    if (prepared === null) return;
-    await uploadPayloads(this.#context, prepared);
-    const built = await this.#build(prepared);
-    const orphans = this.#orphans.length;
+    const built = await this.#next.build();
+    if (built === null) return;
     const outcome = await commitBatch(this.#context, this.#view, built);
-    this.#built = null;
-    if (outcome === 'lost') {
+    if (outcome === 'committed') {
+      this.#next.committed();
+    } else {
+      this.#next.lost();
       this.#behind = true;
-      return;
     }
-    prepared.plan?.release();
-    this.#prepared = null;
-    this.#orphans.splice(0, orphans);
-  }
-
-  /** What was prepared for a slot that was lost serves the next, unless some of it was sealed by somebody else. */
-  async #prepare(): Promise<PreparedBatch | null> {
-    const old = this.#prepared;
-    if (old !== null && this.#isUsable(old)) return old;
-    if (old !== null) {
-      this.#orphans.push(...(await findOrphans(this.#context, old.payloads)));
-      old.plan?.release();
-      this.#prepared = null;
-      this.#built = null;
-    }
-    const { journal } = this.#hooks.boot();
-    if (this.#pending.size === 0) return null;
-    this.#prepared = await prepareBatch(this.#context, this.#view, this.#pending, journal);
-    return this.#prepared;
-  }
-
-  #isUsable({ entries, payloads, references }: PreparedBatch): boolean {
-    const now = lockClock(this.#context);
-    // A lock date that an outage has overtaken would be refused for ever: other objects, with later dates.
-    const dated = payloads.every(({ retainUntil }) => retainUntil === null || retainUntil > now);
-    return (references !== null || dated) && entries.every((e) => this.#pending.has(e.identity));
-  }
-
-  /** Step 3: the bytes for a slot are built once. After an unknown outcome the same bytes are sent again. */
-  async #build(prepared: PreparedBatch): Promise<BuiltBatch> {
-    const { next } = this.#view;
-    if (this.#built?.number === next && !isExpired(this.#built, this.#context)) return this.#built;
-    this.#built = await buildBatch(this.#context, this.#view, prepared, {
-      boot: this.#hooks.boot().id,
-      orphans: this.#orphans,
-      checkpoints: this.#hooks.checkpoints(),
-    });
-    return this.#built;
   }
 
   #settleRefreshes(error: unknown): void {
@@ -236,9 +179,4 @@ export class Sequencer {
     this.#wakeUp = () => undefined;
     waiting.abort();
   }
-}
-
-/** The same for the batch itself. Other bytes for one slot are safe, since everything is learnt by hash. */
-function isExpired({ retention }: BuiltBatch, context: LedgerContext): boolean {
-  return retention !== null && retention.until <= lockClock(context);
 }

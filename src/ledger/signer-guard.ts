@@ -67,6 +67,11 @@ export class SignerGuard {
     return this.#last;
   }
 
+  /** Makes sure that the log as it is now extends what was signed. @throws {@link HaltError} `head_conflict`. */
+  async check(current: TreeHead): Promise<void> {
+    if (this.#last !== null) await this.#assertExtends(this.#last, current);
+  }
+
   /**
    * Takes note of a head that a key of this log has signed elsewhere: published, or held by a witness. From here on
    * it must be extended, too.
@@ -84,7 +89,7 @@ export class SignerGuard {
    */
   async sign(head: TreeHead): Promise<SignedHead> {
     assert(this.#loaded, 'a guard knows what was signed before');
-    if (this.#last !== null) await this.#assertExtends(this.#last, head);
+    await this.check(head);
     // Durable first: a signature that left before a crash must not be forgotten by it.
     await this.#record(head);
     this.#last = head;

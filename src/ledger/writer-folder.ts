@@ -140,7 +140,6 @@ async function readSegment(
   const entries = rest.filter(({ kind }) => kind === 'entry');
   const plans = rest.filter(({ kind }) => kind === 'plan');
   const segment = new Segment(files, path);
-  // A plan is held until its objects are known to be named, or are listed as orphans.
   segment.hold(entries.length);
   return {
     segment,

@@ -181,19 +181,21 @@ describe('a delete marker', () => {
 });
 
 describe('a store that lost the end of the log', () => {
-  test('in the middle is not written over: the process halts', async () => {
+  test('in the middle is not written over: whoever comes halts', async () => {
     const world = await TestWorld.create();
-    const gateway = await world.open();
+    const gateway = await world.open({ publishMs: 1e9 });
     for (let i = 0; i < 3; i += 1) await (await gateway.append(1))[0]!.sealed;
     await gateway.kill();
     const [version] = await world.store.listVersions(keys.batch(2));
     world.store.eraseVersion(keys.batch(2), version!.versionId);
-    const second = await world.open({ folder: gateway.folder, early: true });
-    await expect(second.ledger.ready()).rejects.toMatchObject({ code: 'ledger_halted' });
-    await expect(second.append(1)).rejects.toMatchObject({
+    const stranger = await world.open({ early: true });
+    await expect(stranger.ledger.ready()).rejects.toMatchObject({
       code: 'ledger_halted',
       cause: { code: 'ledger_corrupt' },
     });
+    await expect(stranger.append(1)).rejects.toMatchObject({ code: 'ledger_halted' });
+    const same = await world.open({ folder: gateway.folder, early: true });
+    await expect(same.ledger.ready()).rejects.toMatchObject({ cause: { code: 'head_conflict' } });
   });
 
   test('to an image of a minute ago is not signed: no key signs two histories', async () => {
