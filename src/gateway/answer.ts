@@ -71,19 +71,21 @@ export async function sendAnswer(
   }
   response.writeHead(answer.status, headers);
   for await (const part of body) {
-    if (!response.write(part)) await drained(response);
+    // The caller may have left while the part was made: then no event of the connection is to come any more.
     if (isGone(response)) return;
+    if (!response.write(part)) await drained(response);
   }
-  response.end();
+  if (!isGone(response)) response.end();
 }
 
 /** Asked anew after each wait: the connection may have closed meanwhile. */
 function isGone(response: ServerResponse): boolean {
-  return response.destroyed;
+  return response.destroyed || response.closed;
 }
 
 async function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
+  if (isGone(response)) return;
+  await new Promise<void>((resolve) => {
     const done = (): void => {
       response.off('drain', done);
       response.off('close', done);

@@ -223,6 +223,47 @@ describe('room', () => {
   });
 });
 
+describe('a caller that leaves', () => {
+  test('while its lines are recorded gives its place back', async () => {
+    const world = await start();
+    const append = world.ledger.append.bind(world.ledger);
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let reached = 0;
+    world.ledger.append = async (drafts) => {
+      reached += drafts.length;
+      await gate;
+      return append(drafts);
+    };
+    const leaving = new AbortController();
+    const left = Array.from({ length: 3 }, async () =>
+      fetch(`${world.url}${ENTRIES}`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${world.keys.service}`,
+          'content-type': 'application/x-ndjson',
+        },
+        body: '{}\n{}',
+        signal: leaving.signal,
+      }).then(
+        async (response) => response.text(),
+        () => 'gone',
+      ),
+    );
+    while (reached < 6) await new Promise((wake) => setTimeout(wake, 5));
+    leaving.abort();
+    await Promise.all(left);
+    await new Promise((wake) => setTimeout(wake, 50));
+    release();
+    const deadline = performance.now() + 2000;
+    while (world.running.gateway.inFlight > 0 && performance.now() < deadline) {
+      await new Promise((wake) => setTimeout(wake, 5));
+    }
+    expect(world.running.gateway.inFlight).toBe(0);
+    expect(world.recorded()).toBe(6);
+  });
+});
+
 describe('readiness', () => {
   test('a ledger that takes nothing is not ready, and the process lives', async () => {
     const world = await start();
