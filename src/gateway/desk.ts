@@ -119,9 +119,9 @@ export class Desk {
     if (held.outcome === 'reserved') {
       try {
         return await this.#appendNew(asker, write, ack);
-      } catch (error) {
+      } finally {
+        // After a write that is durable there is nothing to give back, unless its entry got another identity.
         held.release();
-        throw error;
       }
     }
     if (!held.sameBody) throw new ProblemError('idempotency_conflict');

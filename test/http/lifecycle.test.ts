@@ -190,6 +190,15 @@ describe('an error of the ledger', () => {
     expect(world.recorded()).toBe(1);
   });
 
+  test('an identity is free again also where the entry got another one', async () => {
+    const world = await start();
+    const reserve = world.ledger.reserve.bind(world.ledger);
+    world.ledger.reserve = (idk, idb) => reserve(`other ${idk}`, idb);
+    const headers = { 'idempotency-key': 'k' };
+    expect((await post(world, '{}', headers)).status).toBe(202);
+    expect((await post(world, '{}', headers)).status).toBe(202);
+  });
+
   test('a repetition of what is sealed and forgotten is answered from the ledger', async () => {
     const world = await start();
     const headers = { 'idempotency-key': 'k' };
