@@ -103,7 +103,7 @@ export function layOutRecord(
   const layout = new Layout(sealed);
   const nodes = PART_NAMES.map((name) => {
     const value = parts[name];
-    if (isJsonObject(value) && Object.hasOwn(value, '_sd_alg')) throw reserved('_sd_alg');
+    if (isJsonObject(value) && Object.hasOwn(value, '_sd_alg')) throw reservedName('_sd_alg');
     return layout.add(name, value, depths[name] - 1, 0, layout.places?.below.get(name));
   });
   return layout.finish(nodes);
@@ -158,7 +158,7 @@ class Layout {
     const names = canonicalNames(value);
     if (place !== undefined) addHiddenNames(names, place);
     for (const name of names) {
-      if (name === '_sd' || name === '...' || name === '__proto__') throw reserved(name);
+      if (name === '_sd' || name === '...' || name === '__proto__') throw reservedName(name);
       const below = place?.below.get(name);
       const hidden = below?.target !== undefined && below.target.digest !== '';
       if (hidden && Object.hasOwn(value, name)) throw notANode('sealed value is in clear as well');
@@ -222,6 +222,7 @@ function notANode(message: string): MalformedError {
   return new MalformedError(message, 'not_a_node');
 }
 
-function reserved(name: string): MalformedError {
+/** The refusal of a member name that SD-JWT has a meaning for (RFC 9901 §4.1). */
+export function reservedName(name: string): MalformedError {
   return new MalformedError(`member name ${name} is reserved`, 'reserved_member');
 }

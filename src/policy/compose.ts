@@ -2,7 +2,8 @@
 import { sha256Base64Url } from '#platform';
 import { toBase64Url } from '../core/bytes.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
-import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../core/disclosure.ts';
+import { DEFAULT_DEPTHS, formatDsc } from '../core/disclosure.ts';
+import { discloseTexts } from '../core/disclosure-digests.ts';
 import { entryPrefix } from '../core/entry.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 import { retentionOf } from './effect.ts';
@@ -67,12 +68,8 @@ export function composeEntry(
   key: Uint8Array,
 ): ComposedEntry {
   const { at, jti, effect, input, result, source } = draft;
-  const { sd } = discloseRecord({
-    jti,
-    key,
-    depth: DEFAULT_DEPTHS,
-    parts: { input: input.value, result: result.value, source: source.value },
-  });
+  const texts = { input: input.text, result: result.text, source: source.text };
+  const sd = discloseTexts({ jti, key, depth: DEFAULT_DEPTHS, texts });
   const { sby, ret } = entryFacts(draft, effect, settings);
   const prefix = entryPrefix({
     v: 1,

@@ -1,6 +1,8 @@
 /** Laws of disclosures: every part of a record that is shown verifies into the same leaf, and nothing else does. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { canonicalJson } from '../../src/core/canonical-json.ts';
+import { discloseTexts } from '../../src/core/disclosure-digests.ts';
 import { discloseRecord, formatDsc } from '../../src/core/disclosure.ts';
 import type { PartDepths, PartName, RecordNode, RecordParts } from '../../src/core/disclosure.ts';
 import { MalformedError } from '../../src/core/errors.ts';
@@ -60,6 +62,21 @@ describe('disclosures', () => {
         expect(record.sd).toEqual(reference.sd);
         const plain = [...reference.nodes.values()].map(({ disclosure }) => disclosure);
         expect(flatten(record.parts).sort()).toEqual(plain.sort());
+      }),
+    );
+  });
+
+  test('have the same digests when they are made from canonical texts', () => {
+    fc.assert(
+      fc.property(partsArbitrary, depthArbitrary, ({ input, result, source }, depth) => {
+        const draft = { jti: JTI, key: RECORD_KEY, depth };
+        const texts = {
+          input: canonicalJson(input),
+          result: canonicalJson(result),
+          source: canonicalJson(source),
+        };
+        const { sd } = discloseRecord({ ...draft, parts: { input, result, source } });
+        expect(discloseTexts({ ...draft, texts })).toEqual(sd);
       }),
     );
   });
