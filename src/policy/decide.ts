@@ -106,17 +106,18 @@ export class Decider {
   ): AppendOutcome {
     const effect = this.#appendEffect(verdict);
     const kind = effect.allow ? 'event' : 'denial';
-    const hides = effect.err === 'erasure_unavailable' ? 'event' : verdict.hides;
+    // A policy that failed may have wanted anything hidden, and nobody can tell what: nothing of the event is stored.
+    const failed = effect.err !== undefined;
     const identity = effect.allow ? this.#identify(work.identity, event) : null;
     const erasable = this.#settings.classes[effect.class]?.erasable === true;
     const composed = this.#compose(work, {
       kind,
       entrypoint: ENTRYPOINTS.append,
       effect,
-      input: effect.allow ? verdict.input : this.#deniedInput(verdict.input, hides),
-      result: hides === 'event' ? NO_RESULT : verdict.result,
+      input: effect.allow ? verdict.input : this.#deniedInput(verdict.input, failed),
+      result: failed ? NO_RESULT : verdict.result,
       // The digest of what holds something hidden would let anybody confirm a guess of it.
-      raw: hides === 'nothing' && !erasable ? work.event : null,
+      raw: failed || verdict.masked || erasable ? null : work.event,
       identity,
     });
     const facts = entryFacts(work, effect, this.#settings);
@@ -163,14 +164,11 @@ export class Decider {
   }
 
   /** What of a denied input is kept: refusals must not fill locked storage, and nothing hidden may slip into it. */
-  #deniedInput(
-    input: Canonical<JsonObject>,
-    hides: Verdict<never>['hides'],
-  ): Canonical<JsonObject> {
+  #deniedInput(input: Canonical<JsonObject>, failed: boolean): Canonical<JsonObject> {
     const { denialEventBytes } = this.#settings.limits;
     const { event } = input.value;
     if (event === undefined) return input;
-    if (hides === 'event') return withholdEvent(input, event, 'may_hold_what_is_hidden');
+    if (failed) return withholdEvent(input, event, 'may_hold_what_is_hidden');
     // The event is a part of the text, so a short text needs no look at the event itself.
     if (Buffer.byteLength(input.text) <= denialEventBytes) return input;
     if (Buffer.byteLength(canonicalJson(event)) <= denialEventBytes) return input;

@@ -1,6 +1,5 @@
 /** What the policy says to one input: evaluated, checked for shape, and for an append evaluated again after masking. */
 import { canonicalJson } from '../core/canonical-json.ts';
-import { isJsonObject } from '../core/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 import { ENTRYPOINTS, parseAppendResult, parseReadResult } from './decision.ts';
 import type { AppendResult, DenialCode, ReadResult } from './decision.ts';
@@ -16,11 +15,8 @@ export interface Verdict<R> {
   /** Null exactly where `err` is set. */
   readonly parsed: R | null;
   readonly err?: DenialCode;
-  /**
-   * `masked`: the policy named what must not be stored, and it was there. `event`: it may have, and nobody can tell
-   * what, so nothing of the event is stored.
-   */
-  readonly hides: 'nothing' | 'masked' | 'event';
+  /** Whether the policy named what must not be stored, and it was there; `input` is what remains. */
+  readonly masked: boolean;
 }
 
 /** A record's `result` where there is none. */
@@ -51,9 +47,9 @@ export function judgeAppend(
   const masked = { value, text: canonicalJson(value) };
   const second = askAppend(evaluator, masked);
   if (second.parsed !== null && isStable(first.parsed, second.parsed)) {
-    return { ...second, hides: 'masked' };
+    return { ...second, masked: true };
   }
-  return withoutAnswer(masked, 'mask_unstable', 'event');
+  return withoutAnswer(masked, 'mask_unstable');
 }
 
 function askAppend(evaluator: Evaluator, input: Canonical<JsonObject>): Verdict<AppendResult> {
@@ -70,29 +66,19 @@ function ask<R>(
   try {
     value = evaluator.evaluate(entrypoint, input.text);
   } catch (error) {
-    if (error instanceof PolicyError) return withoutAnswer(input, error.code, 'nothing');
+    if (error instanceof PolicyError) return withoutAnswer(input, error.code);
     throw error;
   }
   const parsed = parse(value);
   if (parsed === undefined) {
-    const hides = mayHide(value) ? 'event' : 'nothing';
     const result = { value, text: canonicalJson(value) };
-    return { ...withoutAnswer(input, 'policy_bad_output', hides), result };
+    return { ...withoutAnswer(input, 'policy_bad_output'), result };
   }
-  return { input, result: { value, text: canonicalJson(value) }, parsed, hides: 'nothing' };
+  return { input, result: { value, text: canonicalJson(value) }, parsed, masked: false };
 }
 
-function withoutAnswer(
-  input: Canonical<JsonObject>,
-  err: DenialCode,
-  hides: Verdict<never>['hides'],
-): Verdict<never> {
-  return { input, result: NO_RESULT, parsed: null, err, hides };
-}
-
-/** A misshapen answer that names something to hide: it cannot be honoured, and must not be ignored. */
-function mayHide(value: JsonValue): boolean {
-  return isJsonObject(value) && (Object.hasOwn(value, 'mask') || Object.hasOwn(value, 'erasure'));
+function withoutAnswer(input: Canonical<JsonObject>, err: DenialCode): Verdict<never> {
+  return { input, result: NO_RESULT, parsed: null, err, masked: false };
 }
 
 /** Nothing but the reasons may differ, and what is masked may only have become less. */

@@ -204,35 +204,44 @@ describe('what is masked', () => {
 
 describe('a policy that gives no usable answer denies', () => {
   test.each([
-    ['nothing', 'policy_undefined', null],
-    ['conflict', 'policy_error', null],
-    ['flood', 'policy_error', null],
-    ['shape', 'policy_bad_output', { allow: 'yes', reasons: [] }],
-    ['text', 'policy_bad_output', 'allow'],
-    ['false', 'policy_bad_output', false],
-    ['null', 'policy_bad_output', null],
-    ['unknown member', 'policy_bad_output', expect.objectContaining({ masks: [] })],
-    ['no class', 'policy_bad_output', { allow: true, reasons: [] }],
-    ['reserved', 'policy_bad_output', null],
-    ['reserved top', 'policy_bad_output', null],
-    ['large number', 'policy_bad_output', null],
-    ['class', 'class_unknown', expect.objectContaining({ class: 'gold', allow: true })],
-    ['denied class', 'class_unknown', expect.objectContaining({ class: 'gold', allow: false })],
-    ['label', 'policy_bad_output', expect.objectContaining({ labels: { colour: 'red' } })],
-    ['hold', 'hold_unavailable', expect.objectContaining({ hold: true })],
-    ['mask time', 'policy_bad_output', null],
-  ])('%s: %s', async (what, err, result) => {
-    const { outcome, payload, record } = await decided(event(what));
-    expect(outcome).toMatchObject({ allow: false, kind: 'denial', err, class: 'standard' });
-    expect(payload.pol).toEqual({
-      id: policy.identity.id,
-      entrypoint: 'stele/append',
-      allow: false,
-      err,
-    });
-    expect(payload).not.toHaveProperty('lbl');
-    expect(record.result).toEqual(result);
-  });
+    ['nothing', 'policy_undefined'],
+    ['conflict', 'policy_error'],
+    ['flood', 'policy_error'],
+    ['shape', 'policy_bad_output'],
+    ['text', 'policy_bad_output'],
+    ['false', 'policy_bad_output'],
+    ['null', 'policy_bad_output'],
+    ['unknown member', 'policy_bad_output'],
+    ['no class', 'policy_bad_output'],
+    ['reserved', 'policy_bad_output'],
+    ['reserved top', 'policy_bad_output'],
+    ['large number', 'policy_bad_output'],
+    ['class', 'class_unknown'],
+    ['denied class', 'class_unknown'],
+    ['label', 'policy_bad_output'],
+    ['hold', 'hold_unavailable'],
+    ['mask time', 'policy_bad_output'],
+  ])(
+    'and stores nothing of the event, which it may have wanted hidden: %s: %s',
+    async (what, err) => {
+      const { outcome, payload, record } = await decided(event(what));
+      expect(outcome).toMatchObject({ allow: false, kind: 'denial', err, class: 'standard' });
+      expect(payload.pol).toEqual({
+        id: policy.identity.id,
+        entrypoint: 'stele/append',
+        allow: false,
+        err,
+      });
+      expect(payload).not.toHaveProperty('lbl');
+      expect(record.result).toBeNull();
+      expect(record.source).toMatchObject({ raw_sha256: null });
+      expect(eventOf(record)).toBeUndefined();
+      expect(record.input).toMatchObject({
+        withheld: { reason: 'may_hold_what_is_hidden', sha256: null },
+      });
+      expect(JSON.stringify(record)).not.toContain(SECRET);
+    },
+  );
 
   test('a label that is too long', async () => {
     const { outcome } = await decided(event('long label', { text: 'a'.repeat(500) }));
@@ -272,15 +281,16 @@ describe('a denial', () => {
   test('keeps its event up to a cap, and above it the digest', async () => {
     const { denialEventBytes } = settings.limits;
     const sized = (bytes: number) => {
-      const empty = canonicalJson({ do: 'nothing', text: '' }).length;
-      return { do: 'nothing', text: 'a'.repeat(bytes - empty) };
+      const empty = canonicalJson({ do: 'denied open', text: '' }).length;
+      return { do: 'denied open', text: 'a'.repeat(bytes - empty) };
     };
     const kept = sized(denialEventBytes);
     const { record } = await decided(appendJob(JSON.stringify(kept), []));
     expect(eventOf(record)).toEqual(kept);
     const large = sized(denialEventBytes + 1);
     const { record: capped, outcome } = await decided(appendJob(JSON.stringify(large), []));
-    expect(outcome.err).toBe('policy_undefined');
+    expect(outcome).toMatchObject({ allow: false });
+    expect(outcome).not.toHaveProperty('err');
     expect(capped.input).toMatchObject({
       withheld: {
         reason: 'too_large',
@@ -292,7 +302,7 @@ describe('a denial', () => {
   });
 
   test('an event cannot pretend to be withheld', async () => {
-    const { record } = await decided(appendJob('{"do":"nothing","withheld":{"bytes":1}}', []));
+    const { record } = await decided(appendJob('{"do":"denied open","withheld":{"bytes":1}}', []));
     expect(record.input).not.toHaveProperty('withheld');
   });
 });
