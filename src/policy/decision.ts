@@ -28,8 +28,11 @@ export const ENTRYPOINTS = { append: 'stele/append', read: 'stele/read' } as con
 export type ActionName =
   'entry.append' | 'entry.read' | 'entry.proof' | 'ledger.read' | 'log.read' | 'consistency.read';
 
-/** The states of a write that a policy or a caller can wait for, weakest first. */
-export const ACKS = ['durable', 'sealed', 'witnessed'] as const;
+/**
+ * The states of a write that a policy can have its caller wait for, weakest first. `witnessed` is none of them while
+ * nobody cosigns checkpoints: a policy that demands it gets a denial, not a weaker promise.
+ */
+export const ACKS = ['durable', 'sealed'] as const;
 
 /** One of {@link ACKS}. */
 export type Ack = (typeof ACKS)[number];

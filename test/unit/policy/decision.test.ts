@@ -43,6 +43,7 @@ describe('an answer to an append', () => {
     ['an unknown member', { ...yes, masks: [] }],
     ['a member of the prototype', { ...yes, toString: 'x' }],
     ['an unknown ack', { ...yes, ack: 'printed' }],
+    ['an ack that nobody can give', { ...yes, ack: 'witnessed' }],
     ['a label that is no text', { ...yes, labels: { a: 1 } }],
     ['a label without a name', { ...yes, labels: { '': 'b' } }],
     ['labels as a list', { ...yes, labels: ['a'] }],
