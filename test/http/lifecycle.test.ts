@@ -214,6 +214,27 @@ describe('an error of the ledger', () => {
 });
 
 describe('room', () => {
+  test('many proofs that wait look for the seal together, ten times a second', async () => {
+    const world = await start();
+    world.ledger.faults.holdSeals = true;
+    const { id } = (await (await post(world)).json()) as { id: string };
+    const entry = world.ledger.entry.bind(world.ledger);
+    let looks = 0;
+    world.ledger.entry = async (name) => {
+      looks += 1;
+      return entry(name);
+    };
+    const authorization = `Bearer ${world.keys.admin}`;
+    const waiting = Array.from({ length: 20 }, async () =>
+      fetch(`${world.url}${ENTRIES}/${id}/proof?wait=1s`, { headers: { authorization } }),
+    );
+    const answers = await Promise.all(waiting);
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(409));
+    // Each finds the entry once and then looks at most ten times, and twice more for what a timer is off.
+    expect(looks).toBeLessThanOrEqual(20 * (1 + 10 + 2));
+    world.ledger.faults.holdSeals = false;
+  });
+
   test('one request too many is refused, and those in flight are answered', async () => {
     const world = await start({ requestsMax: 2, sealWaitMs: 60_000 });
     world.ledger.faults.holdSeals = true;

@@ -24,8 +24,10 @@ import { entryIdSchema, noQuerySchema, proofQuerySchema } from '../schemas.ts';
 const JSON_TYPE = 'application/json';
 const SD_JWT_TYPE = 'application/sd-jwt';
 const TEXT_TYPE = 'text/plain';
-/** Milliseconds between two looks for the seal of an entry that a proof waits for. */
-const SEAL_POLL_MS = 20;
+/** Milliseconds between two looks for the seal of an entry that a proof waits for: it is that much later at worst. */
+const SEAL_POLL_MS = 100;
+/** The next look: one timer for all that wait, however many. */
+let nextLook: Promise<void> | null = null;
 
 interface EntryWish {
   readonly id: string | number;
@@ -196,7 +198,9 @@ async function sealedIndex(
     const size = served.ledger.head()?.size ?? 0;
     if (index !== null && index < size) return index;
     if (clock() >= deadline) throw new ProblemError('entry_not_sealed');
-    await sleep(SEAL_POLL_MS);
+    await (nextLook ??= sleep(SEAL_POLL_MS).then(() => {
+      nextLook = null;
+    }));
     index ??= (await served.ledger.entry(found.jti))?.index ?? null;
   }
 }
