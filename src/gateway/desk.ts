@@ -7,6 +7,7 @@ import { parseLeafIndex } from '../core/tree.ts';
 import type { Caller } from '../keys/caller.ts';
 import type { Reservation } from '../ledger/idempotency.ts';
 import type { Receipt } from '../ledger/receipt.ts';
+import { ENTRYPOINTS } from '../policy/decision.ts';
 import type { ActionName } from '../policy/decision.ts';
 import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
 import type {
@@ -70,6 +71,8 @@ export interface Reading {
 }
 
 const APPEND_ACTION = Object.freeze({ name: 'entry.append' });
+/** What a repeated write is counted as in the summary; no policy is asked for it. */
+const REPLAY_ACTION = 'entry.replay';
 /** Milliseconds that a sealed write waits for the signed head that proves it: usually it comes with the seal. */
 const HEAD_WAIT_MS = 1_000;
 /** Media types of one caller that are remembered; in binary mode it may name any. */
@@ -126,6 +129,8 @@ export class Desk {
     }
     if (!held.sameBody) throw new ProblemError('idempotency_conflict');
     if (held.outcome === 'in_flight') throw new ProblemError('idempotency_in_flight');
+    // No new decision (docs/decisions/0006), but not unseen either.
+    this.summary.count({ entrypoint: ENTRYPOINTS.append, action: REPLAY_ACTION, allow: true });
     return this.#replay(held.write, ack);
   }
 

@@ -346,6 +346,20 @@ describe('shutdown', () => {
     });
   });
 
+  test('repetitions are counted and sealed too: they are no decisions', async () => {
+    const world = await startWorld();
+    const headers = { 'idempotency-key': 'k' };
+    for (let n = 0; n < 3; n += 1) await post(world, '{}', headers);
+    expect(world.recorded()).toBe(1);
+    await world.close();
+    expect(parseEntry(entryBytes(world.ledger.entries[1]!.jws)).payload).toMatchObject({
+      kind: 'summary',
+      ctl: {
+        counts: [{ entrypoint: 'stele/append', action: 'entry.replay', allow: true, count: 2 }],
+      },
+    });
+  });
+
   test('a request that never ends is cut off at the deadline', async () => {
     const world = await startWorld({ drainMs: 100 });
     const stuck = sendRaw(world.url, [
