@@ -67,31 +67,29 @@ export function composeEntry(
   settings: ComposeSettings,
   key: Uint8Array,
 ): ComposedEntry {
-  const { at, jti, effect, input, result, source } = draft;
+  const { at, jti, effect, identity, input, result, source } = draft;
   const texts = { input: input.text, result: result.text, source: source.text };
   const sd = discloseTexts({ jti, key, depth: DEFAULT_DEPTHS, texts });
   const { sby, ret } = entryFacts(draft, effect, settings);
+  const { allow, err, labels } = effect;
+  const pol = { allow, entrypoint: draft.entrypoint, ...(err && { err }), id: draft.policy };
+  // In canonical order already: what is in order need not be sorted.
   const prefix = entryPrefix({
-    v: 1,
-    iss: settings.origin,
-    gen: settings.gen,
-    jti,
-    iat: Math.floor(at / 1000),
-    at,
-    kind: draft.kind,
-    pol: {
-      id: draft.policy,
-      entrypoint: draft.entrypoint,
-      allow: effect.allow,
-      ...(effect.err === undefined ? {} : { err: effect.err }),
-    },
-    ret,
-    sby,
-    ...(draft.identity ?? {}),
-    ...(effect.labels === undefined ? {} : { lbl: effect.labels }),
-    dsc: DSC,
     _sd: sd,
     _sd_alg: 'sha-256',
+    at,
+    dsc: DSC,
+    gen: settings.gen,
+    iat: Math.floor(at / 1000),
+    ...(identity && { idb: identity.idb, idk: identity.idk }),
+    iss: settings.origin,
+    jti,
+    kind: draft.kind,
+    ...(labels && { lbl: labels }),
+    pol,
+    ret,
+    sby,
+    v: 1,
   });
   const head = `{"input":${input.text},"jti":"${jti}","key":"${toBase64Url(key)}"`;
   const record = `${head},"result":${result.text},"sealed":[],"source":${source.text},"v":1}\n`;
