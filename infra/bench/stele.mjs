@@ -19,6 +19,7 @@ export async function startStele(settings = {}) {
     data,
     'listen.port': String(port),
     'log.level': 'warn',
+    'callers.anonymous': 'true',
     ...settings,
   }).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const run = (...args) =>

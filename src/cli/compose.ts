@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Genesis } from '../core/genesis.ts';
-import { gatewayDefaults } from '../gateway/settings.ts';
 import { startGateway } from '../gateway/server.ts';
 import { loadKey } from '../keys/key-files.ts';
 import { loadLedgerSecret } from '../keys/ledger-secret.ts';
@@ -18,6 +17,7 @@ import { objectKeys } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { probeStore } from '../storage/probe.ts';
 import type { Configuration } from './configuration.ts';
+import { gatewaySettingsOf } from './gateway-settings.ts';
 import { homeOf, loadStatement } from './home.ts';
 import { createLog } from './logging.ts';
 import type { Log } from './logging.ts';
@@ -45,10 +45,15 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
   const closers: (() => Promise<void>)[] = [];
   let closed: Promise<void> | null = null;
   const close = async (): Promise<void> => {
-    for (const step of closers.reverse()) await step();
+    const failures: unknown[] = [];
+    for (const step of closers.reverse()) {
+      // One part that does not close must not keep the lock of another.
+      await step().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   };
   try {
-    const policy = await openPolicy(configuration);
+    const { prepared: policy } = await openPolicy(configuration);
     const store = await openStore(configuration);
     closers.push(async () => store.close());
     const genesis = await genesisOf(configuration, store);
@@ -73,7 +78,7 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
         log,
         version,
       },
-      gatewayDefaults,
+      gatewaySettingsOf(configuration),
       { host: configuration.text('listen.host'), port: configuration.whole('listen.port') },
     );
     closers.push(async () => gateway.close());

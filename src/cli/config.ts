@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { contextOf } from './context.ts';
 import { settingsTable } from './settings-table.ts';
-import type { SettingSpec } from './settings-table.ts';
 
 /** `stele config`: every setting, what holds, and where it came from. Secrets are not shown. */
 export function addConfigCommand(program: Command): void {
@@ -11,8 +10,7 @@ export function addConfigCommand(program: Command): void {
     .addHelpText('after', '\nExample:\n  stele config --set store.kind=s3 --json')
     .action((_options: unknown, command: Command) => {
       const { configuration, output } = contextOf(command);
-      const specs: readonly SettingSpec[] = settingsTable;
-      const rows = specs.map((spec) => {
+      const rows = settingsTable.map((spec) => {
         const setting = configuration.settings.get(spec.key);
         const value = setting?.value ?? null;
         const shown = spec.secret === true && value !== null ? '(hidden)' : value;

@@ -4,7 +4,7 @@ import { environmentName, settingsTable } from './settings-table.ts';
 import type { SettingOrigin, SettingSpec } from './settings-table.ts';
 import { suggest } from './suggest.ts';
 
-const specs: readonly SettingSpec[] = settingsTable;
+const specs = settingsTable;
 
 /** One resolved setting. */
 export interface Setting {
@@ -20,7 +20,7 @@ export interface ConfigurationSources {
   /** Text of the YAML file, if one was given. */
   readonly file?: string;
   /** Defaults of one command that differ from the table's. */
-  readonly defaults?: Readonly<Record<string, string>>;
+  readonly defaults?: Readonly<Record<string, unknown>>;
 }
 
 /** Every setting with its value and where it came from. */

@@ -32,7 +32,7 @@ export interface CommandContext {
  */
 export function contextOf(
   command: Command,
-  defaults: Readonly<Record<string, string>> = {},
+  defaults: Readonly<Record<string, unknown>> = {},
 ): CommandContext {
   const flags = command.optsWithGlobals<GlobalFlags>();
   const path = flags.config ?? process.env['STELE_CONFIG'];

@@ -19,7 +19,7 @@ import { foundLedger } from './founding.ts';
 import { checkStore } from './fsck.ts';
 import { exists, homeOf } from './home.ts';
 import { addCaller } from './keygen.ts';
-import { policyIdentity } from './open-policy.ts';
+import { openPolicy } from './open-policy.ts';
 import { openStore } from './open-store.ts';
 import type { Output } from './output.ts';
 import { untilStopped } from './serve.ts';
@@ -28,7 +28,11 @@ import { packageRoot } from './version.ts';
 const EVENTS_FILE = new URL('test/data/cloudtrail/events.ndjson.gz', packageRoot);
 const LINES_A_REQUEST = 100;
 /** A demo talks to a person, and may run on a machine that is busy with something else. */
-const demoDefaults = { 'log.level': 'warn', 'policy.deadlineMs': '1000' };
+const demoDefaults = {
+  'log.level': 'warn',
+  'policy.deadlineMs': '1000',
+  'callers.anonymous': true,
+};
 const roles = ['service', 'auditor', 'admin'] as const;
 
 /** The three demo keys by role. They open nothing but a demo on this machine, so they are kept in the clear. */
@@ -74,7 +78,7 @@ async function prepare(configuration: Configuration, output: Output): Promise<De
     output.note('founding a ledger with keys of its own');
     const store = await openStore(configuration);
     try {
-      await foundLedger(configuration, store, await policyIdentity(configuration));
+      await foundLedger(configuration, store, await openPolicy(configuration));
     } finally {
       await store.close();
     }
@@ -136,7 +140,9 @@ async function verifyWhole(
   output.note('verifying the whole ledger from the store');
   const store = await openStore(configuration);
   try {
-    const flags = { vkey: composition.vkey, records: true, view: true };
+    const { note } = composition.ledger.head() ?? { note: null };
+    const notes = note === null ? [] : [note];
+    const flags = { vkey: composition.vkey, notes, records: true, view: true };
     return await checkStore(configuration, store, flags, output);
   } finally {
     await store.close();

@@ -14,6 +14,8 @@ import { probeStore } from '../storage/probe.ts';
 import type { Configuration } from './configuration.ts';
 import { exists, homeOf, keyAt, saveStatement } from './home.ts';
 import type { Home } from './home.ts';
+import type { OpenedPolicy } from './open-policy.ts';
+import { archivePolicy } from './policy-archive.ts';
 
 /** PCI DSS 10.5.1 asks for twelve months; the margin covers clocks and leap days. */
 const STANDARD_DAYS = 400;
@@ -38,7 +40,7 @@ export interface Founding {
 export async function foundLedger(
   configuration: Configuration,
   store: ObjectStore,
-  policyId: string,
+  policy: OpenedPolicy,
 ): Promise<Founding> {
   const home = homeOf(configuration);
   const found = await readGenesis(store, configuration.text('ledger'));
@@ -49,7 +51,14 @@ export async function foundLedger(
     if (found !== null) throw missing('ledger_secret_missing', home.ledgerSecret);
     await saveLedgerSecret(home.ledgerSecret, generateLedgerSecret());
   }
-  const genesis = found ?? (await createGenesis(configuration, store, policyId));
+  const genesis = found ?? (await createGenesis(configuration, store, policy.prepared.identity.id));
+  if (genesis.policy?.id === policy.prepared.identity.id) {
+    const { id } = policy.prepared.identity;
+    await archivePolicy(store, configuration.text('ledger'), genesis, {
+      id,
+      archive: policy.archive,
+    });
+  }
   const root = await rootOf(home, genesis);
   const writer = await writerIdOf(home.writer, (bytes) => randomBytes(bytes));
   const { vkey } = noteSigner(genesis.origin, checkpointKey);

@@ -14,6 +14,8 @@ export interface CheckFlags {
   readonly vkey?: string;
   readonly checkpoint?: string;
   readonly genesis?: string;
+  /** Signed notes at hand, beside the one in the file. */
+  readonly notes?: readonly string[];
   readonly records: boolean;
   readonly view: boolean;
 }
@@ -62,9 +64,10 @@ export async function checkStore(
       view: flags.view,
       ...(flags.vkey === undefined ? {} : { vkeys: [flags.vkey] }),
       ...(flags.genesis === undefined ? {} : { gen: flags.genesis }),
-      ...(flags.checkpoint === undefined
-        ? {}
-        : { checkpoints: [await readFile(flags.checkpoint, 'utf8')] }),
+      checkpoints: [
+        ...(flags.notes ?? []),
+        ...(flags.checkpoint === undefined ? [] : [await readFile(flags.checkpoint, 'utf8')]),
+      ],
       progress: (_entries, batch, batches) => {
         bar.update(Math.min(batch + 1, batches));
       },

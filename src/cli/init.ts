@@ -3,7 +3,7 @@ import { contextOf } from './context.ts';
 import { foundLedger } from './founding.ts';
 import { homeOf } from './home.ts';
 import { openStore } from './open-store.ts';
-import { policyIdentity } from './open-policy.ts';
+import { openPolicy } from './open-policy.ts';
 
 /** `stele init`: found a ledger, or join one, with keys made where they are missing. */
 export function addInitCommand(program: Command): void {
@@ -18,7 +18,7 @@ export function addInitCommand(program: Command): void {
       const { configuration, output } = contextOf(command);
       const store = await openStore(configuration);
       try {
-        const done = await foundLedger(configuration, store, await policyIdentity(configuration));
+        const done = await foundLedger(configuration, store, await openPolicy(configuration));
         const { origin, gen } = done.genesis;
         output.note(
           done.created

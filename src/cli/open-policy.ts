@@ -10,11 +10,17 @@ import { packageRoot } from './version.ts';
 
 const DEFAULT_BUNDLE = new URL('bundles/default', packageRoot);
 
+/** A policy that may decide, and the archive that it came in. */
+export interface OpenedPolicy {
+  readonly prepared: PreparedPolicy;
+  readonly archive: Uint8Array;
+}
+
 /**
  * Reads and checks the policy bundle that the configuration names.
  * @throws {@link SteleError} `bundle_missing`, and whatever is wrong with the bundle.
  */
-export async function openPolicy(configuration: Configuration): Promise<PreparedPolicy> {
+export async function openPolicy(configuration: Configuration): Promise<OpenedPolicy> {
   const folder = configuration.optionalText('policy.bundle') ?? fileURLToPath(DEFAULT_BUNDLE);
   const path = folder.endsWith('.tar.gz') ? folder : join(folder, 'bundle.tar.gz');
   let archive: Uint8Array;
@@ -26,10 +32,5 @@ export async function openPolicy(configuration: Configuration): Promise<Prepared
       cause,
     });
   }
-  return preparePolicy(await readBundle(archive));
-}
-
-/** The identity of the configured policy: what genesis names as the first. */
-export async function policyIdentity(configuration: Configuration): Promise<string> {
-  return (await openPolicy(configuration)).identity.id;
+  return { archive, prepared: preparePolicy(await readBundle(archive)) };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { gatewayRows } from './gateway-settings.ts';
 
 /** Where a setting's value came from. */
 export type SettingOrigin = 'flag' | 'environment' | 'file' | 'default';
@@ -26,7 +27,7 @@ const yesNo = z.union([
  * Every setting there is. Flags go over the environment, the environment over one YAML file, the file over these
  * defaults; a key that is not in this table is an error. The reference page is generated from it.
  */
-export const settingsTable = [
+export const settingsTable: readonly SettingSpec[] = [
   {
     key: 'ledger',
     schema: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
@@ -141,7 +142,7 @@ export const settingsTable = [
   {
     key: 'callers.anonymous',
     schema: yesNo,
-    fallback: true,
+    fallback: false,
     help: 'Whether a request without credentials reaches the policy as an anonymous subject. The default policy gives it the log’s public face only.',
   },
   {
@@ -180,7 +181,8 @@ export const settingsTable = [
     fallback: 'info',
     help: 'Least severe log line that is written.',
   },
-] as const satisfies readonly SettingSpec[];
+  ...gatewayRows,
+];
 
 /** `store.accessKeyId` as an environment variable: `STELE_STORE__ACCESS_KEY_ID`. */
 export function environmentName(key: string): string {

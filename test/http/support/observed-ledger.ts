@@ -171,6 +171,7 @@ function observe(inner: Ledger, gate: Gate): ObservedLedger {
       return receipt;
     },
     reserve: (idk, idb) => inner.reserve(idk, idb),
+    certificates: () => inner.certificates(),
     head: () => inner.head(),
     entry: async (idOrIndex) => inner.entry(idOrIndex),
     inclusion: async (index, size) => inner.inclusion(index, size),

@@ -6,10 +6,11 @@ import { resolveConfiguration } from '../../../src/cli/configuration.ts';
 import { foundLedger } from '../../../src/cli/founding.ts';
 import { homeOf } from '../../../src/cli/home.ts';
 import { addCaller } from '../../../src/cli/keygen.ts';
+import { openPolicy } from '../../../src/cli/open-policy.ts';
 import { generateApiKey } from '../../../src/keys/api-keys.ts';
 import { MemoryStore } from '../../../src/storage/memory-store.ts';
 
-const POLICY = 'A'.repeat(43);
+const POLICY = await openPolicy(resolveConfiguration({ flags: {}, environment: {} }));
 const store = () => new MemoryStore({ clock: () => Date.now() });
 
 let folder = '';

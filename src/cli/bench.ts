@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { SteleError } from '../core/errors.ts';
+import { exitCodes } from './exit.ts';
+import { exists } from './home.ts';
+import { packageRoot } from './version.ts';
+
+/** `stele bench`: the checkout's benchmarks, each figure beside a peer or the machine's floor. */
+export function addBenchCommand(program: Command): void {
+  program
+    .command('bench')
+    .description(
+      'measure this machine: appends, sealing, publishing, memory, as ratios (in a checkout)',
+    )
+    .option('--quick', 'short rounds')
+    .option('--only <names>', 'comma-separated: decide, many, sealing, publish, idle, parts')
+    .addHelpText('after', '\nExample:\n  stele bench --quick --only=decide,parts')
+    .action(async (options: { quick?: boolean; only?: string }) => {
+      const root = fileURLToPath(packageRoot);
+      const script = fileURLToPath(new URL('infra/bench/run.mjs', packageRoot));
+      if (!(await exists(script))) {
+        throw new SteleError(
+          'bench_missing',
+          'the benchmarks are in a checkout, not in the package',
+          {
+            disposition: 'fix-configuration',
+          },
+        );
+      }
+      const flags = [
+        ...(options.quick === true ? ['--quick'] : []),
+        ...(options.only === undefined ? [] : [`--only=${options.only}`]),
+      ];
+      const child = spawn(process.execPath, [script, ...flags], { cwd: root, stdio: 'inherit' });
+      const [code] = (await once(child, 'exit')) as [number | null];
+      process.exitCode = code ?? exitCodes.incomplete;
+    });
+}

@@ -1,0 +1,231 @@
+/**
+ * The commands as a person types them, in this process: found a ledger, serve it, append, read, prove, verify, check.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  jest,
+  test,
+} from '@jest/globals';
+import { composeGateway } from '../../../src/cli/compose.ts';
+import type { Composition } from '../../../src/cli/compose.ts';
+import { resolveConfiguration } from '../../../src/cli/configuration.ts';
+import { exitCodeOf } from '../../../src/cli/exit.ts';
+import { createProgram } from '../../../src/cli/program.ts';
+import { MalformedError, SteleError } from '../../../src/core/errors.ts';
+
+let folder = '';
+let said = '';
+let noted = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'stele-commands-'));
+});
+afterAll(async () => rm(folder, { recursive: true }));
+
+beforeEach(() => {
+  said = '';
+  noted = '';
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    said += String(text);
+    return true;
+  });
+  jest.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    noted += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+/** Runs a command line. @returns what it printed and the exit code that it set. */
+async function stele(...words: string[]): Promise<{ text: string; code: number }> {
+  said = '';
+  process.exitCode = undefined;
+  await createProgram().parseAsync(['node', 'stele', ...words]);
+  const code = exitCodeNow();
+  process.exitCode = undefined;
+  return { text: said, code };
+}
+
+/** The code as commands leave it; the compiler only sees that it was cleared above. */
+function exitCodeNow(): number {
+  return Number(process.exitCode ?? 0);
+}
+
+const settings = () => ['--set', `data=${folder}`, '--set', 'log.level=silent'];
+
+describe('a ledger from its founding to its verification', () => {
+  let gateway: Composition;
+  let vkey = '';
+  let key = '';
+  let auditor = '';
+  const client = (as: string) => ['--url', gateway.url, '--key', as];
+
+  beforeAll(async () => {
+    const quiet = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      said += String(text);
+      return true;
+    });
+    vkey = (await stele('init', ...settings())).text.trim();
+    key = (await stele('keygen', '--id', 'app', '--role', 'service', ...settings())).text.trim();
+    const made = await stele('--json', 'keygen', '--id', 'eve', '--role', 'auditor', ...settings());
+    auditor = (JSON.parse(made.text) as { key: string }).key;
+    quiet.mockRestore();
+    gateway = await composeGateway(
+      resolveConfiguration({
+        flags: {
+          data: folder,
+          'listen.port': '0',
+          'log.level': 'silent',
+          'callers.anonymous': 'true',
+          'gateway.trustedProxies': '10.0.0.0/8, 127.0.0.2',
+        },
+        environment: {},
+      }),
+    );
+    await gateway.ledger.ready();
+  });
+  afterAll(async () => gateway.close());
+
+  test('a second init changes nothing, and a caller gets one key', async () => {
+    expect((await stele('--json', 'init', ...settings())).text).toContain('"created":false');
+    await expect(stele('keygen', '--id', 'app', ...settings())).rejects.toMatchObject({
+      code: 'caller_exists',
+    });
+  });
+
+  test('events are appended from a file, and what is bad input is counted and named', async () => {
+    const file = join(folder, 'events.ndjson');
+    const events = Array.from({ length: 120 }, (_, n) => `{"eventName":"E${n}","eventSource":"t"}`);
+    await writeFile(file, `${events.join('\n')}\n`);
+    expect(await stele('append', file, ...client(key))).toEqual({
+      text: '120 appended, 0 denied, 0 refused\n',
+      code: 0,
+    });
+    await writeFile(file, '{"a":1,"a":2}\n');
+    const bad = await stele('append', file, ...client(key));
+    expect(bad.text).toContain('1 refused');
+    expect(bad.code).toBe(1);
+    expect(noted).toContain('duplicate_key');
+    await writeFile(file, '{"a":1}\n');
+    expect((await stele('append', file, ...client(auditor))).text).toContain('1 denied');
+  });
+
+  test('an entry is read, proven and verified with nothing of the gateway', async () => {
+    const out = join(folder, 'three');
+    while ((gateway.ledger.head()?.size ?? 0) < 5)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    await stele('prove', '3', '--out', out, ...client(auditor));
+    expect((await stele('entry', '3', ...client(auditor))).text).toContain('"kind": "event"');
+    expect((await stele('entry', '3', '--sd-jwt', ...client(auditor))).text).toContain('~');
+    const verified = await stele('verify', `${out}.tlog-proof`, '--vkey', vkey);
+    expect(verified.text).toMatch(/^VALID\n/);
+    expect(verified.text).toMatch(/entry signature +\S*pass/);
+    expect(verified.code).toBe(0);
+    expect((await stele('verify', `${out}.tlog-proof`)).code).toBe(4);
+    const proof = await readFile(`${out}.tlog-proof`, 'utf8');
+    await writeFile(`${out}.tlog-proof`, proof.replace(/^index \d+/m, 'index 4'));
+    const forged = await stele('verify', `${out}.tlog-proof`, '--vkey', vkey);
+    expect(forged.text).toContain('INVALID');
+    expect(forged.code).toBe(1);
+  });
+
+  test('a store and a served log verify by URL', async () => {
+    const store = await stele('verify', `file://${folder}/demo/store/demo`, '--vkey', vkey);
+    expect(store.text).toContain('VALID');
+    const served = await stele('verify', `${gateway.url}/log/demo`, '--vkey', vkey);
+    expect(served).toMatchObject({ code: 0 });
+    expect((await stele('verify', `${gateway.url}/log/demo`)).code).toBe(4);
+    await expect(stele('verify', `${gateway.url}/log/none`, '--vkey', vkey)).rejects.toMatchObject({
+      code: 'log_unreachable',
+    });
+    await expect(stele('verify', '/nowhere.tlog-proof')).rejects.toMatchObject({
+      code: 'file_missing',
+    });
+    await expect(
+      stele('verify', `${gateway.url}/log/demo`, '--checkpoint', 'x'),
+    ).rejects.toMatchObject({ code: 'option_unused' });
+  });
+
+  test('the policy that decides is kept in the ledger', async () => {
+    const { policy } = gateway.ledger.genesis;
+    const path = join(folder, 'demo/store/demo/policy', policy?.id ?? '', 'bundle.tar.gz');
+    const bundled = new URL('../../../bundles/default/bundle.tar.gz', import.meta.url);
+    expect(await readFile(path)).toEqual(await readFile(bundled));
+  });
+
+  test('after the gateway has stopped, the whole ledger is checked from the store', async () => {
+    await gateway.close();
+    const { text, code } = await stele('fsck', '--vkey', vkey, ...settings());
+    expect(text).toContain('VALID');
+    expect(code).toBe(0);
+  });
+});
+
+test('the demo runs once, verifies what it made, and goes on with it the second time', async () => {
+  const own = ['--set', `data=${join(folder, 'demo-data')}`, '--set', 'listen.port=0'];
+  const first = await stele('--json', 'demo', '--once', ...own);
+  const report = JSON.parse(first.text) as { treeSize: number; report: { verdict: string } };
+  expect(report.report.verdict).toBe('valid');
+  expect(report.treeSize).toBeGreaterThan(2000);
+  const second = await stele('demo', '--once', ...own);
+  expect(second.text).toContain('whole ledger');
+  expect(noted).toContain('entries from before');
+}, 120_000);
+
+test('settings are shown with their origin, and secrets are not', async () => {
+  const text = (await stele('config', '--set', 'store.secretAccessKey=hunter2')).text;
+  expect(text).toContain('store.secretAccessKey');
+  expect(text).toContain('(hidden)');
+  expect(text).not.toContain('hunter2');
+});
+
+describe('what goes wrong says what to do', () => {
+  test.each([
+    ['a setting without a value', ['config', '--set', 'ledger'], 'configuration_invalid'],
+    [
+      'a configuration file that is not there',
+      ['config', '--config', '/nowhere.yaml'],
+      'configuration_invalid',
+    ],
+    ['S3 without a bucket', ['fsck', '--set', 'store.kind=s3'], 'configuration_invalid'],
+    ['a bundle that is not there', ['init', '--set', 'policy.bundle=/nowhere'], 'bundle_missing'],
+    [
+      'a gateway that is not there',
+      ['entry', '1', '--url', 'http://127.0.0.1:1'],
+      'gateway_unreachable',
+    ],
+    [
+      'serving what was never founded',
+      ['serve', '--set', 'data=/tmp/stele-none', '--set', 'store.kind=memory'],
+      'not_initialised',
+    ],
+    ['checking what is not there', ['fsck', '--set', 'store.kind=memory'], 'ledger_missing'],
+    [
+      'half of the settings for tokens',
+      ['serve', '--set', 'callers.issuer=x', '--set', 'store.kind=memory'],
+      'not_initialised',
+    ],
+  ])('%s', async (_name, words, code) => {
+    await expect(stele(...words)).rejects.toMatchObject({ code });
+  });
+
+  test.each([
+    [new SteleError('x', 'x', { disposition: 'fix-configuration' }), 2],
+    [new SteleError('x', 'x', { disposition: 'retry' }), 3],
+    [new MalformedError('x'), 1],
+    [new Error('x'), 1],
+  ])('%s has its exit code', (error, code) => {
+    expect(exitCodeOf(error)).toBe(code);
+  });
+});
