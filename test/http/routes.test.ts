@@ -160,6 +160,33 @@ describe('appending many', () => {
   });
 });
 
+describe('a batch of CloudEvents, which is parsed by the thread that answers everybody', () => {
+  const headers = { 'content-type': 'application/cloudevents-batch+json' };
+  const batch = (data: unknown, count: number): string =>
+    JSON.stringify(
+      Array.from({ length: count }, (_, n) => ({
+        ...{ specversion: '1.0', id: `large-${n}`, source: '/s', type: 't' },
+        data,
+      })),
+    );
+
+  test('may be 2 MiB, and not what a body of lines may be', async () => {
+    const within = await post(batch('x'.repeat(200_000), 10), headers);
+    expect(within.status).toBe(200);
+    const before = world.recorded();
+    const over = await post(batch('x'.repeat(200_000), 11), headers);
+    expect(over.status).toBe(413);
+    expect(await over.json()).toMatchObject({ code: 'body_too_large' });
+    expect(world.recorded()).toBe(before);
+  });
+
+  test('may have 100,000 members', async () => {
+    const over = await post(batch(Array(10_000).fill(0), 10), headers);
+    expect(over.status).toBe(400);
+    expect(await over.json()).toMatchObject({ code: 'too_many_members' });
+  });
+});
+
 describe('CloudEvents', () => {
   const event = { specversion: '1.0', id: 'e1', source: '/test', type: 'made', data: { n: 1 } };
 

@@ -7,7 +7,13 @@ import { readBody } from '../body.ts';
 import { parseBatch, parseBinary, parseStructured } from '../cloudevents.ts';
 import type { CloudEvent } from '../cloudevents.ts';
 import type { Accepted, Ack, Write } from '../desk.ts';
-import { CLOUDEVENTS_BATCH_MAX, EVENTS_AT_ONCE, NDJSON_LINES_MAX } from '../limits.ts';
+import {
+  CLOUDEVENTS_BATCH_BYTES_MAX,
+  CLOUDEVENTS_BATCH_MAX,
+  CLOUDEVENTS_BATCH_MEMBERS_MAX,
+  EVENTS_AT_ONCE,
+  NDJSON_LINES_MAX,
+} from '../limits.ts';
 import { mediaTypeOf } from '../media-type.ts';
 import { writeRoute } from '../pipeline.ts';
 import type { Admitted } from '../pipeline.ts';
@@ -89,10 +95,11 @@ async function appendBatch(admitted: Admitted, ack: Ack, key: string | null): Pr
       detail: 'the events of a batch are known by their source and id',
     });
   }
-  const { gateway } = admitted;
-  const text = await readMany(admitted);
-  const limits = { ...admitted.gateway.eventLimits, bytes: gateway.settings.bodyBytesMax };
-  const events = parseBatch(text, { ...limits, members: BATCH_MEMBERS_MAX }, CLOUDEVENTS_BATCH_MAX);
+  const { eventLimits, settings } = admitted.gateway;
+  const bytes = Math.min(settings.bodyBytesMax, CLOUDEVENTS_BATCH_BYTES_MAX);
+  const text = await readMany(admitted, bytes);
+  const limits = { ...eventLimits, bytes };
+  const events = parseBatch(text, { ...limits, members: CLOUDEVENTS_BATCH_MEMBERS_MAX }, CLOUDEVENTS_BATCH_MAX);
   const writes = events.map((event) => writeOf(admitted, event, null, CLOUDEVENT_TYPE));
   const results: string[] = [];
   for (let from = 0; from < writes.length; from += EVENTS_AT_ONCE) {
@@ -109,11 +116,8 @@ async function appendBatch(admitted: Admitted, ack: Ack, key: string | null): Pr
   };
 }
 
-/** Members and elements of a whole batch: what its events may have together before each is looked at alone. */
-const BATCH_MEMBERS_MAX = 1_000_000;
-
 async function appendLines(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
-  const lines = linesOf(await readMany(admitted));
+  const lines = linesOf(await readMany(admitted, admitted.gateway.settings.bodyBytesMax));
   const writes = lines.map((event, index) => ({
     event,
     mediaType: JSON_TYPE,
@@ -223,10 +227,9 @@ async function readEvent(admitted: Admitted): Promise<string> {
   return readBody(request, response, { bytesMax: eventBytesMax, ms: bodyMs });
 }
 
-async function readMany(admitted: Admitted): Promise<string> {
+async function readMany(admitted: Admitted, bytesMax: number): Promise<string> {
   const { request, response, gateway } = admitted;
-  const { bodyBytesMax, bodyMs } = gateway.settings;
-  return readBody(request, response, { bytesMax: bodyBytesMax, ms: bodyMs });
+  return readBody(request, response, { bytesMax, ms: gateway.settings.bodyMs });
 }
 
 function linesOf(text: string): string[] {
