@@ -5,7 +5,7 @@ import { finding } from './findings.ts';
 import type { Finding, FindingPlace } from './findings.ts';
 import { verifyJws } from './jws.ts';
 import type { Certificates } from './key-status.ts';
-import { nextBootHead } from './log-effects.ts';
+import { endedHead, nextBootHead } from './log-effects.ts';
 import { bootHead, bootKey, entryIdentity } from './log-position.ts';
 import type { BootHead, LogState } from './log-position.ts';
 
@@ -46,6 +46,10 @@ export function leafFindings(
     const key = bootKey(wtr.id, wtr.boot);
     const head = heads.get(key) ?? state.boots.get(key);
     heads.set(key, nextBootHead(head, 0, entry, entryIdentity(entry)));
+    const before = endedHead(entry, (boot) => {
+      return heads.get(bootKey(wtr.id, boot)) ?? bootHead(state, wtr.id, boot);
+    });
+    if (before !== undefined) heads.set(bootKey(wtr.id, before.boot), before);
     const index = state.size + offset;
     const place = { batch: number, index, writer: wtr.id, boot: wtr.boot, seq: wtr.seq };
     const leaf = { entry, index, place, head };
@@ -111,7 +115,8 @@ function chainFindings(
       : [finding('boot_missing', place, `begins with ${kind} ${wtr.seq}`)];
     return [...missing, ...(begins ? bootFindings(state, entry, place, heads) : [])];
   }
-  const found = head.ended ? [finding('after_close', place, `${kind} after the end`)] : [];
+  const over = head.end !== null && wtr.seq > head.end;
+  const found = over ? [finding('after_close', place, `${kind} after the end`)] : [];
   if (wtr.seq !== head.seq + 1) {
     const detail = `${head.seq + 1} to ${wtr.seq - 1}`;
     return [...found, finding('seq_hole', place, detail)];

@@ -99,8 +99,32 @@ export function nextBootHead(
     hash,
     at: Math.max(head?.at ?? 0, at),
     policy: adoptedPolicy(entry) ?? head?.policy ?? null,
-    ended: kind === 'close' || (head?.ended ?? false),
+    end: kind === 'close' ? endAt(head, wtr.seq) : (head?.end ?? null),
   };
+}
+
+/** The end of a boot that was declared to end with `seq`: of several, the first holds. */
+function endAt(head: BootHead | undefined, seq: number): number {
+  return Math.min(head?.end ?? seq, seq);
+}
+
+/**
+ * The boot before, ended by a `boot` entry that says what its journal knew of it. What follows on that comes from a
+ * clone, or from somebody who has an old key.
+ *
+ * @param headOf - The head of a boot of the same writer, before the entry.
+ * @returns undefined where the entry ends none that the log has.
+ */
+export function endedHead(
+  { payload: { kind, ctl } }: Entry,
+  headOf: (boot: string) => BootHead | undefined,
+): BootHead | undefined {
+  if (kind !== 'boot') return undefined;
+  const { prevBoot, lastSeq } = controlFacts(kind, ctl);
+  const head = prevBoot === null ? undefined : headOf(prevBoot);
+  return head === undefined || lastSeq === null
+    ? undefined
+    : { ...head, end: endAt(head, lastSeq) };
 }
 
 /** The policy that an entry says its boot decides with from here on; null where it says nothing. */
@@ -128,6 +152,11 @@ function movedHeads(
     const next = entries[offset + 1]?.payload.wtr;
     const last = next?.boot !== wtr.boot || next.id !== wtr.id;
     boots.set(key, nextBootHead(head, order, entry, last ? entryIdentity(entry) : ''));
+    const before = endedHead(entry, (boot) => {
+      const other = bootKey(wtr.id, boot);
+      return boots.get(other) ?? state.boots.get(other);
+    });
+    if (before !== undefined) boots.set(bootKey(before.writer, before.boot), before);
     writers.set(wtr.id, { boots: Math.max(known, order + 1), boot: wtr.boot });
   }
   return { writers: withAll(state.writers, writers), boots: withAll(state.boots, boots) };
@@ -209,7 +238,8 @@ function gapEffect(state: LogState, entry: Entry): LogState | ControlFault {
   }
   const head = bootHead(state, writer, boot);
   if (head === undefined || last !== null) return state;
-  return { ...state, boots: state.boots.with(bootKey(writer, boot), { ...head, ended: true }) };
+  const ended = { ...head, end: endAt(head, head.seq) };
+  return { ...state, boots: state.boots.with(bootKey(writer, boot), ended) };
 }
 
 function policyEffect(state: LogState, entry: Entry, index: number): LogState | ControlFault {

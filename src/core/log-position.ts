@@ -27,8 +27,11 @@ export interface BootHead {
   readonly at: number;
   /** The policy that it says it decides with: of its boot entry, then of its last adoption. */
   readonly policy: string | null;
-  /** Whether a `close` or `gap` ended it. */
-  readonly ended: boolean;
+  /**
+   * Its last number: a `close`, a `gap`, or what the next boot of its writer knew of it ended it. Of what that boot
+   * knew, some may stand behind it in the log. Null while it goes on.
+   */
+  readonly end: number | null;
 }
 
 /** Where a writer stands in the log. */

@@ -66,7 +66,7 @@ export function silence(state: LogState, now: number): Finding[] {
   const { heartbeatMs, maxSealMs } = state.config;
   const silent = now - state.time;
   if (state.final || silent <= heartbeatMs + maxSealMs) return [];
-  const open = [...state.boots.entries()].filter(([, head]) => !head.ended).length;
+  const open = [...state.boots.entries()].filter(([, head]) => head.end === null).length;
   const at = { batch: state.number, index: state.size };
   return [finding('silent_period', at, `${silent} ms to now; boots not closed: ${open}`)];
 }

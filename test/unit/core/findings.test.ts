@@ -208,6 +208,43 @@ describe('chains', () => {
     expect(await codes(leaves)).toEqual(['after_close']);
   });
 
+  describe('that go on after the next boot of their writer', () => {
+    /** The boot after that of `w`, which knows entries of it up to `lastSeq`. */
+    const next = async (lastSeq: number): Promise<Uint8Array> =>
+      log.entry(
+        { ...w, boot: idOf('boot one 1'), seq: 0 },
+        'boot',
+        bootFacts(log, { prevBoot: w.boot, lastSeq }),
+      );
+
+    test('in a later batch', async () => {
+      await log.seal(w, [await next(0)]);
+      expect(await found([await log.entry(w, 'event')])).toMatchObject([
+        { code: 'after_close', severity: 'warning', at: { boot: w.boot, seq: 1 } },
+      ]);
+    });
+
+    test('in the same batch, and ever after', async () => {
+      const boot = await next(0);
+      expect(await codes([boot, await log.entry(w, 'event')])).toEqual(['after_close']);
+      expect(await codes([await log.entry(w, 'event')])).toEqual(['after_close']);
+    });
+
+    test('but not with what that boot found in the journal', async () => {
+      expect(await codes([await next(1)])).toEqual(['seq_hole']);
+      expect(await codes([await log.entry(w, 'event')])).toEqual([]);
+      expect(await codes([await log.entry(w, 'close', { ctl: { reason: 'x' } })])).toEqual([
+        'after_close',
+      ]);
+    });
+
+    test('and a later word for a later end does not open them again', async () => {
+      await log.seal(w, [await log.entry(w, 'close', { ctl: { reason: 'shutdown' } })]);
+      await log.seal(w, [await next(9)]);
+      expect(await codes([await log.entry(w, 'event')])).toEqual(['after_close']);
+    });
+  });
+
   test('that do not begin with their boot entry', async () => {
     const two = await log.writer('two');
     expect(

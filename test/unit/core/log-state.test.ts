@@ -705,12 +705,12 @@ describe('configuration', () => {
 describe('other effects', () => {
   test('a close or a declared loss ends a boot', async () => {
     await log.seal(w, [await log.entry(w, 'close', { ctl: { reason: 'shutdown' } })]);
-    expect(bootHead(log.state, w.id, w.boot)?.ended).toBe(true);
+    expect(bootHead(log.state, w.id, w.boot)?.end).toBe(1);
     const two = await log.writer('two');
     await log.seal(two, [await log.entry(two, 'boot', bootFacts(log))]);
     const gap = { writer: two.id, boot: two.boot, first: 1, last: null, reason: 'journal_lost' };
     await log.seal(two, [await log.entry(two, 'gap', { ctl: gap })]);
-    expect(bootHead(log.state, two.id, two.boot)?.ended).toBe(true);
+    expect(bootHead(log.state, two.id, two.boot)?.end).toBe(1);
   });
 
   test('a loss in the middle, or of a boot that never appeared, ends nothing', async () => {
@@ -719,7 +719,7 @@ describe('other effects', () => {
     await log.seal(w, [
       await log.entry(w, 'gap', { ctl: { ...gap, boot: idOf('never'), last: null } }),
     ]);
-    expect(bootHead(log.state, w.id, w.boot)?.ended).toBe(false);
+    expect(bootHead(log.state, w.id, w.boot)?.end).toBeNull();
   });
 
   test('a loss of another writer takes the root’s word, to the letter', async () => {
@@ -736,7 +736,7 @@ describe('other effects', () => {
     ];
     for (const [ctl, ended] of rows) {
       await log.seal(w, [await log.entry(w, 'gap', { ctl })]);
-      expect(bootHead(log.state, two.id, two.boot)?.ended).toBe(ended);
+      expect(bootHead(log.state, two.id, two.boot)?.end === null).toBe(!ended);
     }
   });
 
