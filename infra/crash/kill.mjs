@@ -12,7 +12,7 @@ import { gunzipSync } from 'node:zlib';
 import { makeImage } from '../powercut/image.mjs';
 import { randomFrom } from '../powercut/random.mjs';
 import { checkpointOf, compare, judgeHeads, readLog, sizeOf } from './audit.mjs';
-import { gatewayOf } from './gateway.mjs';
+import { endAll, gatewayOf } from './gateway.mjs';
 import { startLoad } from './load.mjs';
 import { startS3Server } from './s3-server.mjs';
 
@@ -37,6 +37,8 @@ const DRAIN_MS = 120_000;
 
 const sleep = async (ms) => new Promise((later) => setTimeout(later, ms));
 const random = randomFrom(Number(options.seed));
+/** From the start of each life that got so far until it took writes, ms. */
+const readyMs = [];
 const events = gunzipSync(
   readFileSync(join(import.meta.dirname, '../../test/data/cloudtrail/events.ndjson.gz')),
 )
@@ -74,10 +76,12 @@ async function liveAndDie(gateway, image, load) {
     await sleep(random() * EARLY.most);
   } else {
     const first = load.nextAcknowledged();
+    const started = performance.now();
     await gateway.ready(life);
+    readyMs.push(performance.now() - started);
     await first;
     const until = Date.now() + LOAD_MS.least + random() * LOAD_MS.most;
-    head = await checkpointOf(gateway.url, LEDGER);
+    head = await checkpointOf(gateway.url, LEDGER).catch(() => null);
     await sleep(Math.max(0, until - Date.now()));
   }
   if (life.over()) throw new Error(`the gateway ended by itself: ${life.said()}`);
@@ -139,6 +143,8 @@ async function run(image, store) {
   return print({ kills, end, fsck, tally: load.tally });
 }
 
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
 /** Says what came of it. @returns whether all is as promised */
 function print({ kills, end, fsck, tally }) {
   const { lost, doubled, repeated, size, judged } = end;
@@ -155,6 +161,10 @@ function print({ kills, end, fsck, tally }) {
   );
   console.log(judged.text);
   console.log(`log of ${size} entries, writes recorded twice under one key ${repeated}`);
+  const seconds = [readyMs.slice(0, 5), readyMs.slice(-5)].map((each) =>
+    (median(each) / 1000).toFixed(1),
+  );
+  console.log(`ready after ${seconds[0]} s in the first lives, ${seconds[1]} s in the last`);
   console.log(`seed ${options.seed}`);
   const what = options.power ? 'power cuts' : 'kills';
   console.log(
@@ -179,6 +189,7 @@ if ('skipped' in ground) {
     }
     process.exitCode = (await run(ground.image, server?.settings ?? {})) ? 0 : 1;
   } finally {
+    await endAll();
     await server?.stop();
     ground.image.dispose();
   }
