@@ -62,10 +62,11 @@ async function handle(
 ): Promise<void> {
   const started = performance.now();
   const id = gateway.requestIds.of(request);
+  const body = gateway.bodies.hold();
   gateway.enter();
   let answer: Answer | null = null;
   try {
-    answer = await route.answer(gateway, { request, response, id });
+    answer = await route.answer(gateway, { request, response, id, body });
   } catch (error) {
     answer = answerTo(gateway, error, id, route.write);
   }
@@ -80,6 +81,7 @@ async function handle(
     gateway.components.log.error('answer_failed', { request: id, route: route.name, error });
     response.destroy();
   } finally {
+    body.end();
     gateway.leave();
     report(gateway, route.name, answer?.status ?? 499, id, performance.now() - started);
   }

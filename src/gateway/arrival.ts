@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
+import type { BodyHold } from './body-room.ts';
 import { REQUEST_ID_CHARACTERS_MAX, URL_CHARACTERS_MAX } from './limits.ts';
 import { ProblemError } from './problem.ts';
 
@@ -9,6 +10,8 @@ export interface Arrival {
   readonly response: Response;
   /** Of the caller, where it gave one; in the answer, the log line and problems. */
   readonly id: string;
+  /** What its body takes of the room for all bodies; given back when it is answered. */
+  readonly body: BodyHold;
 }
 
 /** Makes request ids: random once for a process, then counted. */

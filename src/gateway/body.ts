@@ -3,8 +3,10 @@
  * ratios. Nothing is looked at before its size is known to be within bounds.
  */
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { gunzip } from 'node:zlib';
+import type { Arrival } from './arrival.ts';
+import type { BodyHold } from './body-room.ts';
 import { GZIP_FREE_BYTES, GZIP_RATIO_MAX } from './limits.ts';
 import { ProblemError } from './problem.ts';
 
@@ -26,11 +28,10 @@ const GZIP_NAMES = new Set(['gzip', 'x-gzip']);
  *
  * @returns Well-formed UTF-8, perhaps empty.
  * @throws {@link ProblemError} `body_missing`, `body_too_large`, `body_too_slow`, `body_incomplete`,
- *   `content_encoding_unsupported`, `gzip_malformed`, `gzip_ratio`, `invalid_utf8`; {@link CallerGoneError}.
+ *   `content_encoding_unsupported`, `gzip_malformed`, `gzip_ratio`, `invalid_utf8`, `overloaded`; {@link CallerGoneError}.
  */
 export async function readBody(
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response, body: held }: Pick<Arrival, 'request' | 'response' | 'body'>,
   limits: BodyLimits,
 ): Promise<string> {
   const { headers } = request;
@@ -48,16 +49,21 @@ export async function readBody(
   if (declared !== undefined && Number(declared) > limits.bytesMax) {
     throw tooLarge(limits.bytesMax);
   }
+  held.check(Number(declared ?? 0));
   // Only now: a caller that asked first has sent nothing of a body that is refused.
   if (headers.expect !== undefined) response.writeContinue();
-  const received = await collectBytes(request, limits);
-  const bytes = zipped ? await unzip(received, limits.bytesMax) : received;
+  const received = await collectBytes(request, held, limits);
+  const bytes = zipped ? await unzip(received, held, limits.bytesMax) : received;
   if (bytes.length === 0) throw new ProblemError('body_missing');
   if (!isUtf8(bytes)) throw new ProblemError('invalid_utf8');
   return bytes.toString('utf8');
 }
 
-async function collectBytes(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+async function collectBytes(
+  request: IncomingMessage,
+  held: BodyHold,
+  limits: BodyLimits,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -76,8 +82,17 @@ async function collectBytes(request: IncomingMessage, limits: BodyLimits): Promi
     };
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limits.bytesMax) finish(tooLarge(limits.bytesMax));
-      else chunks.push(chunk);
+      if (size > limits.bytesMax) {
+        finish(tooLarge(limits.bytesMax));
+        return;
+      }
+      try {
+        // As they come, and not as they are announced: a promise of bytes takes nobody's room.
+        held.take(chunk.length);
+        chunks.push(chunk);
+      } catch (error) {
+        finish(error as Error);
+      }
     };
     const onEnd = (): void => {
       finish(null);
@@ -101,9 +116,17 @@ function ignore(): void {
 }
 
 /** Unpacks gzip (RFC 1952), all of it and nothing after it. */
-async function unzip(packed: Buffer, bytesMax: number): Promise<Buffer> {
+async function unzip(packed: Buffer, held: BodyHold, bytesMax: number): Promise<Buffer> {
   const byRatio = Math.max(GZIP_FREE_BYTES, packed.length * GZIP_RATIO_MAX);
   const maxOutputLength = Math.min(bytesMax, byRatio);
+  // How much it will be is known afterwards: until then it takes as much as it may become.
+  held.take(maxOutputLength);
+  const bytes = await gunzipAll(packed, maxOutputLength);
+  held.giveBack(maxOutputLength - bytes.length);
+  return bytes;
+}
+
+async function gunzipAll(packed: Buffer, maxOutputLength: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     gunzip(packed, { maxOutputLength, info: true } as object, (error, result) => {
       if (error !== null) {

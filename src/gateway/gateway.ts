@@ -2,6 +2,7 @@ import type { Request } from 'express';
 import type { JsonLimits } from '../core/strict-json.ts';
 import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
 import { RequestIds } from './arrival.ts';
+import { BodyRoom } from './body-room.ts';
 import type { GatewayComponents } from './components.ts';
 import { Desk } from './desk.ts';
 import { GatewayMetrics } from './metrics.ts';
@@ -15,6 +16,7 @@ export class Gateway {
   readonly settings: GatewaySettings;
   readonly metrics: GatewayMetrics;
   readonly requestIds: RequestIds;
+  readonly bodies = new BodyRoom();
   readonly desks: ReadonlyMap<string, Desk>;
   /** Bounds of one event as JSON, where the gateway itself has to read it. */
   readonly eventLimits: JsonLimits;

@@ -30,6 +30,19 @@ export const GZIP_RATIO_MAX = 100;
 /** Bytes that a gzip body may always unpack to: a small, very regular body is no bomb. */
 export const GZIP_FREE_BYTES = 65_536;
 
+/**
+ * Bytes of bodies that all requests in flight may hold together, after decompression: sixteen full ones. A body is in
+ * memory about four times over while it is decided (bytes, text, lines, the workers' copies), so this is about 1 GiB.
+ */
+export const BODY_BYTES_IN_FLIGHT_MAX = 268_435_456;
+
+/**
+ * The part of {@link BODY_BYTES_IN_FLIGHT_MAX} that callers without credentials may hold, in bytes: a quarter, and as
+ * much as the largest body that can be set. What strangers send must be read, for their denial is an entry; this is why
+ * they cannot take the room of everybody else.
+ */
+export const STRANGERS_BODY_BYTES_MAX = 67_108_864;
+
 /** Bytes of request line and headers together: Node's own default, set so that it stays. */
 export const HEADER_BYTES_MAX = 16_384;
 

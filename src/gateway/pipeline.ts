@@ -6,7 +6,7 @@
  *     read     check, room, ledger, authenticate, parse, find, decide, record the access, answer
  *     write    check, room, ledger, authenticate, parse, for each event: decide, record, acknowledge
  */
-import { CallerError } from '../keys/caller.ts';
+import { ANONYMOUS, CallerError } from '../keys/caller.ts';
 import type { Caller } from '../keys/caller.ts';
 import type { ActionName } from '../policy/decision.ts';
 import type { DecidedRead, KnownFacts } from '../policy/jobs.ts';
@@ -103,6 +103,7 @@ async function admit(gateway: Gateway, arrival: Arrival, action: ActionName): Pr
   const caller = await authenticate(gateway, arrival, desk, action);
   // Only now: a stranger is not told which ledgers there are.
   if (desk === undefined) throw new ProblemError('ledger_unknown');
+  arrival.body.of(caller === ANONYMOUS);
   const context = { ip: gateway.addressOf(arrival.request), request_id: arrival.id };
   return { ...arrival, gateway, desk, asker: { caller, context } };
 }

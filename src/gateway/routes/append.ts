@@ -97,9 +97,13 @@ async function appendBatch(admitted: Admitted, ack: Ack, key: string | null): Pr
   }
   const { eventLimits, settings } = admitted.gateway;
   const bytes = Math.min(settings.bodyBytesMax, CLOUDEVENTS_BATCH_BYTES_MAX);
-  const text = await readMany(admitted, bytes);
+  const text = await readUpTo(admitted, bytes);
   const limits = { ...eventLimits, bytes };
-  const events = parseBatch(text, { ...limits, members: CLOUDEVENTS_BATCH_MEMBERS_MAX }, CLOUDEVENTS_BATCH_MAX);
+  const events = parseBatch(
+    text,
+    { ...limits, members: CLOUDEVENTS_BATCH_MEMBERS_MAX },
+    CLOUDEVENTS_BATCH_MAX,
+  );
   const writes = events.map((event) => writeOf(admitted, event, null, CLOUDEVENT_TYPE));
   const results: string[] = [];
   for (let from = 0; from < writes.length; from += EVENTS_AT_ONCE) {
@@ -117,7 +121,7 @@ async function appendBatch(admitted: Admitted, ack: Ack, key: string | null): Pr
 }
 
 async function appendLines(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
-  const lines = linesOf(await readMany(admitted, admitted.gateway.settings.bodyBytesMax));
+  const lines = linesOf(await readUpTo(admitted, admitted.gateway.settings.bodyBytesMax));
   const writes = lines.map((event, index) => ({
     event,
     mediaType: JSON_TYPE,
@@ -222,14 +226,11 @@ function idempotencyKeyOf(header: string | string[] | undefined): string | null 
 }
 
 async function readEvent(admitted: Admitted): Promise<string> {
-  const { request, response, gateway } = admitted;
-  const { eventBytesMax, bodyMs } = gateway.settings;
-  return readBody(request, response, { bytesMax: eventBytesMax, ms: bodyMs });
+  return readUpTo(admitted, admitted.gateway.settings.eventBytesMax);
 }
 
-async function readMany(admitted: Admitted, bytesMax: number): Promise<string> {
-  const { request, response, gateway } = admitted;
-  return readBody(request, response, { bytesMax, ms: gateway.settings.bodyMs });
+async function readUpTo(admitted: Admitted, bytesMax: number): Promise<string> {
+  return readBody(admitted, { bytesMax, ms: admitted.gateway.settings.bodyMs });
 }
 
 function linesOf(text: string): string[] {
