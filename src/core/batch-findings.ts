@@ -51,6 +51,7 @@ export function findingsOf(
   const certificates = readCertificates(state, header.certs);
   return [
     ...placeFindings(state, batch, context),
+    ...dateFindings(state, batch),
     ...lockFindings(state, batch),
     ...checkpointFindings(state, batch, certificates, context),
     ...(context.signatures === false
@@ -91,6 +92,26 @@ function placeFindings(state: LogState, { header }: Batch, context: FindingsCont
     if (fault !== undefined) {
       found.push(finding('payload_mismatch', { ...at, key: payload.key }, fault));
     }
+  }
+  return found;
+}
+
+/**
+ * A batch that is dated back asks for shorter locks and lets late entries look punctual. One that is dated ahead shows
+ * in its entries: `late_seal`, or `long_promise`.
+ */
+function dateFindings(state: LogState, { header, entries }: Batch): Finding[] {
+  const { maxDecisionMs, maxSealMs } = state.config;
+  const { number, time } = header;
+  const latest = entries.reduce((last, { payload }) => Math.max(last, payload.at), 0);
+  const found: Finding[] = [];
+  if (time < state.time - maxSealMs) {
+    const detail = `${state.time - time} ms before the batch before it`;
+    found.push(finding('batch_time', { batch: number }, detail));
+  }
+  if (time < latest - maxDecisionMs) {
+    const detail = `${latest - time} ms before an entry of it`;
+    found.push(finding('batch_time', { batch: number }, detail));
   }
   return found;
 }

@@ -45,6 +45,7 @@ export const findingList = {
   record_mismatch: ['violation', 'a record does not open its entry in full'],
   disagreement: ['violation', 'an entry says in clear what its record does not'],
   silent_period: ['notice', 'no batch for longer than the heartbeat interval'],
+  batch_time: ['warning', 'a batch is dated before the one before it, or before its entries'],
   writer_clone: ['warning', 'a journal was restored or copied: its boot knows less than the log'],
   tail_cut: ['violation', 'the log is shorter than a checkpoint that its key signed'],
   fork: ['violation', 'a checkpoint that its key signed is of another tree'],

@@ -482,6 +482,47 @@ describe('places', () => {
     );
   });
 
+  describe('a date', () => {
+    const dated = async (time: number, leaves: readonly Uint8Array[] = []): Promise<string[]> =>
+      (await found(leaves, { time, retainUntil: 1900000000000 })).map(({ code, detail }) => {
+        return `${code}: ${detail}`;
+      });
+
+    test('before the batch before, by more than writers may take', async () => {
+      const { time } = log.state;
+      expect(await dated(time - 60_000)).toEqual([]);
+      log.state = { ...log.state, time };
+      expect(await dated(time - 60_001)).toEqual([
+        'batch_time: 60001 ms before the batch before it',
+      ]);
+    });
+
+    test('before genesis', async () => {
+      log = await MiniLog.create();
+      w = await log.writer('one');
+      const leaf = await log.entry(w, 'boot', bootFacts(log));
+      expect(await dated(START - 400_000, [leaf])).toEqual([
+        expect.stringMatching(/^batch_time: 399000 ms before the batch/),
+        expect.stringMatching(/^batch_time: 400000 ms before an entry/),
+      ]);
+    });
+
+    test('before one of its entries', async () => {
+      const at = log.state.time + 10_000;
+      const leaf = async () => log.entry(w, 'heartbeat', { ctl: {}, at, sby: at + 60_000 });
+      expect(await dated(at - 5000, [await leaf()])).toEqual([]);
+      expect(await dated(at - 5001, [await leaf()])).toEqual([
+        'batch_time: 5001 ms before an entry of it',
+      ]);
+    });
+
+    test('far ahead of its entries', async () => {
+      const at = log.state.time;
+      const leaf = await log.entry(w, 'heartbeat', { ctl: {}, at, sby: at + 60_000 });
+      expect(await dated(at + 60_001, [leaf])).toEqual(['late_seal: 1 ms']);
+    });
+  });
+
   const payload = {
     key: 'golden/payload/class=standard/date=2026-01-01/x.ndjson.gz',
     versionId: 'v',
