@@ -27,6 +27,7 @@ import type { Collect } from './collect.ts';
 import type { GatewayComponents, ServedLedger } from './components.ts';
 import { DenialBudget } from './denial-budget.ts';
 import { EntryIds } from './entry-ids.ts';
+import { Finds } from './finds.ts';
 import { ProblemError } from './problem.ts';
 import { Recorder } from './recorder.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -82,6 +83,7 @@ const MEDIA_TYPES_MAX = 16;
 export class Desk {
   readonly served: ServedLedger;
   readonly summary: Summary;
+  readonly finds = new Finds();
   readonly #ids: EntryIds;
   readonly #settings: GatewaySettings;
   readonly #recorder: Recorder;

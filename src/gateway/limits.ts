@@ -43,6 +43,12 @@ export const BODY_BYTES_IN_FLIGHT_MAX = 268_435_456;
  */
 export const STRANGERS_BODY_BYTES_MAX = 67_108_864;
 
+/** Searches for an entry that one caller may have in flight: as many as a busy reader has connections. */
+export const FINDS_PER_CALLER_MAX = 64;
+
+/** The same for all callers without credentials together: each search may read the store before anything is decided. */
+export const FINDS_OF_STRANGERS_MAX = 8;
+
 /** Bytes of request line and headers together: Node's own default, set so that it stays. */
 export const HEADER_BYTES_MAX = 16_384;
 

@@ -43,7 +43,7 @@ export interface ReadSpec<Wish, Found> {
   readonly action: ActionName;
   /** Parses path, query and `Accept`. @throws {@link ProblemError} before anything is decided. */
   readonly wish: (arrival: Arrival, gateway: Gateway) => Wish;
-  readonly find: (desk: Desk, wish: Wish) => Promise<Found>;
+  readonly find: (desk: Desk, wish: Wish, caller: Caller) => Promise<Found>;
   /** What the policy sees of it, without anything of its record. */
   readonly resource: (desk: Desk, wish: Wish, found: Found) => KnownFacts['resource'];
   readonly mediaType: (wish: Wish) => string;
@@ -72,7 +72,7 @@ export function readRoute<Wish, Found>(
   const answer = async (gateway: Gateway, arrival: Arrival): Promise<Answer> => {
     const admitted = await admit(gateway, arrival, spec.action);
     const wish = spec.wish(arrival, gateway);
-    const found = await spec.find(admitted.desk, wish);
+    const found = await spec.find(admitted.desk, wish, admitted.asker.caller);
     const decided = await admitted.desk.decideRead(admitted.asker, {
       action: spec.action,
       resource: spec.resource(admitted.desk, wish, found),

@@ -4,7 +4,12 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { SteleError } from '../../src/core/errors.ts';
 import type { Disposition, Durability } from '../../src/core/errors.ts';
 import { entryBytes, parseEntry } from '../../src/core/entry.ts';
-import { BODY_BYTES_IN_FLIGHT_MAX, STRANGERS_BODY_BYTES_MAX } from '../../src/gateway/limits.ts';
+import {
+  BODY_BYTES_IN_FLIGHT_MAX,
+  FINDS_OF_STRANGERS_MAX,
+  FINDS_PER_CALLER_MAX,
+  STRANGERS_BODY_BYTES_MAX,
+} from '../../src/gateway/limits.ts';
 import { startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
 import { sendRaw } from './support/raw.ts';
@@ -293,6 +298,54 @@ describe('room for bodies', () => {
     ]);
     while (world.running.gateway.inFlight > 0) await new Promise((wake) => setTimeout(wake, 5));
     expect(bodies.bytes).toBe(0);
+  });
+});
+
+describe('room for searches', () => {
+  const unknown = `${ENTRIES}/01900000-0000-7000-8000-000000000000`;
+
+  test.each([
+    ['of strangers together', FINDS_OF_STRANGERS_MAX, false],
+    ['of one caller', FINDS_PER_CALLER_MAX, true],
+  ])('%s is bounded, and others still find', async (_whose, most, known) => {
+    const world = await start({}, { anonymous: true });
+    const entry = world.ledger.entry.bind(world.ledger);
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let searching = 0;
+    world.ledger.entry = async (name) => {
+      searching += 1;
+      await gate;
+      return entry(name);
+    };
+    const ask = async (): Promise<Response> =>
+      fetch(`${world.url}${unknown}`, {
+        headers: known ? { authorization: `Bearer ${world.keys.other}` } : {},
+      });
+    const held = Array.from({ length: most }, ask);
+    while (searching < most) await new Promise((wake) => setTimeout(wake, 5));
+    const refused = await ask();
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toMatchObject({ code: 'overloaded' });
+    expect(searching).toBe(most);
+    world.ledger.entry = entry;
+    const authorization = `Bearer ${world.keys.admin}`;
+    const other = await fetch(`${world.url}${unknown}`, { headers: { authorization } });
+    expect(other.status).toBe(404);
+    release();
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual(Array(most).fill(403));
+    expect((await ask()).status).toBe(403);
+  });
+
+  test('is given back when a search fails', async () => {
+    const world = await start({}, { anonymous: true });
+    const entry = world.ledger.entry.bind(world.ledger);
+    world.ledger.entry = async () => Promise.reject(new Error('store is away'));
+    for (let n = 0; n <= FINDS_OF_STRANGERS_MAX; n += 1) {
+      expect((await fetch(`${world.url}${unknown}`)).status).toBe(500);
+    }
+    world.ledger.entry = entry;
+    expect((await fetch(`${world.url}${unknown}`)).status).toBe(403);
   });
 });
 

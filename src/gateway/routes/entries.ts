@@ -9,6 +9,7 @@ import { selectDisclosures } from '../../core/redact.ts';
 import type { Selection } from '../../core/redact.ts';
 import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
 import { toBase64 } from '../../core/bytes.ts';
+import type { Caller } from '../../keys/caller.ts';
 import type { FoundEntry } from '../../ledger/receipt.ts';
 import type { DecidedRead, KnownFacts } from '../../policy/jobs.ts';
 import { pathParameter, queryOf } from '../arrival.ts';
@@ -124,8 +125,12 @@ function waitOf({ request }: Arrival, gateway: Gateway): number {
   return Math.min(wait, gateway.settings.proofWaitMs);
 }
 
-async function findEntry({ served }: Desk, wish: EntryWish): Promise<OpenEntry | null> {
-  const found = await served.ledger.entry(wish.id);
+async function findEntry(
+  { served, finds }: Desk,
+  wish: EntryWish,
+  caller: Caller,
+): Promise<OpenEntry | null> {
+  const found = await finds.run(caller, async () => served.ledger.entry(wish.id));
   if (found === null) return null;
   const { payload } = parseEntry(entryBytes(found.jws));
   return { ...found, payload, opened: found.record === null ? null : parseRecord(found.record) };
