@@ -31,9 +31,13 @@ export class Intake {
   #closing = false;
   #halted: unknown = null;
   #inFlightBytes = 0;
+  /** Which part of the heartbeat interval this process waits, 0.75 to 1. */
+  readonly #patience: number;
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
+    const [byte = 0] = parts.context.random(1);
+    this.#patience = 0.75 + byte / 1024;
   }
 
   /** The boot that issues now. */
@@ -172,12 +176,16 @@ export class Intake {
     if (stranded.length > 0) await reissue(this.#parts, this.boot, stranded);
   }
 
-  /** An idle log says at its interval that it is alive, so that cutting its tail shows. */
+  /**
+   * An idle log says at its interval that it is alive, so that cutting its tail shows. Each process is a little early by
+   * a part of its own, so that mostly one of them says so for all.
+   */
   async #beat(): Promise<void> {
     const { context, view, pending } = this.#parts;
     const { heartbeatMs } = view.state.config;
     if (!this.#open || this.#closing || pending.size > 0) return;
-    if (context.clock() - view.state.time >= heartbeatMs) await this.#issueSystem('heartbeat', {});
+    if (context.clock() - view.state.time >= heartbeatMs * this.#patience)
+      await this.#issueSystem('heartbeat', {});
   }
 
   async #issueSystem(kind: string, ctl: JsonObject): Promise<Receipt> {

@@ -9,6 +9,7 @@ import { entryPrefix } from '../../src/core/entry.ts';
 import type { Entry } from '../../src/core/entry.ts';
 import type { Genesis } from '../../src/core/genesis.ts';
 import { applyBatch, entryIdentity, initialState } from '../../src/core/log-state.ts';
+import type { JwsSigner } from '../../src/core/jws.ts';
 import { formatRecord } from '../../src/core/record.ts';
 import { makeCertificate } from '../../src/core/statement.ts';
 import { makeUuid7 } from '../../src/core/uuid7.ts';
@@ -105,6 +106,8 @@ export interface GatewayOptions extends Partial<LedgerOptions> {
   readonly files?: JournalFiles;
   readonly random?: (bytes: number) => Uint8Array;
   readonly log?: LedgerLog;
+  /** Wraps the signer of entries and batches. */
+  readonly signer?: (inner: JwsSigner) => JwsSigner;
   /** Do not wait until it takes entries. */
   readonly early?: boolean;
 }
@@ -207,14 +210,21 @@ export class TestWorld {
     };
   }
 
+  /** From the next start on, the writer of a folder has another key. */
+  async rotateWriterKey(folder: string): Promise<void> {
+    this.#writerKeys.set(await writerIdOf(folder, this.random, this.disk.files), generateKey());
+  }
+
   /** Starts a gateway; without a folder it is a new writer. */
   async open(options: GatewayOptions = {}): Promise<Gateway> {
     const folder = options.folder ?? this.newFolder();
     const { store = this.store, files = this.disk.files, early = false, ...rest } = options;
     this.#used.add(folder);
     const shell = new Shell();
+    const plain = await this.components(folder, files);
     const components = {
-      ...(await this.components(folder, files)),
+      ...plain,
+      writerSigner: options.signer?.(plain.writerSigner) ?? plain.writerSigner,
       store: shell.store(store),
       files: shell.files(files),
       sleep: async (ms: number, signal?: AbortSignal) => shell.sleep(ms, signal),
