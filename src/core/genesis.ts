@@ -32,6 +32,9 @@ export const GENESIS_TYP = 'stele-genesis+jwt';
 /** Largest genesis object that is read at all. */
 export const GENESIS_BYTES_MAX = 1_048_576;
 
+/** The line end behind a header, and the length before a leaf. */
+const FRAMING_BYTES = 3;
+
 /**
  * A retention class: a record of it is kept at least `days` (null: until an event says from when) and at most
  * `maxDays`. `ground` says why personal data may stand in a class that is not erasable.
@@ -44,13 +47,22 @@ export const RetentionClassSchema = z.strictObject({
   ground: z.string().max(1024).nullable(),
 });
 
-/** Bounds that are rules of validity: a batch beyond them is void, whoever signed it. Bytes and counts. */
-export const LimitsSchema = z.strictObject({
-  batchEntries: z.int().min(1).max(32_768),
-  batchBytes: z.int().min(65_537).max(1_073_741_824),
-  headerBytes: z.int().min(1024).max(16_777_216),
-  entryBytes: z.int().min(1024).max(65_535),
-});
+/**
+ * Bounds that are rules of validity: a batch beyond them is void, whoever signed it. Bytes and counts. The least that is
+ * let through always leaves room for a batch that undoes it: three certificates, each signed by 16 root keys, are 45,000
+ * bytes of header, and beside a header of full length there is room for a leaf of full length.
+ */
+export const LimitsSchema = z
+  .strictObject({
+    batchEntries: z.int().min(1).max(32_768),
+    batchBytes: z.int().min(262_144).max(1_073_741_824),
+    headerBytes: z.int().min(65_536).max(16_777_216),
+    entryBytes: z.int().min(1024).max(65_535),
+  })
+  .refine((limits) => limits.batchBytes >= limits.headerBytes + limits.entryBytes + FRAMING_BYTES, {
+    error: 'has no room for a header and a leaf',
+    path: ['batchBytes'],
+  });
 
 /** The keys that certify others, and commitments to those that may follow them. */
 export const RootSetSchema = z

@@ -10,7 +10,7 @@ import {
 import type { GenesisDraft } from '../../../src/core/genesis.ts';
 import { makeStatement } from '../../../src/core/statement.ts';
 import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
-import { genesisDraft, signerOf } from '../../golden/support.ts';
+import { bootFacts, checkpointKey, genesisDraft, MiniLog, signerOf } from '../../golden/support.ts';
 
 const [a, b, c] = ['root a', 'root b', 'root c'].map(signerOf) as [
   ReturnType<typeof signerOf>,
@@ -95,6 +95,27 @@ describe('parseGenesis', () => {
       { limits: { ...genesisDraft().limits, entryBytes: 65536 } },
       'bad_genesis',
     ],
+    [
+      'headers that do not hold their certificates',
+      { limits: { ...genesisDraft().limits, headerBytes: 65_535 } },
+      'bad_genesis',
+    ],
+    [
+      'batches that are too short',
+      { limits: { ...genesisDraft().limits, batchBytes: 262_143, headerBytes: 65_536 } },
+      'bad_genesis',
+    ],
+    [
+      'batches that do not hold a header and a leaf',
+      {
+        limits: {
+          ...genesisDraft().limits,
+          batchBytes: 1_000_000 + 65_537,
+          headerBytes: 1_000_000,
+        },
+      },
+      'bad_genesis',
+    ],
     ['a time before the epoch', { time: -1 }, 'bad_genesis'],
   ];
   test.each(refused)('refuses %s', async (_name, changes, code) => {
@@ -151,3 +172,19 @@ function codeOf(bytes: Uint8Array): string {
 async function attempt(bytes: Promise<Uint8Array>): Promise<string> {
   return codeOf(await bytes);
 }
+
+test('the least limits hold three certificates of 16 signatures and a full leaf', async () => {
+  const roots = Array.from({ length: 16 }, (_, i) => signerOf(`root ${i}`));
+  const limits = { batchEntries: 1, batchBytes: 262_144, headerBytes: 65_536, entryBytes: 65_535 };
+  const keys = roots.map(({ jwk }) => jwk);
+  const origin = 'o'.repeat(100);
+  const log = await MiniLog.create(
+    { origin, limits, roots: { threshold: 16, keys, next: [] } },
+    roots,
+  );
+  const [w, two] = [await log.writer('one'), await log.writer('two')];
+  const key = await checkpointKey(log);
+  const leaf = await log.entry(w, 'boot', bootFacts(log));
+  await log.seal(w, [leaf], { certs: [w.cert, two.cert, key.cert] });
+  expect(log.state.size).toBe(1);
+});
