@@ -32,19 +32,27 @@ export const VoidSlotSchema = z.strictObject({
   sha256: Base64Url32.nullable(),
 });
 
-/** An object with the hash of its stored bytes. */
-const stored = { key: ObjectKey, versionId: VersionId, size: Count, sha256: Base64Url32 };
+/** An object with the hash of its stored bytes, and how it is locked. */
+const stored = {
+  key: ObjectKey,
+  versionId: VersionId,
+  size: Count,
+  sha256: Base64Url32,
+  class: ClassName,
+  mode: RetentionMode,
+  retainUntil: LockTime.nullable(),
+};
 
 /** A payload object: records of one class, as a series of gzip members. See `payload-object.ts`. */
 export const PayloadReferenceSchema = z.strictObject({
   ...stored,
-  class: ClassName,
-  mode: RetentionMode,
-  retainUntil: LockTime.nullable(),
   members: z.array(z.tuple([Count, Count])).min(1),
 });
 
-/** An object that was uploaded for a plan that never became a batch; nothing refers to it. */
+/**
+ * A payload object that was uploaded for a plan that never became a batch: nothing refers to it, but it holds records,
+ * and goes when its class ends, like any other.
+ */
 export const OrphanSchema = z.strictObject(stored);
 
 /** Consecutive leaves of one boot: `first` and `last` are the numbers of its first and last leaf here. */

@@ -112,13 +112,19 @@ const ErasureFacts = z.strictObject({
   code: z.exactOptional(Code),
 });
 
-/** Payload versions whose class has ended: named by batch and place in its `payloads`, then deleted. */
+/** A payload object: its batch, and its place in the `payloads` or in the `orphans` of that. */
+const PayloadPlace = z.union([
+  z.strictObject({ batch: Count, payload: Count }),
+  z.strictObject({ batch: Count, orphan: Count }),
+]);
+
+/** Payload versions whose class has ended: named by batch and place there, then deleted. */
 const PurgeFacts = z.strictObject({
   act: z.enum(['intent', 'done', 'refuse']),
   id: Base64Url16,
   class: ClassName.nullable(),
-  objects: z.array(z.strictObject({ batch: Count, payload: Count })).max(1024),
-  remaining: z.array(z.strictObject({ batch: Count, payload: Count })).max(1024),
+  objects: z.array(PayloadPlace).max(1024),
+  remaining: z.array(PayloadPlace).max(1024),
   intent: Count.nullable(),
   hold: Count.nullable(),
   opening: z.exactOptional(Opening),

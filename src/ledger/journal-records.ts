@@ -3,6 +3,7 @@ import { parseSha256Hash } from '../core/hash.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import { toBase64Url, parseBase64Url, utf8Bytes, utf8Text } from '../core/bytes.ts';
 import { MalformedError } from '../core/errors.ts';
+import type { Orphan } from '../core/batch-header.ts';
 import type { JournalRecord } from './journal-format.ts';
 
 /** First record of a segment: who writes it, and from where on its entries may be in the log. */
@@ -24,11 +25,17 @@ export interface JournalledEntry {
   readonly record: Uint8Array | null;
 }
 
+type RetentionMode = Orphan['mode'];
+
 /** A payload object about to be uploaded: when a crash follows, it is looked for, and listed as an orphan. */
 export interface PlannedPayload {
   readonly key: string;
   readonly sha256: Sha256Hash;
   readonly size: number;
+  readonly class: string;
+  readonly mode: RetentionMode;
+  /** Epoch ms of a whole second; null where nothing locks it. */
+  readonly retainUntil: number | null;
 }
 
 const LENGTH_BYTES = 4;
@@ -68,11 +75,9 @@ export function parseEntryRecord(payload: Uint8Array): JournalledEntry {
 
 /** @returns the record of payload objects about to be uploaded. */
 export function planRecord(payloads: readonly PlannedPayload[]): JournalRecord {
-  const plain = payloads.map(({ key, sha256, size }) => ({
-    key,
-    sha256: toBase64Url(sha256),
-    size,
-  }));
+  const plain = payloads.map(({ key, sha256, size, class: name, mode, retainUntil }) => {
+    return { key, sha256: toBase64Url(sha256), size, class: name, mode, retainUntil };
+  });
   return { kind: 'plan', payload: utf8Bytes(JSON.stringify({ payloads: plain })) };
 }
 
@@ -81,11 +86,21 @@ export function parsePlanRecord(payload: Uint8Array): readonly PlannedPayload[] 
   const { payloads } = parseObject(payload);
   if (!Array.isArray(payloads)) throw malformed();
   return payloads.map((each: unknown) => {
-    const { key, sha256, size } = asObject(each);
+    const { key, sha256, size, class: name, mode, retainUntil } = asObject(each);
     const known = typeof key === 'string' && typeof sha256 === 'string';
-    if (!known || typeof size !== 'number') throw malformed();
-    return { key, sha256: parseSha256Hash(parseBase64Url(sha256)), size };
+    if (!known || typeof size !== 'number' || typeof name !== 'string') throw malformed();
+    if (!isMode(mode) || !isTime(retainUntil)) throw malformed();
+    const hash = parseSha256Hash(parseBase64Url(sha256));
+    return { key, sha256: hash, size, class: name, mode, retainUntil };
   });
+}
+
+function isMode(value: unknown): value is RetentionMode {
+  return value === 'compliance' || value === 'governance' || value === 'none';
+}
+
+function isTime(value: unknown): value is number | null {
+  return value === null || typeof value === 'number';
 }
 
 function isTexts(value: unknown): value is string[] {

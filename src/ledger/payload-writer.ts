@@ -8,7 +8,6 @@ import { sha256 } from '#platform';
 import type { Orphan, PayloadReference } from '../core/batch-header.ts';
 import { concatBytes, equalBytes, toBase64Url } from '../core/bytes.ts';
 import { parseSha256Hash } from '../core/hash.ts';
-import type { Sha256Hash } from '../core/hash.ts';
 import { planMembers } from '../core/payload-object.ts';
 import { ObjectExistsError, StoreUnavailableError } from '../storage/errors.ts';
 import type { Retention } from '../storage/object-store.ts';
@@ -25,9 +24,6 @@ import { oldestObject } from './slot.ts';
 /** A payload object ready to be uploaded. */
 export interface PreparedPayload extends PlannedPayload {
   readonly bytes: Uint8Array;
-  readonly class: string;
-  readonly mode: PayloadReference['mode'];
-  readonly retainUntil: number | null;
   readonly members: [number, number][];
 }
 
@@ -173,9 +169,10 @@ export async function findOrphans(
 
 async function findOrphan(
   { store }: LedgerContext,
-  { key, sha256: hash, size }: { key: string; sha256: Sha256Hash; size: number },
+  { key, sha256: hash, size, class: name, mode, retainUntil }: PlannedPayload,
 ): Promise<Orphan | null> {
   const oldest = oldestObject(await store.listVersions(key));
   if (oldest === undefined) return null;
-  return { key, versionId: oldest.versionId, size, sha256: toBase64Url(hash) };
+  const { versionId } = oldest;
+  return { key, versionId, size, sha256: toBase64Url(hash), class: name, mode, retainUntil };
 }

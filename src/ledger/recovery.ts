@@ -68,8 +68,8 @@ export async function recover(parts: RecoveryParts): Promise<boolean> {
 }
 
 async function keepPlan(intake: Intake, orphans: readonly Orphan[]): Promise<Segment> {
-  const plans = orphans.map(({ key, sha256, size }) => {
-    return { key, sha256: parseSha256Hash(parseBase64Url(sha256)), size };
+  const plans = orphans.map(({ versionId: _, ...orphan }) => {
+    return { ...orphan, sha256: parseSha256Hash(parseBase64Url(orphan.sha256)) };
   });
   return intake.boot.journal.append([planRecord(plans)]);
 }

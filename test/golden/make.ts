@@ -232,6 +232,9 @@ async function sealLast(golden: Golden): Promise<void> {
     versionId: 'version-of-orphan',
     size: 120,
     sha256: idOf('orphan bytes', 32),
+    class: 'standard',
+    mode: 'compliance' as const,
+    retainUntil: 1898848000000,
   };
   const draft = { certs: [one.cert, two.cert], voids, orphans: [orphan], final: true };
   await golden.seal(leaves, draft);

@@ -153,7 +153,12 @@ describe('a batch that was altered', () => {
       certs: [w.cert, key.cert],
       voids,
       checkpoints: [await checkpointOf(log, key)],
-      orphans: [{ key: 'golden/payload/x', versionId: 'v', size: 1, sha256: idOf('o', 32) }],
+      orphans: [
+        {
+          ...{ key: 'golden/payload/x', versionId: 'v', size: 1, sha256: idOf('o', 32) },
+          ...{ class: 'standard', mode: 'none', retainUntil: null },
+        },
+      ],
       payloads: [
         {
           key: 'golden/payload/y',

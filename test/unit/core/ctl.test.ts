@@ -66,6 +66,10 @@ const good: readonly [string, JsonObject][] = [
   ],
   ['erasure', { ...erasure, act: 'refuse', hold: 2, code: 'held' }],
   ['purge', purge],
+  [
+    'purge',
+    { ...purge, objects: [{ batch: 1, orphan: 2 }], remaining: [{ batch: 1, payload: 0 }] },
+  ],
   ['purge', { ...purge, act: 'done', intent: 3, opening: { checked: 9, absent: 1, failed: [] } }],
   [
     'summary',
