@@ -6,6 +6,8 @@ export interface WorkerPoolSettings {
   readonly spares: number;
   /** Milliseconds for one job, 10 to 1000. Short: a busy machine denies what is fine. Long: a runaway policy costs more. */
   readonly deadlineMs: number;
+  /** Milliseconds for a worker to become ready, which includes evaluations to warm it up. Beyond, it does not start. */
+  readonly startMs: number;
   /** Milliseconds after which the jobs behind a slow one are given to a spare. */
   readonly stallMs: number;
   /** Jobs that may wait. Beyond, a job is denied with `engine_overloaded`. */
@@ -27,6 +29,7 @@ export const workerPoolDefaults: WorkerPoolSettings = {
   workers: 1,
   spares: 1,
   deadlineMs: 250,
+  startMs: 10_000,
   stallMs: 20,
   queueJobs: 16_384,
   queueBytes: 67_108_864,

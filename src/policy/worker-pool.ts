@@ -248,8 +248,17 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
     const { compiled, identity } = this.#policy;
     const start = { policy: identity.id, compiled, settings: this.#decide };
     while (this.#lanes.size < workers + spares) {
-      this.#lanes.add(new Lane<Task>({ url, start, heapMb }, this));
+      this.#start(new Lane<Task>({ url, start, heapMb }, this));
     }
+  }
+
+  /** A policy that does not end keeps its worker from ever becoming ready: that is ended, as one that crashed. */
+  #start(lane: Lane<Task>): void {
+    this.#lanes.add(lane);
+    setTimeout(() => {
+      if (lane.hasStarted || !this.#lanes.has(lane)) return;
+      this.crashed(lane, lane.stop(), new Error(`not ready in ${this.#settings.startMs} ms`));
+    }, this.#settings.startMs).unref();
   }
 
   #denyAll(): void {

@@ -122,7 +122,7 @@ describe('a runaway policy', () => {
     expect(pool.counts()).toMatchObject({ timeouts: 1, crashes: 0 });
   });
 
-  test('leaves an entry with the policy that was asked and the input that it was asked about', async () => {
+  test('leaves an entry with the policy that was asked, and nothing of the event', async () => {
     const pool = await poolOf(hostile, { deadlineMs: 100 });
     const [outcome] = await pool.append([doing('spin')]);
     const { prefix, record } = decided(outcome);
@@ -130,7 +130,12 @@ describe('a runaway policy', () => {
       kind: 'denial',
       pol: { id: hostile.identity.id, allow: false, err: 'policy_timeout' },
     });
-    expect(JSON.parse(record)).toMatchObject({ input: { event: { do: 'spin' } }, result: null });
+    expect(JSON.parse(record)).toMatchObject({
+      input: { withheld: { reason: 'may_hold_what_is_hidden', sha256: null } },
+      result: null,
+      source: { raw_sha256: null },
+    });
+    expect(record).not.toContain('spin');
   });
 
   test('takes only its own job with it: those of the same message and call are decided', async () => {
@@ -202,6 +207,15 @@ describe('an engine that cannot answer', () => {
     await expect(openWorkerPool(hostile, settings, { workerUrl })).rejects.toMatchObject({
       code: 'engine_unavailable',
     });
+  });
+
+  test('a policy that never lets its worker become ready is an error within the time for that', async () => {
+    const workerUrl = new URL('data:text/javascript,for(;;);');
+    const begun = performance.now();
+    await expect(
+      openWorkerPool(hostile, settings, { workerUrl, startMs: 200 }),
+    ).rejects.toMatchObject({ code: 'engine_unavailable' });
+    expect(performance.now() - begun).toBeLessThan(4000);
   });
 
   test('a worker that dies takes its job with it, and is replaced', async () => {
