@@ -68,7 +68,7 @@ export async function recover(parts: RecoveryParts): Promise<boolean> {
 }
 
 async function keepPlan(intake: Intake, orphans: readonly Orphan[]): Promise<Segment> {
-  const plans = orphans.map(({ versionId: _, ...orphan }) => {
+  const plans = orphans.map((orphan) => {
     return { ...orphan, sha256: parseSha256Hash(parseBase64Url(orphan.sha256)) };
   });
   return intake.boot.journal.append([planRecord(plans)]);
