@@ -167,7 +167,7 @@ ${pc.bold('Stele')} serves ledger ${pc.bold(configuration.text('ledger'))} at ${
   ${treeSize} entries in ${batchNumber + 1} batches, each decided by Rego, signed and sealed: whole ledger ${verdict}
   ${composition.vkey}
 
-Try, in another terminal:
+Try, in another terminal, in this folder:
 
   append   curl -sS ${base}/entries -H 'authorization: Bearer ${keys.service}' \\
              -H 'content-type: application/json' -d '{"eventSource":"demo","eventName":"Hello"}'

@@ -12,7 +12,7 @@ export function addInitCommand(program: Command): void {
     .description('found a ledger (genesis, root key), or certify this gateway for one that exists')
     .addHelpText(
       'after',
-      '\nExamples:\n  stele init --ledger payments --set origin=audit.example.com/log/payments\n  stele init --set store.kind=s3 --set store.bucket=audit-ledger\n\nMove <data>/<ledger>/keys/root.json offline afterwards: only new writers need it.',
+      '\nExamples:\n  stele init --ledger payments --set origin=audit.example.com/log/payments\n  stele init --set store.kind=s3 --set store.bucket=audit-ledger\n\nMove <data>/<ledger>/keys/root.json offline afterwards: only new writers need it.\nPrints the key of the log (vkey), also when it is run again.',
     )
     .action(async (_options: unknown, command: Command) => {
       const { configuration, output } = contextOf(command);

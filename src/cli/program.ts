@@ -21,9 +21,13 @@ export function createProgram(): Command {
     .option('--config <file>', 'YAML file with settings (or STELE_CONFIG)')
     .option('--set <key=value...>', 'one setting, over the environment and the file')
     .option('--ledger <name>', 'the ledger (setting `ledger`)')
-    .option('--url <url>', 'gateway that client commands call')
+    .option(
+      '--url <url>',
+      'gateway that client commands call; default: http://127.0.0.1:<listen.port>',
+    )
     .option('--key <key>', 'API key or JWT of client commands (or STELE_KEY)')
     .showSuggestionAfterError(true)
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .addHelpText(
       'after',

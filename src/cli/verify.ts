@@ -47,12 +47,15 @@ export function addVerifyCommand(program: Command): void {
       'certificates of the keys in the proof; default: <name>.certificates.json',
     )
     .option('--jwks <file>', 'JWKS of the entry signers, where there are no certificates')
-    .option('--checkpoint <file>', 'a checkpoint that you kept: nothing of it may be missing')
+    .option(
+      '--checkpoint <file>',
+      'of a store: a checkpoint that you kept, nothing of which may be missing',
+    )
     .option('--no-records', 'of a store: do not read and open the records')
     .option('--no-view', 'of a store: do not compare the published static view')
     .addHelpText(
       'after',
-      '\nExamples:\n  stele verify entry.tlog-proof --vkey "$VKEY"\n  stele verify file:///srv/store/payments --vkey "$VKEY"\n  stele verify http://127.0.0.1:8420/log/demo --vkey "$VKEY"',
+      '\nExamples:\n  stele verify entry.tlog-proof --vkey "$VKEY"\n  stele verify file:///srv/store/payments --vkey "$VKEY" --checkpoint kept.note\n  stele verify http://127.0.0.1:8420/log/demo --vkey "$VKEY"',
     )
     .action(async (target: string, flags: VerifyFlags, command: Command) => {
       const { configuration, output } = contextOf(command);
