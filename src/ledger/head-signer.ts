@@ -77,9 +77,11 @@ export class HeadSigner {
 
   #tell(head: SignedHead): void {
     const { size, note } = head;
-    const covered = this.#waiting.filter(({ at }) => at.index < size);
-    this.#waiting = this.#waiting.filter(({ at }) => at.index >= size);
-    for (const { receipt, at } of covered) receipt.publish({ ...at, size, note });
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ at }) => at.index >= size);
+    for (const { receipt, at } of waiting) {
+      if (at.index < size) receipt.publish({ number: at.number, index: at.index, size, note });
+    }
   }
 }
 

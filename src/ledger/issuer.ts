@@ -5,20 +5,14 @@
  */
 import { sha256Base64Url } from '#platform';
 import { checkControl } from '../core/ctl.ts';
-import {
-  completePayload,
-  entryBytes,
-  parseEntryPayload,
-  sealJws,
-  signingInput,
-} from '../core/entry.ts';
+import { completePayload, parseEntryPayload, sealJws, signingInput } from '../core/entry.ts';
 import { MalformedError, SteleError } from '../core/errors.ts';
 import { utf8Bytes } from '../core/bytes.ts';
 import type { JwsSigner } from '../core/jws.ts';
 import type { Statement } from '../core/statement.ts';
 import type { JsonValue } from '../core/strict-json.ts';
 import { NotTakenError } from './errors.ts';
-import { entryRecord } from './journal-records.ts';
+import { entryRecord, parseEntryRecord } from './journal-records.ts';
 import type { Journal } from './journal.ts';
 import { SIGN_ATTEMPTS } from './limits.ts';
 import { PendingReceipt } from './pending.ts';
@@ -201,13 +195,11 @@ export class Issuer {
     }
     const records = group.issued.map(({ draft }, i) => entryRecord(jws[i] ?? '', draft.record));
     const durable = this.#parts.journal.append(records).then((segment) => {
-      const entries = group.issued.map((each, i) =>
-        this.#pendingOf(
-          each,
-          { jws: jws[i] ?? '', segment, base: group.base },
-          group.reissued?.[i],
-        ),
-      );
+      const entries = group.issued.map((each, i) => {
+        const payload = records[i]?.payload ?? new Uint8Array();
+        const made = { jws: jws[i] ?? '', payload, segment, base: group.base };
+        return this.#pendingOf(each, made, group.reissued?.[i]);
+      });
       this.#parts.onDurable(entries);
       return entries;
     });
@@ -217,16 +209,23 @@ export class Issuer {
 
   #pendingOf(
     { draft, identity, seq }: Issued,
-    made: { readonly jws: string; readonly segment: Segment; readonly base: number },
+    made: {
+      readonly jws: string;
+      /** Of its record in the journal: one copy of the bytes serves the journal and the batch. */
+      readonly payload: Uint8Array;
+      readonly segment: Segment;
+      readonly base: number;
+    },
     old: PendingEntry | undefined,
   ): PendingEntry {
     const { signer, writer, boot, cert } = this.#parts;
     const control = HAS_CONTROL.test(draft.prefix);
+    const { jws: bytes, record } = parseEntryRecord(made.payload);
     return {
       identity,
       facts: { kid: signer.kid, writer, boot, seq, control },
-      bytes: entryBytes(made.jws),
-      record: draft.record === null ? null : utf8Bytes(draft.record),
+      bytes,
+      record,
       jti: draft.jti,
       at: draft.at,
       ret: draft.ret,
