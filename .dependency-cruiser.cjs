@@ -40,7 +40,12 @@ module.exports = {
       from: { path: '^src/core/', pathNot: 'platform\\.node\\.ts$' },
       to: { dependencyTypes: ['core'] },
     },
-    { name: 'nothing-imports-tests', severity: 'error', from: { path: '^src/' }, to: { path: '^test/' } },
+    {
+      name: 'nothing-imports-tests',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^test/' },
+    },
   ],
   options: {
     tsPreCompilationDeps: true,

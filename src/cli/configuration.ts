@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import { SteleError } from '../core/errors.ts';
 import { environmentName, settingsTable } from './settings-table.ts';
-import type { SettingOrigin, SettingSpec } from './settings-table.ts';
+import type { SettingOrigin, SettingSpec } from './setting-spec.ts';
 import { suggest } from './suggest.ts';
 
 const specs = settingsTable;

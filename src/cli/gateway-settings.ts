@@ -1,68 +1,10 @@
-import { z } from 'zod';
-import { gatewayDefaults, gatewayRanges } from '../gateway/settings.ts';
+import { gatewayRanges } from '../gateway/settings.ts';
 import type { GatewaySettings } from '../gateway/settings.ts';
 import type { Configuration } from './configuration.ts';
-import type { SettingSpec } from './settings-table.ts';
-
-const help: Readonly<Record<keyof typeof gatewayRanges, string>> = {
-  connectionsMax:
-    'Connections that may be open. Few: callers are refused a connection. Many: each costs memory and a descriptor.',
-  eventBytesMax:
-    'Largest event in bytes. Small: real events are refused. Large: one event holds a worker.',
-  bodyBytesMax:
-    'Largest body of many events in bytes, decompressed. Small: more requests. Large: more memory.',
-  bodyMs:
-    'Milliseconds in which a body must arrive. Short: bad networks are cut off. Long: slow senders hold memory.',
-  requestsMax:
-    'Requests in flight; one more is refused with 503. Few: bursts are refused. Many: each waits longer.',
-  sealWaitMs: 'Milliseconds that `?ack=sealed` waits before it is answered as durable.',
-  proofWaitMs: 'Longest `?wait=` of a proof, in milliseconds.',
-  summaryMs:
-    'Milliseconds between two summaries of what was counted instead of recorded. Long: a crash loses more counts.',
-  denialsPerMinute:
-    'Denials of one caller in a minute that are entries of their own; more are counted.',
-  drainMs: 'Milliseconds that requests in flight get at shutdown.',
-  readinessDelayMs: 'Milliseconds between saying "not ready" and closing the door.',
-};
 
 type RangedSetting = keyof typeof gatewayRanges;
 
 const names = Object.keys(gatewayRanges) as readonly RangedSetting[];
-const yesNo = z.union([
-  z.boolean(),
-  z.enum(['true', 'false']).transform((word) => word === 'true'),
-]);
-
-/** The gateway's settings as rows of the settings table. */
-export const gatewayRows: readonly SettingSpec[] = [
-  ...names.map((name) => {
-    const [min, max] = gatewayRanges[name];
-    return {
-      key: `gateway.${name}`,
-      schema: z.coerce.number().int().min(min).max(max),
-      fallback: gatewayDefaults[name],
-      help: help[name],
-    };
-  }),
-  {
-    key: 'gateway.trustedProxies',
-    schema: z.string().min(1).nullable(),
-    fallback: null,
-    help: 'Addresses or subnets, comma-separated, whose `X-Forwarded-For` is believed. One too many chooses the address that entries show.',
-  },
-  {
-    key: 'gateway.metrics',
-    schema: yesNo,
-    fallback: gatewayDefaults.metrics,
-    help: 'Whether `/metrics` answers on this listener. Off where strangers reach it: it tells volumes.',
-  },
-  {
-    key: 'gateway.requestLog',
-    schema: yesNo,
-    fallback: gatewayDefaults.requestLog,
-    help: 'Whether one line is logged for each request.',
-  },
-];
 
 /** What the gateway is told. */
 export function gatewaySettingsOf(configuration: Configuration): GatewaySettings {

@@ -157,11 +157,9 @@ export const ledgerSchema = z
     origin: z.string().meta({ description: 'Identity of the log: first line of its checkpoints.' }),
     genesis: z.string().meta({ description: 'SHA-256 of the genesis object, base64url.' }),
     genesis_object: z.string().meta({ description: 'The genesis object, as it is stored.' }),
-    certificates: z
-      .array(z.array(z.string()))
-      .meta({
-        description: 'Certificates by the root keys: of checkpoint keys and entry signers.',
-      }),
+    certificates: z.array(z.array(z.string())).meta({
+      description: 'Certificates by the root keys: of checkpoint keys and entry signers.',
+    }),
     vkeys: z.array(z.string()).meta({ description: 'C2SP verifier keys of its checkpoints.' }),
     jwks: z.looseObject({ keys: z.array(z.looseObject({})) }),
     size: z.int().min(0),

@@ -673,7 +673,7 @@ describe('configuration', () => {
       const payload = {
         ...{ v: 2, gen: log.genesis.gen, previous: log.state.config.hash, more: true },
         set: { ...rotation, also: 'new' },
-      };
+      } as unknown as JsonValue;
       const newer = async (signer: JwsSigner) => {
         const statement = await makeStatement(statementTypes.config, payload, [signer]);
         return log.batch(w, [await log.entry(w, 'config', { ctl: { statement } })]);
