@@ -45,7 +45,6 @@ export async function startGateway(
     'listen.port': String(port),
     'log.level': 'error',
     'callers.anonymous': 'true', // strangers read the log without a key
-    'callers.anonymous': 'true',
     ...settings,
   }).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const command = async (...words: string[]): Promise<Record<string, string>> => {
