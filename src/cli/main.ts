@@ -20,6 +20,11 @@ async function main(): Promise<void> {
 /** Says what went wrong, where, and what became of the data. @returns the exit code. */
 function explain(error: unknown, json: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  const known = systemErrorText(error);
+  if (known !== null) {
+    process.stderr.write(`stele: ${known}\n`);
+    return exitCodes.usage;
+  }
   if (!(error instanceof SteleError)) {
     process.stderr.write(
       `stele: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
@@ -37,6 +42,19 @@ function explain(error: unknown, json: boolean): number {
     process.stderr.write(`stele: ${message}${where} (${code}${data})\n`);
   }
   return exitCodeOf(error);
+}
+
+/** What the system refuses is mostly a wrong path or a taken port: in words, without a stack. */
+function systemErrorText(error: unknown): string | null {
+  const { code, path, port, syscall } = (error ?? {}) as NodeJS.ErrnoException & { port?: number };
+  const where = path ?? '';
+  const texts: Readonly<Record<string, string>> = {
+    EADDRINUSE: `port ${port ?? ''} is taken: choose another with --set listen.port=<port>`,
+    ENOENT: `${where} does not exist`,
+    EISDIR: 'that is a folder; a store is named as file://<folder>/<ledger>',
+    EACCES: `${syscall ?? 'access'} of ${where} is not permitted`,
+  };
+  return code !== undefined && Object.hasOwn(texts, code) ? (texts[code] ?? null) : null;
 }
 
 await main();

@@ -43,7 +43,7 @@ export const settingsTable: readonly SettingSpec[] = [
     key: 'store.path',
     schema: optionalText,
     fallback: null,
-    help: 'Folder of the file store. None: `store` inside `data`.',
+    help: 'Folder of the file store. None: `<data>/<ledger>/store`.',
   },
   {
     key: 'store.bucket',
@@ -106,7 +106,7 @@ export const settingsTable: readonly SettingSpec[] = [
     key: 'callers.apiKeys',
     schema: optionalText,
     fallback: null,
-    help: 'YAML file of hashed API keys. None: `api-keys.yaml` inside `data` when it exists.',
+    help: 'YAML file of hashed API keys. None: `<data>/<ledger>/api-keys.yaml` when it exists.',
   },
   {
     key: 'callers.issuer',

@@ -30,6 +30,11 @@ export interface LogAnchors {
   readonly vkeys?: readonly string[];
   /** Signed notes that the verifier has seen before: the log may not have lost or changed any of it. */
   readonly checkpoints?: readonly string[];
+  /**
+   * Signed notes that came with the log itself. They bind it all the same, but show nothing of its end: whoever rolled
+   * the log back has an older note as well.
+   */
+  readonly published?: readonly string[];
 }
 
 /** How much is looked at. */
@@ -94,7 +99,8 @@ export class LogVerification {
     this.#anchors = anchors;
     this.#state = initialState(parsed);
     const verifiers = (anchors.vkeys ?? []).map((vkey) => verifierOf(parseVkey(vkey)));
-    this.#heads = (anchors.checkpoints ?? []).map((note, i) => {
+    const { checkpoints = [], published = [] } = anchors;
+    this.#heads = [...checkpoints, ...published].map((note, i) => {
       const { size, root } = openCheckpoint(note, parsed.origin, verifiers).checkpoint;
       return { size, root, note: i };
     });
@@ -203,10 +209,10 @@ export class LogVerification {
   }
 
   #headStep(findings: readonly Finding[]): Step {
-    if (this.#heads.length === 0) {
-      return step('known_checkpoints', 'not_checked', 'none was given: a cut tail would not show');
-    }
-    return this.#stepOf(findings, 'known_checkpoints', ['tail_cut', 'fork']);
+    const judged = this.#stepOf(findings, 'known_checkpoints', ['tail_cut', 'fork']);
+    const { checkpoints = [] } = this.#anchors;
+    if (checkpoints.length > 0 || judged.verdict === 'fail') return judged;
+    return step('known_checkpoints', 'not_checked', 'none was given: a cut tail would not show');
   }
 
   #batchStep(): Step {

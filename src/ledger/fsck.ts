@@ -98,7 +98,8 @@ class Fsck {
     const published = await PublishedCheck.read(this.#context, origin, anchors);
     const verification = new LogVerification(bytes, {
       vkeys,
-      checkpoints: [...checkpoints, ...published.anchored],
+      checkpoints,
+      published: published.anchored,
       ...(gen === undefined ? {} : { gen }),
     });
     const { size } = published;
