@@ -144,7 +144,8 @@ function lightEntry({ facts, at, bytes, jti }: PendingEntry, certificates: Certi
   } as unknown as Entry;
 }
 
-function factsOf(entry: Entry): LearntLeaf {
+/** What learning needs of a parsed leaf. */
+export function factsOf(entry: Entry): LearntLeaf {
   const { jti, at, wtr, idk, idb, was } = entry.payload;
   const { id: writer, boot, seq } = wtr;
   return { identity: entryIdentity(entry), jti, at, writer, boot, seq, idk, idb, was };

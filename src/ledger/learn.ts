@@ -8,7 +8,7 @@ import { isStranded } from './boot.ts';
 import type { LedgerContext } from './context.ts';
 import type { IdempotencyWindow } from './idempotency.ts';
 import type { LearntLeaf } from './judged-batch.ts';
-import type { LearntBatch } from './log-view.ts';
+import type { PastBatch } from './look-back.ts';
 import type { PendingEntries, PendingEntry } from './pending.ts';
 import type { SealedAt } from './receipt.ts';
 
@@ -50,8 +50,8 @@ export class Learner {
     this.#cloned = false;
   }
 
-  /** Learns a batch. */
-  learn({ header, facts }: LearntBatch): void {
+  /** Learns a batch, now or once more after a start. */
+  learn({ header, facts }: PastBatch): void {
     const { number, first } = header;
     for (const [offset, leaf] of facts.entries()) {
       const at = { number, index: first + offset };

@@ -69,3 +69,12 @@ export const RECENT_NOTES = 256;
 
 /** Entries of an own batch up to which all of it is judged again: what that costs is not felt (some 50 us each). */
 export const JUDGED_ENTRIES_MAX = 16;
+
+/** What is read again at a start from a snapshot, for the identities and places of recent entries: this many batches. */
+export const LOOK_BACK_BATCHES = 128;
+
+/** The same, until this many entries: some 50 us each. */
+export const LOOK_BACK_ENTRIES = 4096;
+
+/** Batches learnt after which a snapshot is worth its write. */
+export const SNAPSHOT_BATCHES = 64;

@@ -4,7 +4,7 @@
  */
 import { toBase64Url } from '../core/bytes.ts';
 import { sha256 } from '#platform';
-import type { VoidSlot } from '../core/batch-header.ts';
+import type { BatchHeader, VoidSlot } from '../core/batch-header.ts';
 import { initialState } from '../core/log-state.ts';
 import type { LogState, Refusal } from '../core/log-state.ts';
 import { StoreUnavailableError } from '../storage/errors.ts';
@@ -58,6 +58,12 @@ export class LogView {
     return this.#state.number + 1 + this.#voids.length;
   }
 
+  /** Goes on from a state that was learnt before, by this writer on this disk. */
+  restore(state: LogState): void {
+    this.#state = state;
+    this.#voids = [];
+  }
+
   /**
    * Learns what the next slot holds: heals its lock, judges it, and goes on to the slot after it.
    *
@@ -102,12 +108,20 @@ export class LogView {
     { key, versionId, head }: Pick<FilledSlot, 'key' | 'versionId' | 'head'>,
   ): Promise<void> {
     const { header } = judged;
-    await healLock(this.#context, key, versionId, retentionOf(header), head);
+    await this.heal(header, { key, versionId, head });
     // Validity does not depend on the version; what the next batch says of this one does.
     this.#state = { ...judged.state, versionId };
     this.#voids = [];
     this.#onBatch({ ...judged, state: this.#state, versionId });
     if (this.#state.final) this.#context.finding('final_batch', { number: header.number });
+  }
+
+  /** Sees to the lock of a batch. */
+  async heal(
+    header: BatchHeader,
+    { key, versionId, head }: Pick<FilledSlot, 'key' | 'versionId' | 'head'>,
+  ): Promise<void> {
+    await healLock(this.#context, key, versionId, retentionOf(header), head);
   }
 
   /**

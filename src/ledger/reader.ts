@@ -15,7 +15,8 @@ import { uuid7Time } from '../core/uuid7.ts';
 import type { BatchReader } from './batch-reader.ts';
 import type { LedgerContext } from './context.ts';
 import { RECENT_ENTRIES } from './limits.ts';
-import type { LearntBatch, LogView } from './log-view.ts';
+import type { LogView } from './log-view.ts';
+import type { PastBatch } from './look-back.ts';
 import type { PendingEntries } from './pending.ts';
 import type { FoundEntry } from './receipt.ts';
 import { parseRecordLine } from './recovered.ts';
@@ -44,7 +45,7 @@ export class EntryReader {
   }
 
   /** Remembers where the entries of a batch stand. */
-  remember({ header, facts }: LearntBatch): void {
+  remember({ header, facts }: PastBatch): void {
     this.#parts.batches.remember(header);
     for (const [offset, { jti }] of facts.entries()) {
       // The first entry of an id is the one that is found by it.

@@ -11,12 +11,15 @@ import { BatchReader } from './batch-reader.ts';
 import type { LedgerContext } from './context.ts';
 import { HaltError } from './errors.ts';
 import { HeadSigner } from './head-signer.ts';
-import { RECENT_NOTES, UNPUBLISHED_BYTES_MAX } from './limits.ts';
+import { RECENT_NOTES, SNAPSHOT_BATCHES, UNPUBLISHED_BYTES_MAX } from './limits.ts';
 import type { LearntBatch, LogView } from './log-view.ts';
+import { lookBack } from './look-back.ts';
+import type { PastBatch } from './look-back.ts';
 import type { PendingEntries, PendingReceipt } from './pending.ts';
 import { EntryReader } from './reader.ts';
 import type { FoundEntry, ProofAt, SealedAt, SignedHead } from './receipt.ts';
 import { SignerGuard } from './signer-guard.ts';
+import { loadSnapshot, saveSnapshot } from './snapshot.ts';
 import { TileReader } from './tile-reader.ts';
 import { TileTree } from './tiles.ts';
 import { learnToTip } from './tip.ts';
@@ -29,6 +32,10 @@ export interface ReplicaParts {
   readonly pending: PendingEntries;
   /** Folder of the heads that the checkpoint key signed. */
   readonly heads: string;
+  /** Folder of the snapshot. */
+  readonly folder: string;
+  /** Told of batches that were learnt by an earlier process and are read once more. */
+  readonly onPast: (batch: PastBatch) => void;
   readonly onHalt: (error: unknown) => void;
 }
 
@@ -45,10 +52,14 @@ export class Replica {
   readonly #notes = new LRUCache<number, string>({ max: RECENT_NOTES });
   readonly #closing = new AbortController();
   #publishing: Promise<void> = Promise.resolve();
+  readonly #parts: ReplicaParts;
   #started = false;
+  /** Number of the last batch in the snapshot. */
+  #savedNumber = -1;
 
   constructor(parts: ReplicaParts) {
     const { context, view, pending } = parts;
+    this.#parts = parts;
     this.#context = context;
     this.#view = view;
     this.#tiles = new TileReader(context, this.#tree);
@@ -97,6 +108,7 @@ export class Replica {
    */
   async catchUp(): Promise<void> {
     await this.#guard.load();
+    if (this.#tree.size === 0) await this.#restore();
     const own = checkpointVerifiers(this.#context, this.#view.state);
     const { checkpoint } = await readPublished(this.#context, own);
     if (checkpoint !== null) this.#tree.skipTo(checkpoint.head.size);
@@ -153,6 +165,39 @@ export class Replica {
     return left;
   }
 
+  /** Goes on from what an earlier process of this writer had learnt, if the store still has it. */
+  async #restore(): Promise<void> {
+    const { files, genesis, log } = this.#context;
+    const snapshot = await loadSnapshot(files, this.#parts.folder, genesis);
+    if (snapshot === null) return;
+    const { state, tiles } = snapshot;
+    const bases = [...this.#parts.pending.values()].map(({ base }) => base);
+    const past = await lookBack(this.#view, state, Math.min(Infinity, ...bases));
+    if (past === null) {
+      log.warn('snapshot_refused', { number: state.number });
+      return;
+    }
+    this.#view.restore(state);
+    this.#tree.restore(tiles);
+    this.#savedNumber = state.number;
+    for (const batch of past) {
+      this.#entries.remember(batch);
+      this.#parts.onPast(batch);
+    }
+  }
+
+  /** Keeps what is learnt for the next start, when it is worth it and every full tile is in the store. */
+  async #save(batchesMin: number): Promise<void> {
+    if (this.#view.state.number - this.#savedNumber < batchesMin) return;
+    await this.#publisher.publishFull();
+    const tiles = this.#tree.image();
+    if (tiles === null) return;
+    // State and tiles change together, in one turn: these are of one moment.
+    const { state } = this.#view;
+    await saveSnapshot(this.#context.files, this.#parts.folder, { state, tiles });
+    this.#savedNumber = state.number;
+  }
+
   async #learn(): Promise<void> {
     await learnToTip(this.#view, async () => {
       if (this.#tree.fullBytes > UNPUBLISHED_BYTES_MAX) await this.#publisher.publishFull();
@@ -161,21 +206,30 @@ export class Replica {
 
   async #publishAtCadence(): Promise<void> {
     const { signal } = this.#closing;
+    // What a long way to the end of the log was learnt for is not learnt again if this life is short.
+    await this.#derive(async () => this.#save(SNAPSHOT_BATCHES));
     while (!signal.aborted) {
       await this.#context.sleep(this.#context.settings.publishMs, signal);
       await this.#publish();
     }
   }
 
-  /** What is derived never stops the ledger: it is tried again at the next turn. */
   async #publish(): Promise<void> {
     const head = this.#signer.head;
     if (head === null) return;
-    try {
+    await this.#derive(async () => {
       const verifiers = checkpointVerifiers(this.#context, this.#view.state);
       await this.#publisher.publish(head, verifiers);
+      await this.#save(this.#closing.signal.aborted ? 1 : SNAPSHOT_BATCHES);
+    });
+  }
+
+  /** What is derived never stops the ledger: it is tried again at the next turn. */
+  async #derive(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
     } catch (error) {
-      this.#context.log.warn('view_not_published', { error, size: head.size });
+      this.#context.log.warn('view_not_published', { error, size: this.#view.state.size });
     }
   }
 

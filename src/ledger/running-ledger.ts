@@ -15,6 +15,7 @@ import { Learner } from './learn.ts';
 import { IDENTITIES_MAX, IDENTITY_MS_MAX } from './limits.ts';
 import { LogView } from './log-view.ts';
 import type { LearntBatch } from './log-view.ts';
+import type { PastBatch } from './look-back.ts';
 import { PendingEntries } from './pending.ts';
 import type {
   EntryDraft,
@@ -79,7 +80,12 @@ export class RunningLedger implements Ledger {
       this.#learn(learnt);
     });
     this.#view = view;
-    this.#replica = new Replica({ context, view, pending, heads: folder.heads, onHalt });
+    const onPast = (batch: PastBatch): void => {
+      this.#learnPast(batch);
+    };
+    const { heads } = folder;
+    const place = { heads, folder: context.settings.folder };
+    this.#replica = new Replica({ context, view, pending, ...place, onPast, onHalt });
     this.#learner = new Learner(context, pending, identities, ({ receipt }, at) => {
       if (receipt === null) return;
       receipt.seal(at);
@@ -207,14 +213,18 @@ export class RunningLedger implements Ledger {
 
   /** Every batch comes by here, once and in order: first what is pending, then what is derived. */
   #learn(learnt: LearntBatch): void {
-    const { payloads, checkpoints, first } = learnt.header;
+    this.#learnPast(learnt);
+    this.#replica.learn(learnt);
+  }
+
+  #learnPast(batch: PastBatch): void {
+    const { payloads, checkpoints, first } = batch.header;
     for (const { key } of payloads) {
       this.#inheritance.isNamed(key);
       this.#next.named(key);
     }
     if (checkpoints.length > 0) this.#carriedSize = first;
-    this.#learner.learn(learnt);
-    this.#replica.learn(learnt);
+    this.#learner.learn(batch);
   }
 
   /** The newest checkpoint, unless a batch has it. */

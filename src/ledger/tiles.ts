@@ -18,12 +18,22 @@ export interface FullTile {
   readonly bytes: Uint8Array;
 }
 
+/** The right edge of a tree, as tiles: what it needs to grow. */
+export interface TileImage {
+  readonly size: number;
+  /** By level, the hashes of the partial tile and its index. */
+  readonly rows: readonly (readonly Sha256Hash[])[];
+  readonly indices: readonly number[];
+  /** Entries of the partial bundle. */
+  readonly bundle: readonly Uint8Array[];
+}
+
 /** Tiles and entry bundles of a tree that grows. */
 export class TileTree {
   /** By level, the hashes of the partial tile. */
-  readonly #rows: Sha256Hash[][] = [];
+  #rows: Sha256Hash[][] = [];
   /** By level, the index of the partial tile. */
-  readonly #indices: number[] = [];
+  #indices: number[] = [];
   #bundle: Uint8Array[] = [];
   #size = 0;
   #publishedSize = 0;
@@ -47,6 +57,26 @@ export class TileTree {
   /** Full tiles and bundles that are not yet published, oldest first. */
   get full(): FullTile[] {
     return [...this.#full.values()];
+  }
+
+  /** Its right edge; null while full tiles wait in memory that nobody else has. */
+  image(): TileImage | null {
+    if (this.#full.size > 0) return null;
+    return {
+      size: this.#size,
+      rows: this.#rows.map((row) => [...row]),
+      indices: [...this.#indices],
+      bundle: [...this.#bundle],
+    };
+  }
+
+  /** Goes on from a right edge, before anything is added. Everything full below it is published. */
+  restore({ size, rows, indices, bundle }: TileImage): void {
+    this.#size = size;
+    this.#rows = rows.map((row) => [...row]);
+    this.#indices = [...indices];
+    this.#bundle = [...bundle];
+    this.#publishedSize = size;
   }
 
   /** Adds leaves at the right edge. */
