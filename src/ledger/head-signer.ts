@@ -41,13 +41,18 @@ export class HeadSigner {
   /** Signs the head of this state, or of a later one. */
   sign(state: LogState): void {
     this.#state = state;
-    if (this.#closed || state.size === 0) return;
+    // Without anything new, the work would be over before it is remembered, and remembered for ever.
+    if (this.#closed || state.size <= (this.#signed?.size ?? 0)) return;
     this.#working ??= this.#work();
   }
 
-  /** Resolves when the newest head is signed, or cannot be. */
+  /** Resolves when the newest head is signed or cannot be, or after `closeMs`: a store that is away holds no close. */
   async settled(): Promise<void> {
-    await this.#working;
+    if (this.#working === null) return;
+    const { sleep, settings } = this.#context;
+    const waiting = new AbortController();
+    await Promise.race([this.#working, sleep(settings.closeMs, waiting.signal)]);
+    waiting.abort();
   }
 
   /** Signs nothing more. @returns the receipts that no head covers. */
