@@ -153,8 +153,8 @@ export const settingsTable: readonly SettingSpec[] = [
   {
     key: 'journal.maxBytes',
     schema: whole(1 << 20, 1 << 40),
-    fallback: 1 << 30,
-    help: 'Bytes of journal that may wait for the store before writes are refused with 503.',
+    fallback: 1 << 28,
+    help: 'Bytes of entries that may wait for the store, in the journal and in memory, before writes are refused with 503.',
   },
   {
     key: 'journal.maxAgeMs',
