@@ -59,14 +59,21 @@ export async function assertTip(context: LedgerContext, view: LogView): Promise<
   }
 }
 
-/** Whether a certified writer key of this ledger signed the header of what stands in a slot. */
-export function isCertified(state: LogState, { bytes }: Pick<FilledSlot, 'bytes'>): boolean {
+/**
+ * Whether a certified writer key of this ledger signed the header of what stands in a slot, for that very slot: a
+ * genuine batch that somebody copied to a later key is junk there.
+ */
+export function isCertified(
+  state: LogState,
+  { bytes, number }: Pick<FilledSlot, 'bytes' | 'number'>,
+): boolean {
   if (bytes === null) return false;
   try {
     const { headerLine } = frameBatch(bytes, state.config.limits);
     const { jws, header } = parseBatchHeader(headerLine);
     const certificate = readCertificates(state, header.certs).get(jws.header.kid);
-    if (certificate?.use !== 'writer' || header.gen !== state.genesis.gen) return false;
+    if (header.number !== number || header.gen !== state.genesis.gen) return false;
+    if (certificate?.use !== 'writer') return false;
     return verifyJws(jws, certificate.jwk, certificate.alg);
   } catch (error) {
     if (error instanceof MalformedError) return false;

@@ -198,6 +198,24 @@ describe('a store that lost the end of the log', () => {
     await expect(same.ledger.ready()).rejects.toMatchObject({ cause: { code: 'head_conflict' } });
   });
 
+  test('copied to a later key is junk there: the log goes on', async () => {
+    const world = await TestWorld.create();
+    const gateway = await world.open();
+    for (let i = 0; i < 2; i += 1) await (await gateway.append(1))[0]!.sealed;
+    await gateway.kill();
+    const genuine = await world.store.get(keys.batch(1));
+    const next = 3 + 4;
+    await world.store.putNew(keys.batch(next), genuine!.bytes, {
+      retention: null,
+      contentType: 'application/octet-stream',
+    });
+    const again = await world.open({ folder: gateway.folder });
+    await (
+      await again.append(1)
+    )[0]!.sealed;
+    expect(again.ledger.status().ready).toBe(true);
+  });
+
   test('to an image of a minute ago is not signed: no key signs two histories', async () => {
     const world = await TestWorld.create();
     const gateway = await world.open();
