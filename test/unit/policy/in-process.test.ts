@@ -21,5 +21,4 @@ test('a service appends and the labels say what the event is', async () => {
     kind: 'event',
     class: 'standard',
   });
-  console.log(outcome);
 });
