@@ -6,7 +6,7 @@ NODE_STAMP := node_modules/.stele-installed
 BUILD_STAMP := dist/.stele-built
 SOURCES := $(shell find src -name '*.ts' 2>/dev/null) tsconfig.json package.json
 
-.PHONY: help run test ci check fmt lint types layers dead stale tools bench clean build setup policy golden simulate
+.PHONY: help run test ci check fmt generate tools bench clean build setup policy
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'

@@ -173,7 +173,7 @@ Try, in another terminal, in this folder:
              -H 'content-type: application/json' -d '{"eventSource":"demo","eventName":"Hello"}'
 
   read     npx stele entry 5 --key ${keys.auditor}${at}
-           (an auditor sees no personal data; the admin key ${keys.admin} sees all)
+           (an auditor sees no member that the policy names as personal; the admin key ${keys.admin} sees all)
 
   prove    npx stele prove 5 --key ${keys.auditor}${at} --out five
            npx stele verify five.tlog-proof --vkey '${composition.vkey}'
