@@ -8,9 +8,11 @@ import type { BatchHeader } from '../core/batch-header.ts';
 import { frameBatch } from '../core/batch.ts';
 import { utf8Text } from '../core/bytes.ts';
 import { MalformedError } from '../core/errors.ts';
+import type { AdmissionRun, AdmissionTimes } from './admission-times.ts';
 import type { LedgerContext } from './context.ts';
-import { HEADER_CACHE_ENTRIES, HEADER_READ_BYTES, TIME_SKEW_MS } from './limits.ts';
+import { HEADER_CACHE_ENTRIES, HEADER_READ_BYTES } from './limits.ts';
 import type { LogView } from './log-view.ts';
+import type { PastBatch } from './look-back.ts';
 import { oldestObject } from './slot.ts';
 
 /** What a search needs of a batch. */
@@ -19,6 +21,8 @@ export interface BatchRange {
   readonly first: number;
   readonly count: number;
   readonly time: number;
+  /** Lowest and highest admission time of its entries; null while nobody has read them. */
+  readonly admitted: readonly [number, number] | null;
 }
 
 /** A batch's header with where it was read. */
@@ -33,16 +37,21 @@ const LF = 0x0a;
 export class BatchReader {
   readonly #context: LedgerContext;
   readonly #view: LogView;
+  readonly #times: AdmissionTimes;
   readonly #ranges = new LRUCache<number, BatchRange>({ max: HEADER_CACHE_ENTRIES });
 
-  constructor(context: LedgerContext, view: LogView) {
+  constructor(context: LedgerContext, view: LogView, times: AdmissionTimes) {
     this.#context = context;
     this.#view = view;
+    this.#times = times;
   }
 
   /** Keeps what was just learnt: most questions are about what is new. */
-  remember({ number, first, count, time }: BatchHeader): void {
-    this.#ranges.set(number, { number, first, count, time });
+  remember({ header, facts }: PastBatch): void {
+    const { number, time } = header;
+    const admitted = spanOf(facts);
+    this.#times.add({ number, time, admitted });
+    this.#keep(header, admitted);
   }
 
   /** The batch that holds a leaf; null when the store does not give it any more. */
@@ -51,21 +60,30 @@ export class BatchReader {
     return found !== null && found.first <= index ? found : null;
   }
 
-  /**
-   * Batches that may hold an entry admitted at `at`, nearest first: from a little before, for clocks differ, until the
-   * batches are older than any outage that a journal carries.
-   */
+  /** Batches that may hold an entry admitted at `at`, oldest first, however long after it they were sealed. */
   async *around(at: number): AsyncGenerator<BatchRange> {
-    const { settings } = this.#context;
-    const { maxSealMs } = this.#view.state.config;
-    const until = at + maxSealMs + settings.backlogMs + TIME_SKEW_MS;
-    const found = await this.#search((range) => range.time >= at - TIME_SKEW_MS);
-    let number = found?.number ?? Infinity;
-    while (number <= this.#view.state.number) {
+    for (const run of this.#times.around(at)) {
+      for await (const range of this.#inRun(run, at)) {
+        const [low, high] = range.admitted ?? [-Infinity, Infinity];
+        if (low <= at && at <= high) yield range;
+      }
+    }
+  }
+
+  /** Batches of a run: all of them, or where it is in order those dated within its bound. */
+  async *#inRun({ first, last, lagMs }: AdmissionRun, at: number): AsyncGenerator<BatchRange> {
+    let number = first;
+    if (lagMs !== null) {
+      const found = await this.#search((range) => range.time >= at - lagMs, [first, last]);
+      number = found?.number ?? Infinity;
+    }
+    for (; number <= last; number += 1) {
       const range = await this.#range(number);
-      if (range !== null && range.time > until) return;
-      if (range !== null) yield range;
-      number += 1;
+      if (range === null) continue;
+      if (lagMs === null) yield range;
+      // Batches of other writers may stand up to the bound before or behind their time.
+      else if (range.time > at + 2 * lagMs) return;
+      else if (range.time >= at && range.time <= at + lagMs) yield range;
     }
   }
 
@@ -97,9 +115,12 @@ export class BatchReader {
     return orNull(() => frameBatch(bytes, this.#view.state.config.limits).leaves);
   }
 
-  /** The first batch of which `isThere` holds, given that it holds of all after it. */
-  async #search(isThere: (range: BatchRange) => boolean): Promise<BatchRange | null> {
-    let [low, high] = [0, this.#view.state.number];
+  /** The first batch of a stretch of which `isThere` holds, given that it holds of all after it. */
+  async #search(
+    isThere: (range: BatchRange) => boolean,
+    stretch: readonly [number, number] = [0, this.#view.state.number],
+  ): Promise<BatchRange | null> {
+    let [low, high] = stretch;
     let found: BatchRange | null = null;
     while (low <= high) {
       const middle = low + Math.floor((high - low) / 2);
@@ -125,9 +146,20 @@ export class BatchReader {
     if (cached !== undefined) return cached;
     const read = await this.header(number);
     if (read?.header.number !== number) return null;
-    this.remember(read.header);
-    return this.#ranges.get(number) ?? null;
+    return this.#keep(read.header, null);
   }
+
+  #keep({ number, first, count, time }: BatchHeader, admitted: BatchRange['admitted']): BatchRange {
+    const range = { number, first, count, time, admitted };
+    this.#ranges.set(number, range);
+    return range;
+  }
+}
+
+function spanOf(facts: PastBatch['facts']): readonly [number, number] | null {
+  let [low, high] = [Infinity, -Infinity];
+  for (const { at } of facts) [low, high] = [Math.min(low, at), Math.max(high, at)];
+  return facts.length === 0 ? null : [low, high];
 }
 
 function orNull<T>(read: () => T): T | null {

@@ -58,8 +58,11 @@ export const HEADER_CACHE_ENTRIES = 20_000;
 /** Bytes first read of a batch whose header is wanted: nearly all headers are shorter. */
 export const HEADER_READ_BYTES = 65_536;
 
-/** By how much the clocks of writers may differ when an entry is searched by its time (ms). */
-export const TIME_SKEW_MS = 300_000;
+/** Longest wait for its batch that an entry is searched with as if it were usual (ms): mostly it is much less. */
+export const ADMISSION_LAG_MS_MIN = 512;
+
+/** Runs of batches whose admission times are known apart; about 100 bytes each. Only clocks and outages begin one. */
+export const ADMISSION_RUNS_MAX = 8192;
 
 /** Ids of recently sealed entries kept with their index; about 150 bytes each. */
 export const RECENT_ENTRIES = 50_000;

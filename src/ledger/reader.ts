@@ -1,4 +1,5 @@
 /** Reads entries with their records: from what is pending, or from the store with a proof against the tree. */
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { LRUCache } from 'lru-cache';
@@ -18,6 +19,7 @@ import { RECENT_ENTRIES } from './limits.ts';
 import type { LogView } from './log-view.ts';
 import type { PastBatch } from './look-back.ts';
 import type { PendingEntries } from './pending.ts';
+import { idMatcher } from './leaf-id.ts';
 import type { FoundEntry } from './receipt.ts';
 import { parseRecordLine } from './recovered.ts';
 import type { TileReader } from './tile-reader.ts';
@@ -46,7 +48,6 @@ export class EntryReader {
 
   /** Remembers where the entries of a batch stand. */
   remember({ header, facts }: PastBatch): void {
-    this.#parts.batches.remember(header);
     for (const [offset, { jti }] of facts.entries()) {
       // The first entry of an id is the one that is found by it.
       if (!this.#recent.has(jti)) this.#recent.set(jti, header.first + offset);
@@ -63,7 +64,9 @@ export class EntryReader {
       return { jti: pending.jti, index: null, jws, record, state: 'durable' };
     }
     const index = await this.#indexOf(idOrIndex);
-    return index === null ? null : this.#sealed(index);
+    const found = index === null ? null : await this.#sealed(index);
+    // The place came from what the store gave; what stands there is proven.
+    return found?.jti === idOrIndex ? found : null;
   }
 
   async #indexOf(jti: string): Promise<number | null> {
@@ -71,13 +74,16 @@ export class EntryReader {
     if (recent !== undefined) return recent;
     const at = uuid7Time(jti);
     if (at < 0) return null;
+    const hasId = idMatcher(jti);
     for await (const range of this.#parts.batches.around(at)) {
       const leaves = (await this.#parts.batches.leaves(range.number)) ?? [];
-      const offset = leaves.findIndex((leaf) => parseEntry(leaf).payload.jti === jti);
+      const offset = leaves.findIndex(hasId);
       if (offset >= 0) {
         this.#recent.set(jti, range.first + offset);
         return range.first + offset;
       }
+      // A file store answers before anything else gets a turn.
+      await setImmediate();
     }
     return null;
   }
@@ -96,8 +102,7 @@ export class EntryReader {
   /** The bytes of a leaf, from its entry bundle or else from its batch, proven to be in the tree. */
   async #leaf(index: number): Promise<Uint8Array | null> {
     const { tiles, view, context } = this.#parts;
-    await tiles.inclusion(index, edgeHead(view.state.edge));
-    const hash = await tiles.leafHash(index);
+    const { leaf: hash } = await tiles.inclusion(index, edgeHead(view.state.edge));
     for (const read of [async () => this.#bundled(index), async () => this.#batched(index)]) {
       const leaf = await read();
       if (leaf !== null && equalBytes(hashLeaf(leaf), hash)) return leaf;

@@ -7,6 +7,7 @@ import { utf8Bytes } from '../core/bytes.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import { edgeHead, parseTreeSize } from '../core/tree.ts';
 import type { TreeHead } from '../core/tree.ts';
+import { AdmissionTimes } from './admission-times.ts';
 import { BatchReader } from './batch-reader.ts';
 import type { LedgerContext } from './context.ts';
 import { HaltError } from './errors.ts';
@@ -44,7 +45,9 @@ export class Replica {
   readonly #context: LedgerContext;
   readonly #view: LogView;
   readonly #tree = new TileTree();
+  readonly #times = new AdmissionTimes();
   readonly #tiles: TileReader;
+  readonly #batches: BatchReader;
   readonly #entries: EntryReader;
   readonly #publisher: ViewPublisher;
   readonly #guard: SignerGuard;
@@ -71,7 +74,8 @@ export class Replica {
       origin: context.genesis.origin,
       prove: async (from, to) => tiles.path(from, to),
     });
-    const batches = new BatchReader(context, view);
+    const batches = new BatchReader(context, view, this.#times);
+    this.#batches = batches;
     this.#entries = new EntryReader({ context, view, pending, tiles, batches });
     this.#publisher = new ViewPublisher(context, this.#tree, tiles);
     this.#signer = new HeadSigner(context, this.#guard, parts.onHalt);
@@ -90,6 +94,7 @@ export class Replica {
   /** Takes a batch that was just learnt. */
   learn(learnt: LearntBatch): void {
     this.#tree.add(learnt.leaves, learnt.leafHashes);
+    this.#batches.remember(learnt);
     this.#entries.remember(learnt);
     // Before the start, heads of the past come by, which are no news to sign.
     if (this.#started) this.#signer.sign(learnt.state);
@@ -138,7 +143,8 @@ export class Replica {
   /** A verified inclusion proof, to the newest signed head or to one of `size`. */
   async inclusion(index: number, size?: number): Promise<ProofAt> {
     const head = await this.#headAt(size);
-    return { index, path: await this.#tiles.inclusion(index, head), head };
+    const { path } = await this.#tiles.inclusion(index, head);
+    return { index, path, head };
   }
 
   /** A verified consistency proof. */
@@ -170,7 +176,7 @@ export class Replica {
     const { files, genesis, log } = this.#context;
     const snapshot = await loadSnapshot(files, this.#parts.folder, genesis);
     if (snapshot === null) return;
-    const { state, tiles } = snapshot;
+    const { state, tiles, admitted } = snapshot;
     const bases = [...this.#parts.pending.values()].map(({ base }) => base);
     const past = await lookBack(this.#view, state, Math.min(Infinity, ...bases));
     if (past === null) {
@@ -179,8 +185,10 @@ export class Replica {
     }
     this.#view.restore(state);
     this.#tree.restore(tiles);
+    this.#times.restore(admitted);
     this.#savedNumber = state.number;
     for (const batch of past) {
+      this.#batches.remember(batch);
       this.#entries.remember(batch);
       this.#parts.onPast(batch);
     }
@@ -192,9 +200,10 @@ export class Replica {
     await this.#publisher.publishFull();
     const tiles = this.#tree.image();
     if (tiles === null) return;
-    // State and tiles change together, in one turn: these are of one moment.
+    // All of it changes together, in one turn: this is of one moment.
     const { state } = this.#view;
-    await saveSnapshot(this.#context.files, this.#parts.folder, { state, tiles });
+    const admitted = this.#times.runs;
+    await saveSnapshot(this.#context.files, this.#parts.folder, { state, tiles, admitted });
     this.#savedNumber = state.number;
   }
 

@@ -9,19 +9,21 @@ import type { Genesis } from '../core/genesis.ts';
 import type { LogState } from '../core/log-state.ts';
 import { PersistentMap } from '../core/persistent-map.ts';
 import { sha256Base64Url } from '#platform';
+import type { AdmissionRun } from './admission-times.ts';
 import type { JournalFiles } from './journal-files.ts';
 import type { TileImage } from './tiles.ts';
 import { join } from 'node:path';
 import { writeWhole } from './writer-folder.ts';
 
-/** A log at a position, with the right edge of its tiles. */
+/** A log at a position, with the right edge of its tiles and the times of its entries. */
 export interface Snapshot {
   readonly state: LogState;
   readonly tiles: TileImage;
+  readonly admitted: readonly AdmissionRun[];
 }
 
-/** Grows with every change of what a {@link LogState} or a {@link TileImage} holds: others' are not read. */
-export const SNAPSHOT_FORMAT = 1;
+/** Grows with every change of what a {@link Snapshot} holds: those of another number are not read. */
+export const SNAPSHOT_FORMAT = 2;
 
 const FILE = 'learnt';
 
@@ -29,7 +31,7 @@ const FILE = 'learnt';
 export async function saveSnapshot(
   files: JournalFiles,
   folder: string,
-  { state, tiles }: Snapshot,
+  { state, tiles, admitted }: Snapshot,
 ): Promise<void> {
   // Genesis is read from its own place.
   const { genesis, ...rest } = state;
@@ -38,6 +40,7 @@ export async function saveSnapshot(
     gen: genesis.gen,
     state: plain(rest),
     tiles: plain(tiles),
+    admitted,
   });
   await writeWhole(files, folder, FILE, utf8Bytes(`${sha256Base64Url(body)}\n${body}`));
 }
@@ -53,10 +56,14 @@ export async function loadSnapshot(
   try {
     const [hash, body = ''] = utf8Text(bytes).split('\n');
     if (sha256Base64Url(body) !== hash) return null;
-    const { format, gen, state, tiles } = JSON.parse(body) as Record<string, unknown>;
+    const { format, gen, state, tiles, admitted } = JSON.parse(body) as Record<string, unknown>;
     if (format !== SNAPSHOT_FORMAT || gen !== genesis.gen) return null;
     const rest = rich(state) as Omit<LogState, 'genesis'>;
-    return { state: { ...rest, genesis }, tiles: rich(tiles) as TileImage };
+    return {
+      state: { ...rest, genesis },
+      tiles: rich(tiles) as TileImage,
+      admitted: admitted as readonly AdmissionRun[],
+    };
   } catch {
     // Whatever is wrong with it, the log itself is in the store.
     return null;

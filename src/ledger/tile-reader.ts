@@ -33,6 +33,12 @@ import type { TileTree } from './tiles.ts';
 
 const HASH_BYTES = 32;
 
+/** A leaf hash with the path that proves it: of one read, for the store may answer otherwise the next time. */
+export interface ProvenLeaf {
+  readonly path: readonly Sha256Hash[];
+  readonly leaf: LeafHash;
+}
+
 /** Reads tiles and entry bundles, and makes proofs. */
 export class TileReader {
   readonly #context: LedgerContext;
@@ -72,13 +78,19 @@ export class TileReader {
     return index * TILE_WIDTH + width > hashes ? null : this.#tile({ level, index, width });
   }
 
-  /** The inclusion path of a leaf. @throws SteleError `view_incomplete` when the static view has lost or changed tiles. */
-  async inclusion(index: number, head: TreeHead): Promise<readonly Sha256Hash[]> {
+  /**
+   * The inclusion path of a leaf, and the leaf hash that it proves.
+   * @throws SteleError `view_incomplete` when the static view has lost or changed tiles.
+   */
+  async inclusion(index: number, head: TreeHead): Promise<ProvenLeaf> {
     const leafIndex = parseLeafIndex(index);
     const plan = planInclusion(leafIndex, head.size);
-    const [path, leaf] = await Promise.all([this.#complete(plan, head.size), this.leafHash(index)]);
+    const [path, leaf] = await Promise.all([
+      this.#complete(plan, head.size),
+      this.#leafHash(index),
+    ]);
     if (!verifyInclusion({ leafIndex, path }, leaf, head).ok) throw this.#wrong(index);
-    return path;
+    return { path, leaf };
   }
 
   /** The consistency path between two heads. @throws as {@link inclusion}. */
@@ -112,7 +124,7 @@ export class TileReader {
   }
 
   /** The hash of a leaf as its tile has it: not verified. */
-  async leafHash(index: number): Promise<LeafHash> {
+  async #leafHash(index: number): Promise<LeafHash> {
     const tile = {
       level: 0,
       index: Math.floor(index / TILE_WIDTH),

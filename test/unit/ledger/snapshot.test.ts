@@ -105,7 +105,15 @@ test('a snapshot is of one form: whoever changes what it holds has to number it 
   const { state } = await world.log();
   expect(shapeOf(snapshot!.state).sort()).toEqual(shapeOf(state).sort());
   const shape = shapeOf({ ...snapshot!.state, genesis: null, config: null });
-  expect(SNAPSHOT_FORMAT).toBe(1);
+  expect([...new Set(shapeOf(snapshot!.admitted))].sort()).toEqual([
+    '[].first',
+    '[].high',
+    '[].lagMs',
+    '[].last',
+    '[].low',
+    '[].time',
+  ]);
+  expect(SNAPSHOT_FORMAT).toBe(2);
   expect([...new Set(shape)].sort()).toEqual([
     '.activePolicy',
     '.boots{}.at',
