@@ -9,12 +9,12 @@ import { jwsSigner, noteSigner } from '../keys/signers.ts';
 import { initLedger, readGenesis } from '../ledger/init.ts';
 import { writerIdOf } from '../ledger/writer-folder.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { StagedPolicy } from '../policy/staged.ts';
 import { objectKeys } from '../storage/object-keys.ts';
 import { probeStore } from '../storage/probe.ts';
 import type { Configuration } from './configuration.ts';
 import { exists, homeOf, keyAt, saveStatement } from './home.ts';
 import type { Home } from './home.ts';
-import type { OpenedPolicy } from './open-policy.ts';
 import { archivePolicy } from './policy-archive.ts';
 
 /** PCI DSS 10.5.1 asks for twelve months; the margin covers clocks and leap days. */
@@ -40,7 +40,7 @@ export interface Founding {
 export async function foundLedger(
   configuration: Configuration,
   store: ObjectStore,
-  policy: OpenedPolicy,
+  policy: StagedPolicy,
 ): Promise<Founding> {
   const home = homeOf(configuration);
   const found = await readGenesis(store, configuration.text('ledger'));

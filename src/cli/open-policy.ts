@@ -4,23 +4,17 @@ import { fileURLToPath } from 'node:url';
 import { SteleError } from '../core/errors.ts';
 import { readBundle } from '../policy/bundle.ts';
 import { preparePolicy } from '../policy/prepare.ts';
-import type { PreparedPolicy } from '../policy/prepare.ts';
+import type { StagedPolicy } from '../policy/staged.ts';
 import type { Configuration } from './configuration.ts';
 import { packageRoot } from './version.ts';
 
 const DEFAULT_BUNDLE = new URL('bundles/default', packageRoot);
 
-/** A policy that may decide, and the archive that it came in. */
-export interface OpenedPolicy {
-  readonly prepared: PreparedPolicy;
-  readonly archive: Uint8Array;
-}
-
 /**
  * Reads and checks the policy bundle that the configuration names.
  * @throws {@link SteleError} `bundle_missing`, and whatever is wrong with the bundle.
  */
-export async function openPolicy(configuration: Configuration): Promise<OpenedPolicy> {
+export async function openPolicy(configuration: Configuration): Promise<StagedPolicy> {
   const folder = configuration.optionalText('policy.bundle') ?? fileURLToPath(DEFAULT_BUNDLE);
   const path = folder.endsWith('.tar.gz') ? folder : join(folder, 'bundle.tar.gz');
   let archive: Uint8Array;
@@ -32,5 +26,8 @@ export async function openPolicy(configuration: Configuration): Promise<OpenedPo
       cause,
     });
   }
-  return { archive, prepared: preparePolicy(await readBundle(archive)) };
+  const bundle = await readBundle(archive);
+  const prepared = preparePolicy(bundle);
+  const revision = bundle.revision === '' ? null : bundle.revision;
+  return { archive, prepared, digest: bundle.sha256, revision, signer: null };
 }

@@ -1,5 +1,6 @@
 /** The bounded reader of OPA bundles: a gzipped tar with a module, its data and a manifest, and nothing unforeseen. */
-import { gunzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { unpackTar } from 'modern-tar';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { sha256Base64Url } from '#platform';
@@ -33,6 +34,12 @@ const NAME = /^\/?(?:[\w.-]+\/)*[\w.-]+$/;
 const MODULE = 'policy.wasm';
 const MANIFEST = '.manifest';
 const DATA = 'data.json';
+/** What OPA gives a meaning: data, manifests, plans and signatures, wherever they stand. */
+const MEANINGFUL =
+  /(?:^|\/)(?:data\.(?:json|ya?ml)|plan\.(?:json|pb)|\.signatures\.json)$|\.manifest(?:\.pb)?$/;
+/** Where the reader looks for those, and for no other. */
+const OWN_PLACE = new Set([DATA, MANIFEST, '.signatures.json']);
+const inflate = promisify(gunzip);
 
 /** The parts of `.manifest` that decide what is evaluated; OPA's other members are kept and hashed. */
 const manifestSchema = z.looseObject({
@@ -57,22 +64,38 @@ export interface PolicyBundle {
 }
 
 /**
- * Reads a bundle archive.
+ * Reads a bundle archive, whoever made it.
  *
- * @param archive - `bundle.tar.gz` as `opa build -t wasm` makes it. Delta bundles are refused: they are not signed.
- * @throws {@link BundleError} for anything but plain files of sane, single names within the limits, one module, and a
- *   manifest that names it.
+ * @param archive - `bundle.tar.gz` as `opa build -t wasm` makes it.
+ * @throws {@link BundleError}, as {@link unpackBundle} and {@link parseBundle} do.
  */
 export async function readBundle(
   archive: Uint8Array,
   limits: BundleLimits = DEFAULT_BUNDLE_LIMITS,
 ): Promise<PolicyBundle> {
-  const files = await readFiles(archive, limits);
-  if (files.has('patch.json')) throw new BundleError('bundle is a delta');
+  return parseBundle(archive, await unpackBundle(archive, limits));
+}
+
+/**
+ * Says what a bundle's files are. Delta bundles are refused: they carry no signature.
+ *
+ * @param files - Of {@link unpackBundle}.
+ * @throws {@link BundleError} unless there is one module, and a manifest that names it; `bundle_delta`.
+ */
+export function parseBundle(
+  archive: Uint8Array,
+  files: ReadonlyMap<string, Uint8Array>,
+): PolicyBundle {
+  const names = [...files.keys()];
+  if (names.some((name) => /(?:^|\/)patch\.json$/.test(name))) {
+    throw new BundleError('bundle is a delta', undefined, 'bundle_delta');
+  }
   const manifest = parseManifest(parseJsonFile(files, MANIFEST));
-  const strays = [...files.keys()].filter((name) => /(?:^|\/)data\.(?:json|ya?ml)$/.test(name));
-  if (strays.some((name) => name !== DATA)) throw new BundleError('bundle data is not one file');
-  const modules = [...files.keys()].filter((name) => name.endsWith('.wasm'));
+  const stray = names.find((name) => MEANINGFUL.test(name) && !OWN_PLACE.has(name));
+  if (stray !== undefined) {
+    throw new BundleError(`bundle holds ${stray}, which OPA would read and the engine does not`);
+  }
+  const modules = names.filter((name) => name.endsWith('.wasm'));
   const wasm = files.get(MODULE);
   if (wasm === undefined || modules.length !== 1)
     throw new BundleError('bundle has not one module');
@@ -87,9 +110,15 @@ export async function readBundle(
   };
 }
 
-async function readFiles(
+/**
+ * Unpacks a bundle archive, off this thread as far as it can be.
+ *
+ * @returns its files by name, without the leading slash.
+ * @throws {@link BundleError} for anything but plain files of sane, single names within the limits.
+ */
+export async function unpackBundle(
   archive: Uint8Array,
-  limits: BundleLimits,
+  limits: BundleLimits = DEFAULT_BUNDLE_LIMITS,
 ): Promise<Map<string, Uint8Array>> {
   if (archive.length > limits.packedBytes) {
     throw new BundleError(`bundle is ${archive.length} bytes, at most ${limits.packedBytes}`);
@@ -114,7 +143,7 @@ async function readFiles(
 async function unpack(archive: Uint8Array, limits: BundleLimits) {
   let seen = 0;
   try {
-    const tar = gunzipSync(archive, { maxOutputLength: limits.unpackedBytes });
+    const tar = await inflate(archive, { maxOutputLength: limits.unpackedBytes });
     return await unpackTar(new Uint8Array(tar), {
       strict: true,
       filter: () => {

@@ -13,10 +13,15 @@ export class PolicyError extends SteleError {
   }
 }
 
+/** Why a bundle may not decide. Stable. */
+export type BundleCode = 'bundle_invalid' | 'bundle_delta';
+
 /** A bundle, a module or its data that may not decide. Nothing of it was activated. */
 export class BundleError extends SteleError {
-  constructor(message: string, cause?: unknown) {
-    super('bundle_invalid', message, {
+  declare readonly code: BundleCode;
+
+  constructor(message: string, cause?: unknown, code: BundleCode = 'bundle_invalid') {
+    super(code, message, {
       disposition: 'fix-configuration',
       ...(cause === undefined ? {} : { cause }),
     });

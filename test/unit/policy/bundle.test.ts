@@ -66,14 +66,22 @@ describe('the reader of bundles', () => {
     ['a manifest that names an entrypoint twice', () => manifest(twice), /twice/],
     ['data that is no JSON', () => replaced('data.json', '{'), /not strict JSON/],
     ['data that is not UTF-8', () => replaced('data.json', Buffer.of(0xff)), /not strict JSON/],
-    ['data in another place', () => [...entries, file('/lib/data.json', '{}')], /not one file/],
-    ['data in another form', () => [...entries, file('/data.yaml', 'a: 1')], /not one file/],
-    ['a change of data', () => [...entries, file('/patch.json', '{}')], /delta/],
+    ['data in another place', () => [...entries, file('/lib/data.json', '{}')], /OPA would read/],
+    ['data in another form', () => [...entries, file('/data.yaml', 'a: 1')], /OPA would read/],
+    ['a second manifest', () => [...entries, file('/lib/.manifest', '{}')], /OPA would read/],
+    ['what OPA takes for one', () => [...entries, file('/a.manifest', '{}')], /OPA would read/],
+    ['a plan', () => [...entries, file('/plan.json', '{}')], /OPA would read/],
+    ['a signature below', () => [...entries, file('/a/.signatures.json', '{}')], /OPA would read/],
   ])('refuses %s', async (_, change, message) => {
     await expect(readBundle(await packed(change()))).rejects.toThrow(message);
     await expect(readBundle(await packed(change()))).rejects.toMatchObject({
       code: 'bundle_invalid',
     });
+  });
+
+  test('refuses a delta by a code of its own', async () => {
+    const delta = await packed([file('/patch.json', '{"data":[]}')]);
+    await expect(readBundle(delta)).rejects.toMatchObject({ code: 'bundle_delta' });
   });
 
   test('refuses more than its limits', async () => {
