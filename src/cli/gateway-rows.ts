@@ -10,9 +10,9 @@ const help: Readonly<Record<keyof typeof gatewayRanges, string>> = {
   bodyBytesMax:
     'Largest body of many events in bytes, decompressed. Small: more requests. Large: more memory.',
   bodyMs:
-    'Milliseconds in which a body must arrive. Short: bad networks are cut off. Long: slow senders hold memory.',
+    'Milliseconds in which a body must arrive. Short: bad networks are cut off. Long: slow senders hold connections and memory.',
   requestsMax:
-    'Requests in flight; one more is refused with 503. Few: bursts are refused. Many: each waits longer.',
+    'Requests at work, from their complete body on; one more is refused with 503, and whoever has three times what is left. Few: bursts are refused. Many: each waits longer.',
   sealWaitMs: 'Milliseconds that `?ack=sealed` waits before it is answered as durable.',
   proofWaitMs: 'Longest `?wait=` of a proof, in milliseconds.',
   summaryMs:

@@ -7,6 +7,7 @@ import type { GatewayComponents } from './components.ts';
 import { Gateway } from './gateway.ts';
 import type { Route } from './pipeline.ts';
 import { ProblemError, problemOf } from './problem.ts';
+import { Stay } from './room.ts';
 import { routes } from './routes.ts';
 import type { GatewaySettings } from './settings.ts';
 
@@ -62,11 +63,11 @@ async function handle(
 ): Promise<void> {
   const started = performance.now();
   const id = gateway.requestIds.of(request);
-  const body = gateway.bodies.hold();
+  const stay = new Stay(gateway.room);
   gateway.enter();
   let answer: Answer | null = null;
   try {
-    answer = await route.answer(gateway, { request, response, id, body });
+    answer = await route.answer(gateway, { request, response, id, stay });
   } catch (error) {
     answer = answerTo(gateway, error, id, route.write);
   }
@@ -81,7 +82,7 @@ async function handle(
     gateway.components.log.error('answer_failed', { request: id, route: route.name, error });
     response.destroy();
   } finally {
-    body.end();
+    stay.end();
     gateway.leave();
     report(gateway, route.name, answer?.status ?? 499, id, performance.now() - started);
   }

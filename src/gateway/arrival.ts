@@ -1,8 +1,8 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import type { BodyHold } from './body-room.ts';
 import { REQUEST_ID_CHARACTERS_MAX, URL_CHARACTERS_MAX } from './limits.ts';
 import { ProblemError } from './problem.ts';
+import type { Stay } from './room.ts';
 
 /** One request on its way through the pipeline. */
 export interface Arrival {
@@ -10,8 +10,8 @@ export interface Arrival {
   readonly response: Response;
   /** Of the caller, where it gave one; in the answer, the log line and problems. */
   readonly id: string;
-  /** What its body takes of the room for all bodies; given back when it is answered. */
-  readonly body: BodyHold;
+  /** What it takes of the room that all share; given back when it is answered. */
+  readonly stay: Stay;
 }
 
 /** Makes request ids: random once for a process, then counted. */

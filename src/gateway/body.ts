@@ -6,9 +6,9 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { gunzip } from 'node:zlib';
 import type { Arrival } from './arrival.ts';
-import type { BodyHold } from './body-room.ts';
 import { GZIP_FREE_BYTES, GZIP_RATIO_MAX } from './limits.ts';
 import { ProblemError } from './problem.ts';
+import type { Stay } from './room.ts';
 
 /** Bounds on one body. */
 export interface BodyLimits {
@@ -24,14 +24,15 @@ export class CallerGoneError extends Error {}
 const GZIP_NAMES = new Set(['gzip', 'x-gzip']);
 
 /**
- * Reads the whole body as text.
+ * Reads the whole body as text. Until it is complete it takes no place among the requests at work: who sends slowly, or
+ * never ends, keeps a connection and nothing else.
  *
  * @returns Well-formed UTF-8, perhaps empty.
  * @throws {@link ProblemError} `body_missing`, `body_too_large`, `body_too_slow`, `body_incomplete`,
  *   `content_encoding_unsupported`, `gzip_malformed`, `gzip_ratio`, `invalid_utf8`, `overloaded`; {@link CallerGoneError}.
  */
 export async function readBody(
-  { request, response, body: held }: Pick<Arrival, 'request' | 'response' | 'body'>,
+  { request, response, stay }: Pick<Arrival, 'request' | 'response' | 'stay'>,
   limits: BodyLimits,
 ): Promise<string> {
   const { headers } = request;
@@ -49,11 +50,12 @@ export async function readBody(
   if (declared !== undefined && Number(declared) > limits.bytesMax) {
     throw tooLarge(limits.bytesMax);
   }
-  held.check(Number(declared ?? 0));
+  stay.arrive(Number(declared ?? 0));
   // Only now: a caller that asked first has sent nothing of a body that is refused.
   if (headers.expect !== undefined) response.writeContinue();
-  const received = await collectBytes(request, held, limits);
-  const bytes = zipped ? await unzip(received, held, limits.bytesMax) : received;
+  const received = await collectBytes(request, stay, limits);
+  stay.work();
+  const bytes = zipped ? await unzip(received, stay, limits.bytesMax) : received;
   if (bytes.length === 0) throw new ProblemError('body_missing');
   if (!isUtf8(bytes)) throw new ProblemError('invalid_utf8');
   return bytes.toString('utf8');
@@ -61,7 +63,7 @@ export async function readBody(
 
 async function collectBytes(
   request: IncomingMessage,
-  held: BodyHold,
+  stay: Stay,
   limits: BodyLimits,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -88,7 +90,7 @@ async function collectBytes(
       }
       try {
         // As they come, and not as they are announced: a promise of bytes takes nobody's room.
-        held.take(chunk.length);
+        stay.take(chunk.length);
         chunks.push(chunk);
       } catch (error) {
         finish(error as Error);
@@ -116,13 +118,13 @@ function ignore(): void {
 }
 
 /** Unpacks gzip (RFC 1952), all of it and nothing after it. */
-async function unzip(packed: Buffer, held: BodyHold, bytesMax: number): Promise<Buffer> {
+async function unzip(packed: Buffer, stay: Stay, bytesMax: number): Promise<Buffer> {
   const byRatio = Math.max(GZIP_FREE_BYTES, packed.length * GZIP_RATIO_MAX);
   const maxOutputLength = Math.min(bytesMax, byRatio);
   // How much it will be is known afterwards: until then it takes as much as it may become.
-  held.take(maxOutputLength);
+  stay.take(maxOutputLength);
   const bytes = await gunzipAll(packed, maxOutputLength);
-  held.giveBack(maxOutputLength - bytes.length);
+  stay.giveBack(maxOutputLength - bytes.length);
   return bytes;
 }
 

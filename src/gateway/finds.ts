@@ -1,6 +1,7 @@
 import type { Caller } from '../keys/caller.ts';
 import { FINDS_PER_CALLER_MAX, FINDS_OF_STRANGERS_MAX } from './limits.ts';
 import { ProblemError } from './problem.ts';
+import { ownerOf } from './shares.ts';
 
 /**
  * Searches for entries in flight, caller by caller. What is found is what the policy decides about, so the search comes
@@ -11,9 +12,8 @@ export class Finds {
 
   /** Runs a search. @throws {@link ProblemError} `overloaded` where its caller has enough of them already. */
   async run<T>(caller: Caller, find: () => Promise<T>): Promise<T> {
-    const { method, issuer, subject } = caller.auth;
-    const key = `${method}\n${issuer ?? ''}\n${subject ?? ''}`;
-    const most = method === 'anonymous' ? FINDS_OF_STRANGERS_MAX : FINDS_PER_CALLER_MAX;
+    const { key, stranger } = ownerOf(caller);
+    const most = stranger ? FINDS_OF_STRANGERS_MAX : FINDS_PER_CALLER_MAX;
     const count = this.#inFlight.get(key) ?? 0;
     if (count >= most) {
       throw new ProblemError('overloaded', { detail: `${most} searches of yours are in flight` });

@@ -2,13 +2,14 @@ import type { Request } from 'express';
 import type { JsonLimits } from '../core/strict-json.ts';
 import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
 import { RequestIds } from './arrival.ts';
-import { BodyRoom } from './body-room.ts';
 import type { GatewayComponents } from './components.ts';
 import { Desk } from './desk.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
 import type { Problem } from './problem.ts';
+import { Room } from './room.ts';
 import type { GatewaySettings } from './settings.ts';
+import { Warnings } from './warnings.ts';
 
 /** What all requests share: the desks, how many are in flight, whether more are taken. */
 export class Gateway {
@@ -16,10 +17,11 @@ export class Gateway {
   readonly settings: GatewaySettings;
   readonly metrics: GatewayMetrics;
   readonly requestIds: RequestIds;
-  readonly bodies = new BodyRoom();
+  readonly room: Room;
   readonly desks: ReadonlyMap<string, Desk>;
   /** Bounds of one event as JSON, where the gateway itself has to read it. */
   readonly eventLimits: JsonLimits;
+  readonly #warnings: Warnings;
   readonly #flushing: NodeJS.Timeout;
   #inFlight = 0;
   #closing = false;
@@ -27,6 +29,8 @@ export class Gateway {
   constructor(components: GatewayComponents, settings: GatewaySettings) {
     this.components = components;
     this.settings = settings;
+    this.room = new Room(settings);
+    this.#warnings = new Warnings(components.log, components.clock);
     this.eventLimits = { ...DEFAULT_INPUT_LIMITS.event, bytes: settings.eventBytesMax };
     this.requestIds = new RequestIds(components.random(6));
     this.desks = new Map(
@@ -57,11 +61,6 @@ export class Gateway {
     this.#inFlight -= 1;
   }
 
-  /** @throws {@link ProblemError} `overloaded`. */
-  checkRoom(): void {
-    if (this.#inFlight > this.settings.requestsMax) throw new ProblemError('overloaded');
-  }
-
   /** The caller's address: the connection's, or the one that trusted proxies name. */
   addressOf(request: Request): string {
     const address =
@@ -72,9 +71,11 @@ export class Gateway {
   /** Logs what is wrong with us; what is wrong with a request stands in its own line. */
   logProblem(request: string, { status, code }: Problem, error: unknown): void {
     if (status < 500) return;
-    const { log } = this.components;
-    if (status === 500) log.error('problem', { request, code, error });
-    else log.warn('problem', { request, code, error });
+    if (status === 500) this.components.log.error('problem', { request, code, error });
+    // What we mean to answer has no stack that anybody needs; what a lower layer says has a cause.
+    else if (error instanceof ProblemError) {
+      this.#warnings.warn(code, { request, detail: error.message });
+    } else this.#warnings.warn(code, { request, error });
   }
 
   /** Says "not ready" from now on. Requests are still answered. */

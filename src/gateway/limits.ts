@@ -33,15 +33,16 @@ export const GZIP_FREE_BYTES = 65_536;
 /**
  * Bytes of bodies that all requests in flight may hold together, after decompression: sixteen full ones. A body is in
  * memory about four times over while it is decided (bytes, text, lines, the workers' copies), so this is about 1 GiB.
+ * Strangers get a quarter of it at most, which is the largest body that can be set: what they send must be read, for
+ * their denial is an entry.
  */
 export const BODY_BYTES_IN_FLIGHT_MAX = 268_435_456;
 
-/**
- * The part of {@link BODY_BYTES_IN_FLIGHT_MAX} that callers without credentials may hold, in bytes: a quarter, and as
- * much as the largest body that can be set. What strangers send must be read, for their denial is an entry; this is why
- * they cannot take the room of everybody else.
- */
-export const STRANGERS_BODY_BYTES_MAX = 67_108_864;
+/** Bytes up to which a body is small: nearly all that are one event. */
+export const SMALL_BODY_BYTES = 65_536;
+
+/** The same for small bodies, apart from {@link BODY_BYTES_IN_FLIGHT_MAX}: 8,000 events of 2 KB, and of few callers no fewer. */
+export const SMALL_BODIES_BYTES_IN_FLIGHT_MAX = 16_777_216;
 
 /** Searches for an entry that one caller may have in flight: as many as a busy reader has connections. */
 export const FINDS_PER_CALLER_MAX = 64;
@@ -81,3 +82,6 @@ export const RETRY_AFTER_SECONDS = 1;
 
 /** Verified media type headers that are remembered: clients send a handful. */
 export const MEDIA_TYPES_REMEMBERED = 256;
+
+/** Milliseconds between two warnings of one kind: metrics count all of them. */
+export const WARNING_EVERY_MS = 10_000;

@@ -3,10 +3,10 @@
  * it gets only what the steps before it gave.
  *
  *     open     answer
- *     read     check, room, ledger, authenticate, parse, find, decide, record the access, answer
- *     write    check, room, ledger, authenticate, parse, for each event: decide, record, acknowledge
+ *     read     check, authenticate, ledger, room, parse, find, decide, record the access, answer
+ *     write    check, authenticate, ledger, body, room, parse, for each event: decide, record, acknowledge
  */
-import { ANONYMOUS, CallerError } from '../keys/caller.ts';
+import { CallerError } from '../keys/caller.ts';
 import type { Caller } from '../keys/caller.ts';
 import type { ActionName } from '../policy/decision.ts';
 import type { DecidedRead, KnownFacts } from '../policy/jobs.ts';
@@ -16,6 +16,7 @@ import type { Answer } from './answer.ts';
 import type { Asker, Desk } from './desk.ts';
 import type { Gateway } from './gateway.ts';
 import { ProblemError } from './problem.ts';
+import { ownerOf } from './shares.ts';
 
 /** A path with a method, and how it is answered. */
 export interface Route {
@@ -71,7 +72,12 @@ export function readRoute<Wish, Found>(
 ): Route {
   const answer = async (gateway: Gateway, arrival: Arrival): Promise<Answer> => {
     const admitted = await admit(gateway, arrival, spec.action);
-    const wish = spec.wish(arrival, gateway);
+    return counted(admitted, spec.action, async () => read(admitted));
+  };
+  const read = async (admitted: Admitted): Promise<Answer> => {
+    const { gateway, stay } = admitted;
+    stay.work();
+    const wish = spec.wish(admitted, gateway);
     const found = await spec.find(admitted.desk, wish, admitted.asker.caller);
     const decided = await admitted.desk.decideRead(admitted.asker, {
       action: spec.action,
@@ -92,20 +98,38 @@ export function writeRoute(
     ...facts,
     method: 'post',
     write: true,
-    answer: async (gateway, arrival) => answer(await admit(gateway, arrival, 'entry.append')),
+    answer: async (gateway, arrival) => {
+      const admitted = await admit(gateway, arrival, 'entry.append');
+      return counted(admitted, 'entry.append', async () => answer(admitted));
+    },
   };
 }
 
 async function admit(gateway: Gateway, arrival: Arrival, action: ActionName): Promise<Admitted> {
   checkArrival(arrival.request);
-  gateway.checkRoom();
   const desk = gateway.desk(pathParameter(arrival.request, 'ledger'));
   const caller = await authenticate(gateway, arrival, desk, action);
   // Only now: a stranger is not told which ledgers there are.
   if (desk === undefined) throw new ProblemError('ledger_unknown');
-  arrival.body.of(caller === ANONYMOUS);
+  arrival.stay.of(ownerOf(caller));
   const context = { ip: gateway.addressOf(arrival.request), request_id: arrival.id };
   return { ...arrival, gateway, desk, asker: { caller, context } };
+}
+
+/** What there was no room for is no decision either, and not unseen: a flood of one caller shows in the ledger. */
+async function counted(
+  { desk }: Admitted,
+  action: ActionName,
+  answer: () => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof ProblemError && error.code === 'overloaded') {
+      desk.summary.count({ entrypoint: 'room', action, allow: false, code: error.code });
+    }
+    throw error;
+  }
 }
 
 /** Failed authentication is no decision: it is counted, and sealed in the ledger's next summary. */

@@ -22,15 +22,16 @@ export interface GatewaySettings {
    */
   readonly bodyMs: number;
   /**
-   * Requests that may be in flight, 1 to 100,000; one more is refused with 503. Fewer: bursts are refused. More: each
-   * waits longer and holds its body in memory.
+   * Requests that may be at work, counted from their complete body on, 1 to 100,000; one more is refused with 503, and
+   * so is a caller that has three times what is left. Fewer: bursts are refused. More: each waits longer.
    *
    * @defaultValue 2,000
    */
   readonly requestsMax: number;
   /**
-   * Connections that may be open, 1 to 1,000,000; one more is closed at once. Fewer: pools of many callers do not fit.
-   * More: each holds a file descriptor and about 10 KB.
+   * Connections that may be open, 1 to 1,000,000; one more is closed at once. A caller may have bodies on their way on
+   * three times as many as are left, strangers on a third. Fewer: pools of many callers do not fit. More: each holds a
+   * file descriptor and about 10 KB.
    *
    * @defaultValue 10,000
    */

@@ -1,15 +1,9 @@
 /** Room, faults of the ledger, and how a gateway ends. */
-import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { SteleError } from '../../src/core/errors.ts';
 import type { Disposition, Durability } from '../../src/core/errors.ts';
 import { entryBytes, parseEntry } from '../../src/core/entry.ts';
-import {
-  BODY_BYTES_IN_FLIGHT_MAX,
-  FINDS_OF_STRANGERS_MAX,
-  FINDS_PER_CALLER_MAX,
-  STRANGERS_BODY_BYTES_MAX,
-} from '../../src/gateway/limits.ts';
+import { FINDS_OF_STRANGERS_MAX, FINDS_PER_CALLER_MAX } from '../../src/gateway/limits.ts';
 import { startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
 import { sendRaw } from './support/raw.ts';
@@ -217,87 +211,6 @@ describe('an error of the ledger', () => {
     expect(await again.json()).toMatchObject({ id: first.id, state: 'sealed', replayed: true });
     const durable = await post(world, '{"a":1}', headers);
     expect(await durable.json()).toMatchObject({ id: first.id, replayed: true });
-  });
-});
-
-describe('room for bodies', () => {
-  async function postUnknown(world: World, body: string): Promise<Response> {
-    const headers = { 'content-type': 'application/json' };
-    return fetch(`${world.url}${ENTRIES}`, { method: 'POST', headers, body });
-  }
-
-  test('is not taken by strangers alone: theirs are refused unread, others are answered', async () => {
-    const world = await start({}, { anonymous: true });
-    const { bodies } = world.running.gateway;
-    const held = bodies.hold();
-    held.take(STRANGERS_BODY_BYTES_MAX - 2);
-    const refused = await postUnknown(world, '{"a":1}');
-    expect(refused.status).toBe(503);
-    expect(refused.headers.get('retry-after')).toBe('1');
-    expect(await refused.json()).toMatchObject({ code: 'overloaded', durability: 'not-durable' });
-    expect(world.recorded()).toBe(0);
-    // What fits is read, decided, and its denial is an entry as ever.
-    expect((await postUnknown(world, '{}')).status).toBe(403);
-    expect(world.recorded()).toBe(1);
-    expect((await post(world, '{"a":1}')).status).toBe(202);
-    held.end();
-    expect((await postUnknown(world, '{"a":1}')).status).toBe(403);
-    expect(world.recorded()).toBe(3);
-  });
-
-  test('is bounded for all together, also for what gzip hides and what is not announced', async () => {
-    const world = await start();
-    const { bodies } = world.running.gateway;
-    const held = bodies.hold();
-    held.of(false);
-    held.take(BODY_BYTES_IN_FLIGHT_MAX - 1000);
-    const refusals = [
-      await post(world, `{"a":"${'x'.repeat(1000)}"}`),
-      await fetch(`${world.url}${ENTRIES}`, {
-        method: 'POST',
-        headers: {
-          authorization: `Bearer ${world.keys.service}`,
-          'content-type': 'application/json',
-          'content-encoding': 'gzip',
-        },
-        body: gzipSync(`{"a":"${'x'.repeat(2000)}"}`),
-      }),
-    ];
-    for (const response of refusals) {
-      expect(response.status).toBe(503);
-      expect(await response.json()).toMatchObject({ code: 'overloaded' });
-    }
-    const chunked = await sendRaw(world.url, [
-      `POST ${ENTRIES} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${world.keys.service}\r\n` +
-        'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n' +
-        `7d0\r\n${' '.repeat(2000)}\r\n`,
-    ]);
-    expect(chunked).toMatchObject({ status: 503, closed: true });
-    expect(world.recorded()).toBe(0);
-    expect((await post(world)).status).toBe(202);
-    held.end();
-    expect(bodies.bytes).toBe(0);
-  });
-
-  test('is held until the answer, and given back however the request ends', async () => {
-    const world = await start({ bodyMs: 100 });
-    const { bodies } = world.running.gateway;
-    world.ledger.faults.holdSeals = true;
-    const waiting = post(world, '{"a":1}', {}, '?ack=sealed');
-    while (world.recorded() < 1) await new Promise((wake) => setTimeout(wake, 5));
-    expect(bodies.bytes).toBe(7);
-    world.ledger.faults.holdSeals = false;
-    await waiting;
-    expect(bodies.bytes).toBe(0);
-    await post(world, 'not json');
-    await (await post(world, '{}\n{}', { 'content-type': 'application/x-ndjson' })).text();
-    await post(world, 'no gzip', { 'content-encoding': 'gzip' });
-    await sendRaw(world.url, [
-      `POST ${ENTRIES} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${world.keys.service}\r\n` +
-        'Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
-    ]);
-    while (world.running.gateway.inFlight > 0) await new Promise((wake) => setTimeout(wake, 5));
-    expect(bodies.bytes).toBe(0);
   });
 });
 
