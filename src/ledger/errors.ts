@@ -31,6 +31,8 @@ export class HaltError extends SteleError {
       | 'lock_refused'
       | 'ledger_corrupt'
       | 'head_conflict'
+      | 'heads_lost'
+      | 'tail_cut'
       | 'unsupported_format'
       | 'ledger_final'
       | 'certificate_mismatch'

@@ -13,6 +13,7 @@ import type { LogView } from './log-view.ts';
 import { findOrphans } from './payload-writer.ts';
 import type { PendingEntries } from './pending.ts';
 import type { Segment } from './segment.ts';
+import { assertTail } from './tip.ts';
 
 /** Payload objects that no batch names, and the file of the journal that remembers them. */
 export interface KeptOrphans {
@@ -68,12 +69,14 @@ export class NextBatch {
    * the same bytes are sent again (design 3.5 step 3).
    *
    * @returns null when nothing is pending.
+   * @throws HaltError `tail_cut`: nothing is sealed behind a log that was rolled back or cut under this process.
    */
   async build(): Promise<BuiltBatch | null> {
     const { context, view } = this.#parts;
     const prepared = await this.#prepare();
     if (prepared === null) return null;
-    await uploadPayloads(context, prepared);
+    // At once, so that the look costs no time.
+    await Promise.all([uploadPayloads(context, prepared), assertTail(context, view.state)]);
     if (this.#built?.number === view.next && !isExpired(this.#built, context)) return this.#built;
     this.#listed = this.#orphans.length;
     this.#built = await buildBatch(context, view, prepared, {

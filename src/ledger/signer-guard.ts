@@ -2,7 +2,7 @@
  * No key signs two histories (design 3.5 step 6): what the checkpoint key last signed is kept on this disk, synced
  * before the signature leaves, and nothing is signed that is not proven to extend it.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { equalBytes, parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from '../core/bytes.ts';
 import { formatCheckpoint } from '../core/checkpoint.ts';
 import { assert } from '../core/errors.ts';
@@ -17,6 +17,7 @@ import { HaltError } from './errors.ts';
 import type { AppendFile, JournalFiles } from './journal-files.ts';
 import { HEADS_BYTES_MAX } from './limits.ts';
 import type { SignedHead } from './receipt.ts';
+import { writeWhole } from './writer-folder.ts';
 
 /** Gives the consistency path between two sizes of the log as it is known now. */
 export type ProveExtension = (from: number, to: number) => Promise<readonly Sha256Hash[]>;
@@ -40,22 +41,31 @@ export class SignerGuard {
   /** Files of earlier processes: they go once their last head stands in one of ours. */
   #old: string[] = [];
   #loaded = false;
+  /** Whether the folder says, outside of that of the heads, that the key has signed here. */
+  #marked = false;
 
   constructor(parts: GuardParts) {
     this.#parts = parts;
   }
 
-  /** Reads what the key has signed here before. A folder without it has signed nothing. */
+  /**
+   * Reads what the key has signed here before. A folder without it has signed nothing, unless it says otherwise.
+   * @throws {@link HaltError} `heads_lost`: without its heads the key could sign a second history.
+   */
   async load(): Promise<void> {
     if (this.#loaded) return;
     const { files, folder, signer } = this.#parts;
     const prefix = `${signer.id}-`;
     const names = (await files.list(folder)).filter((name) => name.startsWith(prefix));
     for (const name of names) {
-      const bytes = await files.read(join(folder, name));
-      for (const head of parseHeads(bytes ?? new Uint8Array())) {
+      const path = join(folder, name);
+      for (const head of parseHeads(path, (await files.read(path)) ?? new Uint8Array())) {
         if (this.#last === null || head.size > this.#last.size) this.#last = head;
       }
+    }
+    this.#marked = (await files.read(this.#mark.path)) !== null;
+    if (this.#marked && this.#last === null) {
+      throw lost(`${folder} has none of the heads that ${signer.id} has signed`);
     }
     this.#fileNumber = Math.max(-1, ...names.map((name) => Number(name.slice(prefix.length)))) + 1;
     this.#old = names.map((name) => join(folder, name));
@@ -127,11 +137,26 @@ export class SignerGuard {
       await file.append.write(line);
       await file.append.sync();
       file.bytes += line.length;
+      await this.#keepMark();
       for (const path of this.#old.splice(0)) await this.#parts.files.remove(path);
     } catch (cause) {
       // As with the journal: a sync is never tried again.
       throw new HaltError('journal_failed', 'the last signed head could not be kept', cause);
     }
+  }
+
+  get #mark() {
+    const { folder, signer } = this.#parts;
+    const name = `signed-${signer.id}`;
+    return { name, folder: dirname(folder), path: join(dirname(folder), name) };
+  }
+
+  /** After the first head: a crash before it leaves a folder that has signed nothing. */
+  async #keepMark(): Promise<void> {
+    if (this.#marked) return;
+    const { name, folder } = this.#mark;
+    await writeWhole(this.#parts.files, folder, name, utf8Bytes(`${this.#parts.signer.vkey}\n`));
+    this.#marked = true;
   }
 
   async #openFile() {
@@ -151,9 +176,19 @@ export class SignerGuard {
 }
 
 /** A line that was cut off was not synced, so its head was not signed. */
-function* parseHeads(bytes: Uint8Array): Generator<TreeHead> {
-  for (const line of utf8Text(bytes).split('\n').slice(0, -1)) {
-    const [size, root] = JSON.parse(line) as [number, string];
-    yield { size: parseTreeSize(size), root: parseSha256Hash(parseBase64Url(root)) };
+function parseHeads(path: string, bytes: Uint8Array): TreeHead[] {
+  try {
+    const lines = utf8Text(bytes).split('\n').slice(0, -1);
+    return lines.map((line) => {
+      const [size, root] = JSON.parse(line) as [number, string];
+      return { size: parseTreeSize(size), root: parseSha256Hash(parseBase64Url(root)) };
+    });
+  } catch (cause) {
+    throw lost(`${path} has a line that is no signed head`, cause);
   }
+}
+
+function lost(what: string, cause?: unknown): HaltError {
+  const cure = 'restore it, or join the ledger as a new writer with a new checkpoint key';
+  return new HaltError('heads_lost', `${what}: ${cure}`, cause);
 }

@@ -60,6 +60,24 @@ export async function assertTip(context: LedgerContext, view: LogView): Promise<
 }
 
 /**
+ * Makes sure that the batch which the next one follows still stands: a store that was rolled back or cut under a running
+ * process would else get batches behind a hole, where no reader comes.
+ *
+ * @throws {@link HaltError} `tail_cut`.
+ */
+export async function assertTail(context: LedgerContext, state: LogState): Promise<void> {
+  const { number, versionId } = state;
+  if (number < 0 || versionId === null) return;
+  const { store, keys } = context;
+  const key = keys.batch(number);
+  if ((await store.head(key, versionId)) !== null) return;
+  // Nobody halts for an answer that was one too few.
+  const versions = await store.listVersions(key);
+  if (versions.some((version) => version.versionId === versionId)) return;
+  throw new HaltError('tail_cut', `batch ${number} was in the log and is gone from the store`);
+}
+
+/**
  * Whether a certified writer key of this ledger signed the header of what stands in a slot, for that very slot: a
  * genuine batch that somebody copied to a later key is junk there.
  */

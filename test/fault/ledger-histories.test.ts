@@ -7,6 +7,7 @@ import { completePayload, entryBytes, sealJws, signingInput } from '../../src/co
 import { bootHead } from '../../src/core/log-state.ts';
 import { sha256Base64Url } from '../../src/core/platform.node.ts';
 import { writerIdOf } from '../../src/ledger/writer-folder.ts';
+import type { MemoryImage } from '../../src/storage/memory-store.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import type { Fault, StoreCall } from '../support/faulty-store.ts';
 import { FaultyFiles } from '../support/faulty-files.ts';
@@ -19,6 +20,13 @@ const onBatches = (fault: Fault) => (call: StoreCall) =>
 /** Waits until something holds; the test's own limit ends it. */
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+/** Takes away the newest batch. */
+async function cutLast(world: TestWorld): Promise<void> {
+  const key = (await world.store.list(keys.batchPrefix)).at(-1)!;
+  const [version] = await world.store.listVersions(key);
+  world.store.eraseVersion(key, version!.versionId);
 }
 
 function lockFor(world: TestWorld) {
@@ -231,6 +239,63 @@ describe('a store that lost the end of the log', () => {
     const second = await world.open({ folder: gateway.folder, early: true });
     await until(() => second.ledger.status().reason === 'ledger_halted');
     await expect(second.append(1)).rejects.toMatchObject({ cause: { code: 'head_conflict' } });
+    expect(second.ledger.head()).toBeNull();
+  });
+
+  test.each([
+    [
+      'rolled back to an image',
+      async (world: TestWorld, image: MemoryImage) => {
+        world.store.restore(image);
+        return Promise.resolve();
+      },
+    ],
+    ['cut by its last batch', cutLast],
+  ])('under a running gateway, %s: nothing more is sealed, and it halts', async (_name, attack) => {
+    const world = await TestWorld.create();
+    const { ledger, append, kill } = await world.open({ followMs: 1e9, publishMs: 1e9 });
+    await (
+      await append(1)
+    )[0]!.published;
+    const image = world.store.image();
+    await (
+      await append(2)
+    )[1]!.published;
+    await attack(world, image);
+    const before = await world.store.list(keys.batchPrefix);
+    const [receipt] = await append(1);
+    await expect(receipt!.sealed).rejects.toMatchObject({ cause: { code: 'tail_cut' } });
+    expect(ledger.status()).toMatchObject({ ready: false, reason: 'ledger_halted' });
+    expect(await world.store.list(keys.batchPrefix)).toEqual(before);
+    await kill();
+  });
+
+  test.each([
+    ['without the heads that its key signed', 'gone'],
+    ['with them torn in the middle', 'torn'],
+    ['with them emptied', 'empty'],
+  ])('%s: a writer does not sign, for it could be a second history', async (_name, how) => {
+    const world = await TestWorld.create();
+    const gateway = await world.open();
+    await (
+      await gateway.append(1)
+    )[0]!.published;
+    const image = world.store.image();
+    await (
+      await gateway.append(2)
+    )[1]!.published;
+    await gateway.kill();
+    world.store.restore(image);
+    const { files } = world.disk;
+    for (const name of await files.list(`${gateway.folder}/heads`)) {
+      const path = `${gateway.folder}/heads/${name}`;
+      const bytes = (await files.read(path))!;
+      await files.remove(path);
+      const kept = how === 'torn' ? bytes.subarray(9) : new Uint8Array();
+      if (how !== 'gone') await (await files.create(path)).write(kept);
+    }
+    const second = await world.open({ folder: gateway.folder, early: true });
+    await expect(second.ledger.ready()).rejects.toMatchObject({ cause: { code: 'heads_lost' } });
     expect(second.ledger.head()).toBeNull();
   });
 
