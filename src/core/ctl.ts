@@ -4,6 +4,7 @@
  * data, only identifiers, positions and codes. `docs/formats.md`, "Control facts".
  */
 import { z } from 'zod';
+import { POLICY_CHANGES } from './approval.ts';
 import {
   applySchema,
   ApprovalJws,
@@ -57,7 +58,10 @@ const HeartbeatFacts = z.strictObject({});
 /** What the root keys say, see `statement.ts`. Without their signatures it has no effect and is a finding. */
 const StatementFacts = z.strictObject({ statement: StatementSchema });
 
-/** A policy is activated, adopted by one writer and boot from its next entry on, or refused. */
+/**
+ * A policy is activated, adopted by one writer and boot from its next entry on, or refused. `certificates` are those of
+ * the approvers and of the bundle's author; `needed` is how many approvals the policy in charge asked for.
+ */
 const PolicyFacts = z.strictObject({
   act: z.enum(['activate', 'adopt', 'reject']),
   id: Base64Url32.nullable(),
@@ -68,7 +72,9 @@ const PolicyFacts = z.strictObject({
   approvals: z.array(ApprovalJws).max(32),
   grace: Count.nullable(),
   activation: Count.nullable(),
-  change: z.exactOptional(z.enum(['update', 'rollback', 'break_glass'])),
+  change: z.exactOptional(z.enum(POLICY_CHANGES)),
+  certificates: z.exactOptional(z.array(StatementSchema).max(33)),
+  needed: z.exactOptional(Count),
   code: z.exactOptional(Code),
   reason: z.exactOptional(Note),
 });

@@ -205,11 +205,14 @@ function adoptionFindings(state: LogState, { entry, place }: Leaf): Finding[] {
 
 /** Whether the entry was decided by the policy that its boot had adopted, and in time. */
 function policyFindings(state: LogState, { entry, place, head }: Leaf): Finding[] {
-  const { pol, at } = entry.payload;
+  const { pol, at, was } = entry.payload;
   const id = pol?.id ?? null;
   if (id === null) return [];
   const adopted = head?.policy ?? state.genesis.policy?.id;
-  if (id !== adopted) return [finding('not_adopted', place, id)];
-  const until = state.policies.get(id)?.until ?? null;
+  const activation = state.policies.get(id);
+  // What is issued again was decided under another boot, whose adoptions its reader may not have.
+  const isReissue = was !== undefined && activation !== undefined;
+  if (id !== adopted && !isReissue) return [finding('not_adopted', place, id)];
+  const until = activation?.until ?? null;
   return until === null || at <= until ? [] : [finding('stale_policy', place, `${at - until} ms`)];
 }

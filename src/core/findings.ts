@@ -29,6 +29,7 @@ export const findingList = {
   idempotency_conflict: ['warning', 'same idempotency key as an earlier entry, another body'],
   duplicate_idk: ['notice', 'repeats an earlier entry, which is the one'],
   bad_statement: ['violation', 'a control entry whose authority does not stand; it has no effect'],
+  bad_approval: ['violation', 'an activation without the approvals it needs; it has no effect'],
   no_effect: ['warning', 'an authentic control entry that is not in its place; it has no effect'],
   past_final: ['warning', 'a key is retired with a final position that the log had passed'],
   gap: ['notice', 'numbers of a boot are declared lost'],

@@ -1,5 +1,6 @@
 /** The closed schemas of all formats as JSON Schema 2020-12: what `docs/reference/schemas/` is made from. */
 import { z } from 'zod';
+import { ApprovalSchema } from './approval.ts';
 import { BatchHeaderSchema } from './batch-header.ts';
 import { controlSchemas } from './ctl.ts';
 import { EntryPayloadSchema } from './entry-schema.ts';
@@ -33,6 +34,7 @@ const formats: readonly (readonly [string, string, z.ZodType])[] = [
   ['key-statement', 'Payload of the statement of a key entry', KeyStatementSchema],
   ['config-statement', 'Payload of the statement of a config entry', ConfigStatementSchema],
   ['gap-statement', 'Payload of the statement of a gap entry', GapStatementSchema],
+  ['approval', 'Payload of an approval', ApprovalSchema],
   ['entry', 'Payload of an entry', EntryPayloadSchema],
   ['record', 'Line of a payload object', RecordSchema],
   ['batch-header', 'Payload of a batch header', BatchHeaderSchema],

@@ -108,5 +108,8 @@ export function statementIdentity(statement: Statement): string {
 
 /** What a certificate ties its key to. */
 function purposeOf(certificate: Certificate): string {
-  return certificate.use === 'writer' ? certificate.writer : certificate.vkey;
+  if (certificate.use === 'writer') return certificate.writer;
+  return certificate.use === 'checkpoint'
+    ? certificate.vkey
+    : `${certificate.use} ${certificate.person}`;
 }

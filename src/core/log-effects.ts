@@ -2,8 +2,11 @@
  * What a valid batch changes in the state of its log: heads of writers and boots, and what control entries say. The
  * effects hold from the next batch on. A control entry whose statement does not stand has none, and is a finding.
  */
+import { judgeApprovals } from './approval.ts';
+import type { ApprovalContext, Approved, ApprovedChange } from './approval.ts';
 import type { BatchHeader } from './batch-header.ts';
 import { controlFacts } from './ctl.ts';
+import type { ControlFacts } from './ctl.ts';
 import type { Entry } from './entry.ts';
 import type { Sha256Hash } from './hash.ts';
 import { statementIdentity } from './key-status.ts';
@@ -29,8 +32,11 @@ export interface ValidBatch {
 
 /** Why a control entry changes nothing. */
 export interface ControlFault {
-  /** `no_effect`: authentic, but not in its place; `bad_statement`: without authority. */
-  readonly code: 'bad_statement' | 'no_effect';
+  /**
+   * `no_effect`: authentic, but not in its place; `bad_statement`: without authority; `bad_approval`: an activation
+   * without the approvals that it needs.
+   */
+  readonly code: 'bad_statement' | 'bad_approval' | 'no_effect';
   readonly detail: string;
 }
 
@@ -243,18 +249,52 @@ function gapEffect(state: LogState, entry: Entry): LogState | ControlFault {
 }
 
 function policyEffect(state: LogState, entry: Entry, index: number): LogState | ControlFault {
-  const { act, id, previous, grace } = controlFacts('policy', entry.payload.ctl);
+  const facts = controlFacts('policy', entry.payload.ctl);
+  const { act, id, digest, previous, grace } = facts;
   const { activePolicy } = state;
   if (act !== 'activate') return state;
-  if (id === null) return noEffect('activation names no policy');
+  if (id === null || digest === null) return noEffect('activation names no policy');
   if (previous !== activePolicy) return noEffect('activation does not follow on the one in charge');
-  let { policies } = state;
+  if (id === activePolicy) return noEffect('activation of the policy that is in charge');
+  let approved: Approved;
+  try {
+    const change = changeOf(facts, { id, digest }, entry.payload.at);
+    approved = judgeApprovals(change, approvalContext(state));
+  } catch (error) {
+    const malformed = caughtMalformed(error);
+    if (isNewerFormat(malformed)) throw malformed;
+    return { code: 'bad_approval', detail: `${malformed.code}: ${malformed.message}` };
+  }
+  let { policies, approvals } = state;
   const former = activePolicy === null ? undefined : policies.get(activePolicy);
   if (former !== undefined) {
     policies = policies.with(former.id, { ...former, until: entry.payload.at + (grace ?? 0) });
   }
-  policies = policies.with(id, { id, index, until: null });
-  return { ...state, policies, activePolicy: id };
+  policies = policies.with(id, { id, digest, index, until: null });
+  for (const { identity } of approved.approvers) approvals = approvals.with(identity, index);
+  const certificates = new Map(approved.certificates.map((one) => [one.kid, one]));
+  const keys = withCertificates(state, certificates);
+  return { ...state, keys, policies, approvals, activePolicy: id };
+}
+
+/** What approvals are held against at a position of the log. */
+export function approvalContext(state: LogState): ApprovalContext {
+  return {
+    authority: authorityOf(state.genesis, state.config),
+    keyOf: (kid) => state.keys.get(kid),
+    isUsed: (identity) => state.approvals.get(identity) !== undefined,
+    wasInCharge: (id) => state.policies.get(id) !== undefined,
+  };
+}
+
+function changeOf(
+  { previous, change = 'update', signer, reason, approvals, ...rest }: ControlFacts<'policy'>,
+  named: { readonly id: string; readonly digest: string },
+  at: number,
+): ApprovedChange {
+  const { certificates = [], needed = 1 } = rest;
+  const words = reason ?? null;
+  return { ...named, previous, change, signer, reason: words, at, approvals, certificates, needed };
 }
 
 function noEffect(detail: string): ControlFault {

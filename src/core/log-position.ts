@@ -57,6 +57,8 @@ export interface KeyRecord {
 /** A policy that an activation put in charge. */
 export interface Activation {
   readonly id: string;
+  /** SHA-256 of the bundle file, base64url; null for the policy of genesis. */
+  readonly digest: string | null;
   /** Leaf index of the activation; null for the policy of genesis. */
   readonly index: number | null;
   /** After which admission time (epoch ms) it must not decide any more; null while it is in charge. */
@@ -85,6 +87,8 @@ export interface LogState {
   /** Certificates verified under the roots of this position, by `statementIdentity`. */
   readonly verified: PersistentMap<Certificate>;
   readonly policies: PersistentMap<Activation>;
+  /** Leaf index of the activation that used an approval, by `approvalIdentity`: each is good once. */
+  readonly approvals: PersistentMap<number>;
   /** The policy in charge; null before the first activation of a ledger whose genesis names none. */
   readonly activePolicy: string | null;
   /** Whether the last batch said that none follows. */
@@ -109,7 +113,10 @@ export function initialState(genesis: Genesis): LogState {
     keys: PersistentMap.empty(),
     verified: PersistentMap.empty(),
     policies:
-      first === null ? policies : policies.with(first, { id: first, index: null, until: null }),
+      first === null
+        ? policies
+        : policies.with(first, { id: first, digest: null, index: null, until: null }),
+    approvals: PersistentMap.empty(),
     activePolicy: first,
     final: false,
   };

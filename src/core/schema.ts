@@ -49,6 +49,11 @@ export const Origin = z.string().regex(PATTERNS.origin);
 /** Identity of a writer, born with its journal folder; or of one boot of it. */
 export const WriterId = Base64Url16.describe('of a writer or boot');
 
+/**
+ * A person as the organisation names one for ever: an identifier, never a name or an address, for it stands in the log.
+ */
+export const Person = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/);
+
 /** A stable word for machines: `lower_snake_case`. */
 export const Code = z.string().regex(PATTERNS.code);
 

@@ -1,6 +1,6 @@
 /**
- * Root statements: the same payload signed by enough distinct root keys. Certificates of writer and checkpoint keys,
- * and what the root says in the log about keys, configuration and lost journals. `docs/formats.md`, "Root statements".
+ * Root statements: the same payload signed by enough distinct root keys. Certificates of the keys of writers, checkpoints
+ * and people, and what the root says in the log about keys, configuration and lost journals. `docs/formats.md`, "Root statements".
  */
 import { z } from 'zod';
 import { parseBase64Url } from './bytes.ts';
@@ -14,6 +14,7 @@ import {
   Base64Url32,
   Code,
   Count,
+  Person,
   PublicJwkSchema,
   StatementSchema,
   WriterId,
@@ -60,14 +61,16 @@ const certified = {
 export const CertificateSchema = z.discriminatedUnion('use', [
   z.strictObject({ ...certified, use: z.literal('writer'), writer: WriterId }),
   z.strictObject({ ...certified, use: z.literal('checkpoint'), vkey: z.string().max(1024) }),
+  z.strictObject({ ...certified, use: z.literal('approver'), person: Person }),
+  z.strictObject({ ...certified, use: z.literal('author'), person: Person }),
 ]);
 
 const keyAct = { v: z.literal(1), gen: Base64Url32, kid: Base64Url32 };
-const use = z.enum(['writer', 'checkpoint']);
+const use = z.enum(['writer', 'checkpoint', 'approver', 'author']);
 
 /**
  * Schema of the payload of a `key` entry's statement. `final` is the last (boot, seq) that a retired writer key
- * signed; null for a checkpoint key, or where it signed nothing.
+ * signed; null for any other key, or where it signed nothing.
  */
 export const KeyStatementSchema = z.discriminatedUnion('act', [
   z.strictObject({ ...keyAct, act: z.literal('certify'), use, certificate: StatementSchema }),
@@ -146,7 +149,8 @@ export function openStatement(statement: Statement, typ: string, roots: RootSet)
 export async function makeCertificate(
   fields:
     | { gen: string; use: 'writer'; jwk: PublicJwk; writer: string }
-    | { gen: string; use: 'checkpoint'; jwk: PublicJwk; vkey: string },
+    | { gen: string; use: 'checkpoint'; jwk: PublicJwk; vkey: string }
+    | { gen: string; use: 'approver' | 'author'; jwk: PublicJwk; person: string },
   roots: readonly JwsSigner[],
 ): Promise<Statement> {
   const { jwk } = fields;

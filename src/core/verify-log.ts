@@ -65,7 +65,7 @@ const STEPS: readonly (readonly [string, readonly FindingCode[]])[] = [
   ['chains', ['chain_prev', 'seq_hole', 'boot_missing', 'after_close', 'writer_clone']],
   ['ids', ['duplicate_jti', 'idempotency_conflict', 'duplicate_idk']],
   ['policies', ['not_adopted', 'not_activated', 'stale_policy']],
-  ['control', ['bad_statement', 'no_effect', 'past_final']],
+  ['control', ['bad_statement', 'bad_approval', 'no_effect', 'past_final']],
   ['carried_checkpoints', ['bad_checkpoint']],
   ['versions', ['version_mismatch', 'void_mismatch']],
 ];

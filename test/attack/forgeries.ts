@@ -671,11 +671,21 @@ const policiesAttacked: readonly Attack[] = [
   {
     name: 'an activation that a writer made up, adopted and followed',
     act: sealing(async (w) => [
-      await w.entry(w.one, 'policy', activation(w.log.genesis.policy!.id, policyThree)),
+      await w.entry(w.one, 'policy', await activation(w.log, policyThree, { approvals: [] })),
       await w.entry(w.one, 'policy', adoption(policyThree, w.leaves.length)),
       await event(w, { leaf: decidedBy(policyThree, true) }),
     ]),
-    found: ['no_effect', 'not_activated'],
+    found: ['bad_approval', 'not_activated'],
+    says: 'approvals_missing',
+  },
+  {
+    name: 'an activation of somebody else, that does not follow on the policy in charge',
+    act: sealing(async (w) => {
+      const previous = w.log.genesis.policy!.id;
+      return [await w.entry(w.one, 'policy', await activation(w.log, policyThree, { previous }))];
+    }),
+    found: ['no_effect'],
+    verdict: 'valid',
   },
   {
     name: 'the policy before goes on deciding after the grace of its successor',

@@ -21,6 +21,7 @@ import { formatRecord, takeValues } from '../../src/core/record.ts';
 import type { StoredRecord } from '../../src/core/record.ts';
 import type { ReportVerdict } from '../../src/core/report.ts';
 import { makeKeyStatement } from '../../src/core/statement.ts';
+import type { JsonObject } from '../../src/core/strict-json.ts';
 import {
   encodeEntryBundle,
   encodeTile,
@@ -38,6 +39,7 @@ import { objectKeys } from '../../src/storage/object-keys.ts';
 import { wholeSecond } from '../../src/storage/retention.ts';
 import {
   allowed,
+  approvedActivation,
   bootFacts,
   bytesOf,
   checkpointKey,
@@ -181,7 +183,7 @@ export class World {
     await world.seal(two, [
       await world.entry(two, 'boot', bootFacts(log)),
       await world.recorded(two, { sealed: ['/input/event/actor'] }),
-      await world.entry(one, 'policy', activation(log.genesis.policy!.id, policyTwo)),
+      await world.entry(one, 'policy', await activation(log, policyTwo)),
     ]);
     const beats: Drafted[] = [await world.entry(one, 'policy', adoption(policyTwo, 6))];
     for (let i = 0; i < 260; i += 1) beats.push(await world.entry(one, 'heartbeat', { ctl: {} }));
@@ -457,9 +459,13 @@ export function identity(name: string, body = name): EntryChanges {
   return { idk: `s.${idOf(`idk ${name}`, 32)}`, idb: `s.${idOf(`idb ${body}`, 32)}` };
 }
 
-/** The facts of an activation, with a grace of ten minutes. */
-export function activation(previous: string, id: string): EntryChanges {
-  return { ctl: { ...policyFacts, act: 'activate', id, previous, grace: 600_000 } };
+/** The facts of an activation that two people approved, with a grace of ten minutes. */
+export async function activation(
+  log: MiniLog,
+  id: string,
+  changes: JsonObject = {},
+): Promise<EntryChanges> {
+  return { ctl: await approvedActivation(log, id, changes) };
 }
 
 /** The facts of an adoption that cites the activation at a leaf index. */

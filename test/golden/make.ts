@@ -24,6 +24,7 @@ import type { Statement } from '../../src/core/statement.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
 import {
   allowed,
+  approvedActivation,
   bootFacts,
   bytesOf,
   checkpointKey,
@@ -31,6 +32,7 @@ import {
   genesisDraft,
   idOf,
   MiniLog,
+  personOf,
   proofOf,
   recorded,
   signerOf,
@@ -102,7 +104,7 @@ class Golden {
 export async function makeGolden(): Promise<ReadonlyMap<string, Uint8Array>> {
   const log = await makeLedger();
   const golden = new Golden(log, await log.writer('one'), await log.writer('two'), await checkpointKey(log));
-  putKeys(golden);
+  await putKeys(golden);
   const first = await sealFirst(golden);
   await sealSecond(golden);
   await sealLast(golden);
@@ -123,12 +125,14 @@ async function makeLedger(): Promise<MiniLog> {
   return MiniLog.create(genesisDraft({ roots }), [a!, b!]);
 }
 
-function putKeys(golden: Golden): void {
+async function putKeys(golden: Golden): Promise<void> {
   const { log, one, two, key } = golden;
   golden.put('genesis.json', log.genesis.bytes);
   golden.putJson('certificates/writer-one.json', one.cert);
   golden.putJson('certificates/writer-two.json', two.cert);
   golden.putJson('certificates/checkpoint.json', key.cert);
+  golden.putJson('certificates/approver-ann.json', (await personOf(log, 'ann')).cert);
+  golden.putJson('certificates/author-cid.json', (await personOf(log, 'cid', 'author')).cert);
 }
 
 /** Batch 0: two boots, an event, a denial, an access and a failed decision, with their payload object. */
@@ -166,17 +170,15 @@ async function sealSecond(golden: Golden): Promise<void> {
     { was: idOf('the entry that this one reissues', 32) },
     [['/input/event/actor'], ['/input/subject/id', '/source/auth']],
   );
-  const activate = {
-    act: 'activate',
-    id: POLICY_TWO,
-    digest: idOf('bundle two', 32),
+  // As it is where this entry stands: the statements before it, in the same batch, have withdrawn nothing of it.
+  const activate = await approvedActivation(log, POLICY_TWO, {
+    change: 'update',
     revision: '2026-01-02',
-    previous: log.genesis.policy!.id,
-    signer: signerOf('policy author').kid,
-    approvals: [],
-    grace: 600000,
-    activation: null,
-  };
+    reason: 'reads of auditors are masked',
+  });
+  const approvals = activate['approvals'] as readonly string[];
+  golden.put('approvals/ann.jws', approvals[0]!);
+  golden.put('approvals/ben.jws', approvals[1]!);
   const rows: readonly (readonly [string, JsonObject | null])[] = [
     ['heartbeat', {}],
     ['key', { statement: await retirement(golden) }],

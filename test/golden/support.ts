@@ -1,5 +1,7 @@
 /** A small ledger made by hand, with keys and identifiers that never change. Not a test. */
 import { createCipheriv, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { makeApproval } from '../../src/core/approval.ts';
+import type { Approval } from '../../src/core/approval.ts';
 import { encodeBatch } from '../../src/core/batch.ts';
 import { leafFacts, planBatch } from '../../src/core/batch-plan.ts';
 import type { BatchDraft } from '../../src/core/batch-plan.ts';
@@ -236,6 +238,69 @@ export async function checkpointOf(log: MiniLog, key: TestCheckpointKey): Promis
 export function bootFacts(log: MiniLog, changes: JsonObject = {}): EntryChanges {
   return {
     ctl: { prevBoot: null, lastSeq: null, policy: log.genesis.policy?.id ?? null, ...changes },
+  };
+}
+
+/** A person's key, certified by the roots of the ledger. */
+export interface TestPerson {
+  readonly person: string;
+  readonly signer: JwsSigner;
+  readonly cert: Statement;
+}
+
+/** Certifies the key of a name for a person. */
+export async function personOf(
+  log: Pick<MiniLog, 'genesis' | 'roots'>,
+  person: string,
+  use: 'approver' | 'author' = 'approver',
+  key = `${use} ${person}`,
+): Promise<TestPerson> {
+  const signer = signerOf(key);
+  const fields = { gen: log.genesis.gen, use, jwk: signer.jwk, person };
+  return { person, signer, cert: await makeCertificate(fields, log.roots) };
+}
+
+/** Long after everything that tests make. */
+export const EXPIRY = 1798000000000;
+
+/** What an approver of the ledger signs; all but the policies may be left out. */
+export async function approvalOf(
+  log: Pick<MiniLog, 'genesis'>,
+  { person, signer }: Pick<TestPerson, 'person' | 'signer'>,
+  fields: Partial<Approval> & Pick<Approval, 'id' | 'digest' | 'previous'>,
+): Promise<string> {
+  const { gen } = log.genesis;
+  const rest = { v: 1 as const, gen, change: 'update' as const, expiry: EXPIRY, person };
+  return makeApproval({ ...rest, ...fields }, signer);
+}
+
+/** The facts of an activation of a policy by `ann` and `ben`, of a bundle that `cid` signed. */
+export async function approvedActivation(
+  log: MiniLog,
+  id: string,
+  changes: JsonObject = {},
+): Promise<JsonObject> {
+  const people = [await personOf(log, 'ann'), await personOf(log, 'ben')];
+  const author = await personOf(log, 'cid', 'author');
+  const previous = log.state.activePolicy;
+  const digest = idOf(`bundle of ${id}`, 32);
+  const change = (changes['change'] ?? 'update') as Approval['change'];
+  const approve = async (person: TestPerson): Promise<string> =>
+    approvalOf(log, person, { id, digest, previous, change });
+  return {
+    act: 'activate',
+    id,
+    digest,
+    revision: null,
+    previous,
+    signer: author.signer.kid,
+    approvals: await Promise.all(people.map(approve)),
+    certificates: [...people, author].map(({ cert }) => [...cert]),
+    needed: 2,
+    change,
+    grace: 600000,
+    activation: null,
+    ...changes,
   };
 }
 

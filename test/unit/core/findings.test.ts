@@ -16,6 +16,7 @@ import type { KeyStatement } from '../../../src/core/statement.ts';
 import type { JsonObject } from '../../../src/core/strict-json.ts';
 import {
   allowed,
+  approvedActivation,
   bootFacts,
   checkpointKey,
   checkpointOf,
@@ -304,13 +305,15 @@ describe('policies', () => {
     grace: 5000,
     activation: null,
   };
+  const activate = async (): Promise<JsonObject> =>
+    approvedActivation(log, two, { grace: facts.grace });
   const decided = (id: string, at?: number): EntryChanges => ({
     pol: { id, entrypoint: 'stele/append', allow: true },
     ...(at === undefined ? {} : { at, iat: Math.floor(at / 1000), sby: at + 50_000 }),
   });
 
   test('hold from the next number after their adoption', async () => {
-    await log.seal(w, [await log.entry(w, 'policy', { ctl: facts })]);
+    await log.seal(w, [await log.entry(w, 'policy', { ctl: await activate() })]);
     const adopt = { ...facts, act: 'adopt', activation: 1 };
     const leaves = [
       await log.entry(w, 'event', decided(two)),
@@ -326,7 +329,9 @@ describe('policies', () => {
   });
 
   test('are stale after the grace of their successor', async () => {
-    const { state } = log.apply(await log.batch(w, [await log.entry(w, 'policy', { ctl: facts })]));
+    const { state } = log.apply(
+      await log.batch(w, [await log.entry(w, 'policy', { ctl: await activate() })]),
+    );
     const until = state.policies.get(facts.previous)!.until!;
     const leaves = [
       await log.entry(w, 'event', decided(facts.previous, until)),

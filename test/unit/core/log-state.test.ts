@@ -22,6 +22,7 @@ import {
 import type { KeyStatement, Statement } from '../../../src/core/statement.ts';
 import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
 import {
+  approvedActivation,
   allowed,
   bootFacts,
   checkpointKey,
@@ -742,30 +743,25 @@ describe('other effects', () => {
 
   test('an activation puts a policy in charge and gives the one before a grace', async () => {
     const [one, two] = [log.genesis.policy!.id, idOf('policy two', 32)];
-    const facts = {
-      act: 'activate',
-      id: two,
-      digest: idOf('d', 32),
-      revision: 'r2',
-      previous: one,
-      signer: null,
-      approvals: [],
-      grace: 1000,
-      activation: null,
-    };
+    const facts = await approvedActivation(log, two, { grace: 1000 });
     const rows: readonly JsonObject[] = [
       { ...facts, act: 'reject' },
       { ...facts, id: null },
+      { ...facts, digest: null },
       { ...facts, previous: two },
+      { ...facts, approvals: [] },
+      facts,
       facts,
     ];
     for (const ctl of rows) await log.seal(w, [await log.entry(w, 'policy', { ctl })]);
-    const index = log.state.size - 1;
+    const index = log.state.size - 2;
     expect(log.state.activePolicy).toBe(two);
-    expect(log.state.policies.get(two)).toEqual({ id: two, index, until: null });
+    const { digest } = facts;
+    expect(log.state.policies.get(two)).toEqual({ id: two, digest, index, until: null });
+    expect([...log.state.approvals.entries()].map(([, used]) => used)).toEqual([index, index]);
     const { at } = parseBatch(await log.batch(w, [await log.entry(w, 'event')])).entries[0]!
       .payload;
-    expect(log.state.policies.get(one)?.until).toBe(at - 1000 + facts.grace);
+    expect(log.state.policies.get(one)?.until).toBe(at - 2000 + 1000);
     await log.seal(w, [
       await log.entry({ ...w, seq: w.seq - 1 }, 'policy', {
         ctl: { ...facts, act: 'adopt', activation: index },
@@ -778,21 +774,12 @@ describe('other effects', () => {
     log = await MiniLog.create({ policy: null });
     w = await log.writer('one');
     await log.seal(w, [await log.entry(w, 'boot', bootFacts(log))]);
-    const facts = (id: string, previous: string | null): JsonObject => ({
-      act: 'activate',
-      id,
-      digest: null,
-      revision: null,
-      previous,
-      signer: null,
-      approvals: [],
-      grace: null,
-      activation: null,
-    });
+    const facts = async (id: string): Promise<JsonObject> =>
+      approvedActivation(log, id, { grace: null });
     const [one, two] = [idOf('p1', 32), idOf('p2', 32)];
-    await log.seal(w, [await log.entry(w, 'policy', { ctl: facts(one, null) })]);
+    await log.seal(w, [await log.entry(w, 'policy', { ctl: await facts(one) })]);
     await log.seal(w, [
-      await log.entry(w, 'policy', { ctl: facts(two, one), at: START, iat: START / 1000 }),
+      await log.entry(w, 'policy', { ctl: await facts(two), at: START, iat: START / 1000 }),
     ]);
     expect(log.state.activePolicy).toBe(two);
     expect(log.state.policies.get(one)?.until).toBe(START);

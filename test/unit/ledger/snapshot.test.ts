@@ -113,7 +113,7 @@ test('a snapshot is of one form: whoever changes what it holds has to number it 
     '[].low',
     '[].time',
   ]);
-  expect(SNAPSHOT_FORMAT).toBe(2);
+  expect(SNAPSHOT_FORMAT).toBe(3);
   expect([...new Set(shape)].sort()).toEqual([
     '.activePolicy',
     '.boots{}.at',
@@ -145,6 +145,7 @@ test('a snapshot is of one form: whoever changes what it holds has to number it 
     '.keys{}.status',
     '.keys{}.until',
     '.number',
+    '.policies{}.digest',
     '.policies{}.id',
     '.policies{}.index',
     '.policies{}.until',
