@@ -16,7 +16,7 @@ export interface WorkerPoolSettings {
   readonly queueBytes: number;
   /** Jobs of one message; bounds how long an answer waits for the jobs that came with it. */
   readonly messageJobs: number;
-  /** Bytes of the events of one message. */
+  /** Bytes of the events of one message, likewise. */
   readonly messageBytes: number;
   /** MiB of JavaScript heap of one worker. */
   readonly heapMb: number;
@@ -34,7 +34,7 @@ export const workerPoolDefaults: WorkerPoolSettings = {
   queueJobs: 16_384,
   queueBytes: 67_108_864,
   messageJobs: 128,
-  messageBytes: 1_048_576,
+  messageBytes: 262_144,
   heapMb: 256,
   workerUrl: new URL(
     import.meta.url.endsWith('.ts') ? '../../dist/policy/worker.js' : './worker.js',

@@ -79,7 +79,11 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
     this.#decide = decide;
     this.#settings = settings;
     const bounds = { tasks: settings.queueJobs, bytes: settings.queueBytes };
-    this.#backlog = new Backlog(bounds, ({ job }) => eventBytes(job));
+    this.#backlog = new Backlog(
+      bounds,
+      ({ job }) => eventBytes(job),
+      ({ job }) => job.work.known.subject,
+    );
     this.#denier = new Denier(policy?.identity.id ?? null, decide);
   }
 

@@ -60,9 +60,17 @@ describe('a mask', () => {
 describe('the backlog', () => {
   const always = () => true;
 
-  test('takes in turn, so that a small lot does not wait for a large one', () => {
-    const backlog = new Backlog<string>({ tasks: 1000, bytes: 1e6 }, () => 1);
-    backlog.add(Array.from({ length: 40 }, (_, i) => `a${i}`));
+  const ownerOf = (task: string): string => task[0] ?? '';
+
+  function backlogOf(tasks: number, bytes: number, weigh: (task: string) => number = () => 1) {
+    return new Backlog<string>({ tasks, bytes }, weigh, ownerOf);
+  }
+
+  test('takes in turn, so that a caller with few does not wait for one with many', () => {
+    const backlog = backlogOf(1000, 1e6);
+    // However they come: many together, or one after the other.
+    backlog.add(Array.from({ length: 20 }, (_, i) => `a${i}`));
+    for (let i = 20; i < 40; i += 1) backlog.add([`a${i}`]);
     backlog.add(['b0']);
     const first = backlog.take((_, taken) => taken < 20);
     expect(first.slice(0, 16)).toEqual(Array.from({ length: 16 }, (_, i) => `a${i}`));
@@ -74,42 +82,63 @@ describe('the backlog', () => {
     expect(backlog.take(always)).toEqual([]);
   });
 
+  test('ends the turn of a caller after one large event', () => {
+    const backlog = backlogOf(1000, 1e9, (task) => (task.startsWith('a') ? 200_000 : 10));
+    backlog.add(['a0', 'a1', 'a2', 'b0', 'b1']);
+    expect(backlog.take(always)).toEqual(['a0', 'b0', 'b1', 'a1', 'a2']);
+  });
+
   test('has room for so many, and what was taken before always fits', () => {
-    const backlog = new Backlog<number>({ tasks: 3, bytes: 100 }, () => 1);
-    expect(backlog.add([1, 2])).toEqual([]);
-    expect(backlog.add([3, 4, 5])).toEqual([4, 5]);
-    expect(backlog.take(always)).toEqual([1, 2, 3]);
-    backlog.add([6, 7, 8]);
-    backlog.putBack([1, 2]);
-    expect(backlog.add([9])).toEqual([9]);
-    expect(backlog.take(always)).toEqual([1, 2, 6, 7, 8]);
+    const backlog = backlogOf(3, 100);
+    expect(backlog.add(['a1', 'b2'])).toEqual([]);
+    expect(backlog.add(['a3', 'b4', 'c5'])).toEqual(['b4', 'c5']);
+    expect(backlog.take(always)).toEqual(['a1', 'a3', 'b2']);
+    backlog.add(['a6', 'b7', 'b8']);
+    backlog.putBack(['a1', 'b2']);
+    expect(backlog.add(['c9'])).toEqual(['c9']);
+    expect(backlog.take(always)).toEqual(['a1', 'b2', 'a6', 'b7', 'b8']);
   });
 
   test('has room for so many bytes', () => {
-    const backlog = new Backlog<string>({ tasks: 100, bytes: 10 }, (task) => task.length);
-    expect(backlog.add(['aaaa', 'bbbb', 'cccc', 'd'])).toEqual(['cccc', 'd']);
-    expect(backlog.add(['ee'])).toEqual([]);
-    expect(backlog.add(['f'])).toEqual(['f']);
+    const backlog = backlogOf(100, 10, (task) => task.length);
+    expect(backlog.add(['aaaa', 'bbbb', 'cccc', 'd'])).toEqual(['cccc']);
+    expect(backlog.add(['f'])).toEqual([]);
+    expect(backlog.add(['g'])).toEqual(['g']);
     expect(backlog.take((_, taken) => taken < 1)).toEqual(['aaaa']);
-    expect(backlog.add(['gggg', 'h'])).toEqual(['h']);
-    expect(backlog.take(always)).toEqual(['bbbb', 'ee', 'gggg']);
+    expect(backlog.add(['hhhh', 'i'])).toEqual(['i']);
+    expect(backlog.take(always)).toEqual(['bbbb', 'd', 'f', 'hhhh']);
+    // One that fits at all is not kept out by its caller's part.
     expect(backlog.add(['a'.repeat(10)])).toEqual([]);
   });
 
-  property.prop([fc.array(fc.nat({ max: 40 }), { maxLength: 8 }), fc.integer({ min: 1, max: 20 })])(
-    'gives back every task once',
-    (lots, many) => {
-      const backlog = new Backlog<string>({ tasks: 1000, bytes: 1e6 }, () => 1);
-      const all = lots.flatMap((size, lot) => {
-        const tasks = Array.from({ length: size }, (_, i) => `${lot}.${i}`);
-        backlog.add(tasks);
-        return tasks;
-      });
-      const taken: string[] = [];
-      while (backlog.size > 0) taken.push(...backlog.take((_, count) => count < many));
-      expect([...taken].sort()).toEqual([...all].sort());
-    },
-  );
+  test('of one caller leaves a quarter, of tasks and of bytes', () => {
+    const few = backlogOf(8, 1e6);
+    expect(few.add(Array.from({ length: 8 }, (_, i) => `a${i}`))).toEqual(['a6', 'a7']);
+    expect(few.add(['b0', 'b1', 'b2'])).toEqual(['b2']);
+    const small = backlogOf(100, 80, () => 10);
+    expect(small.add(Array.from({ length: 8 }, (_, i) => `a${i}`))).toEqual(['a6', 'a7']);
+    expect(small.add(['b0', 'b1', 'b2'])).toEqual(['b2']);
+  });
+
+  property.prop([
+    fc.array(fc.tuple(fc.nat({ max: 40 }), fc.nat({ max: 3 })), { maxLength: 8 }),
+    fc.integer({ min: 1, max: 20 }),
+  ])('gives back every task once, those of one caller in order', (lots, many) => {
+    const backlog = backlogOf(1000, 1e6);
+    const taken: string[] = [];
+    const all = lots.flatMap(([size, owner], lot) => {
+      const tasks = Array.from({ length: size }, (_, i) => `${owner}.${lot}.${i}`);
+      backlog.add(tasks);
+      taken.push(...backlog.take((_, count) => count < many / 2));
+      return tasks;
+    });
+    while (backlog.size > 0) taken.push(...backlog.take((_, count) => count < many));
+    for (const owner of ['0', '1', '2', '3']) {
+      const own = (task: string): boolean => task.startsWith(owner);
+      expect(taken.filter(own)).toEqual(all.filter(own));
+    }
+    expect(taken).toHaveLength(all.length);
+  });
 });
 
 const texts = fc.string({ unit: 'grapheme', maxLength: 20 });
