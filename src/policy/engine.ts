@@ -3,11 +3,16 @@
  * *no input*, falsy inputs vanish, a Buffer is serialised as an object, a numeric entrypoint is coerced, and an instance
  * that aborted once may go on with a broken stack. So the package only instantiates; the call is made here.
  */
+import { MalformedError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import type { JsonLimits, JsonValue } from '../core/strict-json.ts';
 import { isJsonObject } from '../core/json-pointer.ts';
 import { utf8Text } from '../core/bytes.ts';
+import { HOST_BUILTINS } from './builtins/index.ts';
+import { instantiateWithHost } from './host-module.ts';
 import { BundleError, PolicyError } from './policy-error.ts';
+import { formatJson, parseRego } from './rego-text.ts';
+import { RegoSet } from './rego-value.ts';
 import { instantiate } from './wasm-module.ts';
 import type { LoadedModule, OpaExports, WasmModule } from './wasm-module.ts';
 
@@ -58,13 +63,13 @@ export const DEFAULT_HYGIENE: EngineHygiene = {
   evaluations: 10_000,
 };
 
-/** The host functions that this engine answers. None: what capabilities allow is compiled into the module. */
-export const HOST_BUILTINS: readonly string[] = [];
-
 const PAGE_BYTES = 65_536;
 const RESULT_DEPTH = 16;
 const RESULT_MEMBERS = 10_000;
 const RESET = 0;
+/** Of `opa_eval`: write sets as sets. As JSON they are arrays in the order of the module's hash table, which is not OPA's. */
+const AS_REGO = 1;
+const NO_RESULTS = 'set()';
 
 /** @returns limits for a policy whose data is `dataBytes` of JSON text; the factors are measured, with a margin. */
 export function limitsFor(dataBytes: number): EngineLimits {
@@ -82,6 +87,7 @@ export class PolicyEngine implements Evaluator {
   readonly #entrypoints: ReadonlyMap<string, number>;
   #instance: Instance | undefined;
   #instances = 0;
+  #instantiate = instantiate;
 
   /**
    * Instantiates once, to check the module.
@@ -107,6 +113,9 @@ export class PolicyEngine implements Evaluator {
     this.facts = instance.facts();
     this.#entrypoints = instance.entrypoints;
     assertUsable(this.facts);
+    if (this.facts.builtins.length === 0) return;
+    this.#instantiate = instantiateWithHost;
+    this.#instance = undefined;
   }
 
   /** Instances made so far, counting the first. */
@@ -124,13 +133,25 @@ export class PolicyEngine implements Evaluator {
    *   wrong inside; after the last the instance is gone.
    */
   evaluate(entrypoint: string, input: string): JsonValue {
+    if (input === '') throw new PolicyError('policy_error', 'a decision needs an input');
+    return this.#result(this.resultSet(entrypoint, input));
+  }
+
+  /**
+   * The whole answer as the module writes it: a Rego set of results, empty when undefined. For what is no policy but
+   * runs by this engine, as OPA's conformance cases.
+   *
+   * @param input - Empty for no input at all.
+   * @throws {@link PolicyError}
+   */
+  resultSet(entrypoint: string, input: string): string {
     const id = this.#entrypoints.get(entrypoint);
     if (id === undefined) throw new PolicyError('policy_undefined', `no entrypoint ${entrypoint}`);
     const bytes = Buffer.byteLength(input);
-    if (bytes === 0 || bytes > this.#policy.limits.inputBytes || !isWellFormed(input)) {
+    if (bytes > this.#policy.limits.inputBytes || !isWellFormed(input)) {
       throw new PolicyError('policy_error', `input of ${bytes} bytes is not one to evaluate`);
     }
-    return this.#result(this.#run(id, input, bytes));
+    return this.#run(id, input, bytes);
   }
 
   #run(entrypoint: number, input: string, bytes: number): string {
@@ -148,14 +169,8 @@ export class PolicyEngine implements Evaluator {
   }
 
   #result(text: string): JsonValue {
-    if (text === '[]') throw new PolicyError('policy_undefined', 'policy gave no result');
-    let parsed: JsonValue;
-    try {
-      parsed = parseStrictJson(text, this.#resultLimits);
-    } catch (cause) {
-      throw new PolicyError('policy_bad_output', 'result is not strict JSON', cause);
-    }
-    const only = Array.isArray(parsed) && parsed.length === 1 ? (parsed[0] as JsonValue) : null;
+    if (text === NO_RESULTS) throw new PolicyError('policy_undefined', 'policy gave no result');
+    const only = this.#parse(text);
     const result = isJsonObject(only) ? only['result'] : undefined;
     if (result === undefined || Object.keys(only as object).length !== 1) {
       throw new PolicyError('policy_bad_output', 'policy gave not exactly one result');
@@ -167,9 +182,25 @@ export class PolicyEngine implements Evaluator {
     return result;
   }
 
+  /** The only member of the set. JSON is read at once; what holds a set or other keys is first written as OPA's JSON. */
+  #parse(text: string): JsonValue {
+    try {
+      return parseStrictJson(text.slice(1, -1), this.#resultLimits);
+    } catch (cause) {
+      if (!(cause instanceof MalformedError) || cause.code !== 'not_json') throw badOutput(cause);
+    }
+    try {
+      const set = parseRego(text);
+      const only = set instanceof RegoSet && set.items.length === 1 ? set.items[0] : undefined;
+      return parseStrictJson(formatJson(only ?? null), this.#resultLimits);
+    } catch (cause) {
+      throw badOutput(cause);
+    }
+  }
+
   #fresh(): Instance {
     this.#instances++;
-    const instance = new Instance(this.#policy);
+    const instance = new Instance(this.#policy, this.#instantiate);
     this.#instance = instance;
     return instance;
   }
@@ -187,8 +218,8 @@ class Instance {
   /** View of the whole memory; remade after it grew, which detaches the old buffer. */
   #memory: Buffer;
 
-  constructor(policy: CompiledPolicy) {
-    this.#loaded = instantiate(policy.module, policy.limits.memoryPages);
+  constructor(policy: CompiledPolicy, start: typeof instantiate) {
+    this.#loaded = start(policy.module, policy.limits.memoryPages);
     this.#exports = this.#loaded.wasmInstance.exports;
     this.entrypoints = new Map(Object.entries(this.#loaded.entrypoints));
     this.#memory = Buffer.from(this.#loaded.mem.buffer);
@@ -215,7 +246,7 @@ class Instance {
     this.#write(input, start, bytes);
     const heap = start + bytes;
     const abi = this.#exports;
-    const result = abi.opa_eval(RESET, entrypoint, this.#data, start, bytes, heap, RESET);
+    const result = abi.opa_eval(RESET, entrypoint, this.#data, start, bytes, heap, AS_REGO);
     return this.#text(result, limits.resultBytes);
   }
 
@@ -264,10 +295,14 @@ function isWellFormed(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed();
 }
 
+function badOutput(cause: unknown): PolicyError {
+  return new PolicyError('policy_bad_output', 'result is not strict JSON', cause);
+}
+
 function assertUsable(facts: ModuleFacts): void {
   const [major, minor] = facts.abi.split('.').map(Number) as [number, number];
   if (major !== 1 || minor < 2) throw new BundleError(`policy ABI is ${facts.abi}, want 1.2`);
-  const foreign = facts.builtins.filter((name) => !HOST_BUILTINS.includes(name));
+  const foreign = facts.builtins.filter((name) => !HOST_BUILTINS.has(name));
   if (foreign.length > 0) {
     throw new BundleError(`policy calls built-ins that the engine has not: ${foreign.join(', ')}`);
   }

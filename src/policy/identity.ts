@@ -1,11 +1,12 @@
 /** Which policy decided: one digest over everything that can change a result (design section 4). */
 import { canonicalJson } from '../core/canonical-json.ts';
 import { sha256Base64Url } from '#platform';
+import { HOST_BUILTINS } from './builtins/index.ts';
 import type { PolicyBundle } from './bundle.ts';
 import type { EngineLimits, ModuleFacts } from './engine.ts';
 
 /** Name and version of this evaluator. The number changes when the same module and input could give another result. */
-export const ENGINE = 'stele-opa-wasm/1';
+export const ENGINE = 'stele-opa-wasm/2';
 
 /** Names a policy. */
 export interface PolicyIdentity {
@@ -24,7 +25,7 @@ export interface PolicyIdentity {
 export function policyId(bundle: PolicyBundle, facts: ModuleFacts, limits: EngineLimits): string {
   return sha256Base64Url(
     canonicalJson({
-      builtins: facts.builtins,
+      builtins: facts.builtins.map(versioned),
       data: sha256Base64Url(bundle.data),
       engine: `${ENGINE} abi ${facts.abi}`,
       entrypoints: facts.entrypoints,
@@ -33,4 +34,9 @@ export function policyId(bundle: PolicyBundle, facts: ModuleFacts, limits: Engin
       module: sha256Base64Url(bundle.wasm),
     }),
   );
+}
+
+/** A host function with the version of its answers, as in `sprintf@1`. */
+function versioned(name: string): string {
+  return `${name}@${HOST_BUILTINS.get(name)?.version ?? 0}`;
 }

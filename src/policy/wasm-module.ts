@@ -10,7 +10,21 @@ export interface WasmModule {
   readonly __wasmModule?: never;
 }
 
+/** A module's memory. Growing it replaces the buffer. */
+export interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+/** Functions that a module imports, by name; addresses and ids are 32-bit integers. */
+export type HostFunctions = Readonly<Record<string, (...args: number[]) => number>>;
+
 interface WasmApi {
+  readonly Memory: new (size: { initial: number; maximum: number }) => WasmMemory;
+  readonly Instance: new (
+    module: WasmModule,
+    imports: { env: Readonly<Record<string, HostFunctions[string] | WasmMemory>> },
+  ) => { readonly exports: OpaExports };
   readonly Module: {
     new (bytes: Uint8Array): WasmModule;
     imports(module: WasmModule): { module: string; name: string; kind: string }[];
@@ -35,7 +49,11 @@ export interface OpaExports {
   opa_json_dump(address: number): number;
   opa_heap_ptr_get(): number;
   opa_heap_ptr_set(address: number): void;
+  opa_free(address: number): void;
+  opa_value_dump(address: number): number;
+  opa_value_parse(address: number, length: number): number;
   builtins(): number;
+  entrypoints(): number;
   readonly opa_wasm_abi_version: { readonly value: number };
   readonly opa_wasm_abi_minor_version: { readonly value: number };
 }
@@ -44,7 +62,7 @@ export interface OpaExports {
 export interface LoadedModule {
   readonly entrypoints: Readonly<Record<string, number>>;
   readonly wasmInstance: { readonly exports: OpaExports };
-  readonly mem: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly mem: WasmMemory;
   readonly baseHeapPtr: number;
 }
 
@@ -76,6 +94,9 @@ const EXPORTS = [
   'opa_malloc',
   'opa_json_parse',
   'opa_json_dump',
+  'opa_free',
+  'opa_value_dump',
+  'opa_value_parse',
   'opa_heap_ptr_get',
   'opa_heap_ptr_set',
   'builtins',
@@ -114,9 +135,29 @@ export function compileModule(bytes: Uint8Array): WasmModule {
 
 /** Makes an instance with empty data. @throws {@link BundleError} or whatever the module's start does. */
 export function instantiate(module: WasmModule, pagesMax: number): LoadedModule {
+  return withPages(pagesMax, (memory) => opa.loadPolicySync(module, memory, {}));
+}
+
+/** Makes an instance over a memory and host functions of our own. @throws whatever the module's start does. */
+export function linkModule(
+  module: WasmModule,
+  pagesMax: number,
+  functions: HostFunctions,
+): { memory: WasmMemory; exports: OpaExports } {
+  return withPages(pagesMax, (size) => {
+    const memory = new wasm.Memory(size);
+    const { exports } = new wasm.Instance(module, { env: { ...functions, memory } });
+    return { memory, exports };
+  });
+}
+
+function withPages<T>(
+  pagesMax: number,
+  link: (size: { initial: number; maximum: number }) => T,
+): T {
   for (let initial = Math.min(INITIAL_PAGES, pagesMax); ; initial *= 2) {
     try {
-      return opa.loadPolicySync(module, { initial, maximum: pagesMax }, {});
+      return link({ initial, maximum: pagesMax });
     } catch (error) {
       if (!(error instanceof wasm.LinkError) || initial * 2 > pagesMax) throw error;
     }
