@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { SteleError } from '../core/errors.ts';
 import { openFileStore } from '../storage/file-store.ts';
+import type { ViewReaders } from '../storage/file-store.ts';
 import { MemoryStore } from '../storage/memory-store.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { openS3Store } from '../storage/s3-store.ts';
@@ -14,7 +15,8 @@ export async function openStore(configuration: Configuration): Promise<ObjectSto
   const random = (bytes: number): Uint8Array => randomBytes(bytes);
   if (kind === 'memory') return new MemoryStore({ clock });
   if (kind === 'file') {
-    return openFileStore({ folder: homeOf(configuration).store, clock, random });
+    const readers = configuration.text('store.readers') as ViewReaders;
+    return openFileStore({ folder: homeOf(configuration).store, clock, random, readers });
   }
   const bucket = configuration.optionalText('store.bucket');
   if (bucket === null) {

@@ -46,6 +46,12 @@ export const settingsTable: readonly SettingSpec[] = [
     help: 'Folder of the file store. None: `<data>/<ledger>/store`.',
   },
   {
+    key: 'store.readers',
+    schema: z.enum(['owner', 'group', 'everyone']),
+    fallback: 'owner',
+    help: 'Who may read the static view (`checkpoint`, `tile/`) in the folder of the file store: its owner, the group of the folder, or everyone on the machine. Records and batches are the owner’s alone.',
+  },
+  {
     key: 'store.bucket',
     schema: optionalText,
     fallback: null,
