@@ -19,6 +19,7 @@ import type { NoteVerifier } from '../core/signed-note.ts';
 import { edgeRoot, extendEdge } from '../core/tree.ts';
 import type { RightEdge } from '../core/tree.ts';
 import type { FsckContext } from './fsck-objects.ts';
+import { NOTE_BYTES_MAX } from './limits.ts';
 
 /** A note that says that it is a checkpoint of this log. */
 interface PublishedNote {
@@ -33,9 +34,6 @@ export interface PublishedReport {
 }
 
 const STEP = 'published_checkpoint';
-
-/** As much is read: nothing locks the object, so it may be of any size. */
-const NOTE_BYTES_MAX = 1_048_576;
 
 /** Judges the published checkpoint while the log streams by. */
 export class PublishedCheck {

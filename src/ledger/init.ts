@@ -1,6 +1,6 @@
 import { equalBytes } from '../core/bytes.ts';
 import { SteleError } from '../core/errors.ts';
-import { makeGenesis, parseGenesis } from '../core/genesis.ts';
+import { GENESIS_BYTES_MAX, makeGenesis, parseGenesis } from '../core/genesis.ts';
 import type { Genesis, GenesisDraft } from '../core/genesis.ts';
 import type { JwsSigner } from '../core/jws.ts';
 import { ObjectExistsError } from '../storage/errors.ts';
@@ -53,7 +53,9 @@ export async function readGenesis(store: ObjectStore, ledger: string): Promise<G
   const key = objectKeys(ledger).genesis;
   const oldest = oldestObject(await store.listVersions(key));
   if (oldest === undefined) return null;
-  const found = await store.get(key, { versionId: oldest.versionId });
+  // One byte more than a genesis may have shows that it is none.
+  const range = { start: 0, end: GENESIS_BYTES_MAX + 1 };
+  const found = await store.get(key, { versionId: oldest.versionId, range });
   return found === null ? null : parseGenesis(found.bytes);
 }
 

@@ -81,3 +81,9 @@ export const LOOK_BACK_ENTRIES = 4096;
 
 /** Batches learnt after which a snapshot is worth its write. */
 export const SNAPSHOT_BATCHES = 64;
+
+/** Bytes of a published checkpoint that are read: nothing locks the object, so it may be of any size. */
+export const NOTE_BYTES_MAX = 1_048_576;
+
+/** The same of a tile or entry bundle: 256 entries of the largest size, with their lengths. */
+export const TILE_BYTES_MAX = 16_777_472;

@@ -127,11 +127,14 @@ async function putPayload(
   const oldest = oldestObject(await store.listVersions(key));
   if (oldest === undefined) throw unclear(key);
   const { versionId } = oldest;
-  const found = await store.get(key, { versionId });
+  // One byte more than was written shows that there is more.
+  const range = { start: 0, end: bytes.length + 1 };
+  const found = await store.get(key, { versionId, range });
   if (found !== null && equalBytes(found.bytes, bytes)) return versionId;
   // A torn answer is no tampering: what is read twice alike, and as long as it was listed, is what is there.
-  const again = await store.get(key, { versionId });
-  if (found === null || again === null || found.bytes.length !== oldest.size) throw unclear(key);
+  const again = await store.get(key, { versionId, range });
+  if (found === null || again === null) throw unclear(key);
+  if (found.bytes.length !== Math.min(oldest.size, range.end)) throw unclear(key);
   if (!equalBytes(found.bytes, again.bytes)) throw unclear(key);
   throw new HaltError('ledger_corrupt', `${key} does not hold what was written there`);
 }

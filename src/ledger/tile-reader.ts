@@ -27,7 +27,7 @@ import type { Tile } from '../core/tile.ts';
 import { parseLeafIndex, parseTreeSize } from '../core/tree.ts';
 import type { NodeAddress, TreeHead } from '../core/tree.ts';
 import type { LedgerContext } from './context.ts';
-import { TILE_CACHE_BYTES } from './limits.ts';
+import { TILE_BYTES_MAX, TILE_CACHE_BYTES } from './limits.ts';
 import { firstEntries } from './tiles.ts';
 import type { TileTree } from './tiles.ts';
 
@@ -168,7 +168,8 @@ export class TileReader {
     const cached = this.#cache.get(path);
     if (cached !== undefined) return cached;
     const { store, keys } = this.#context;
-    const found = await store.get(keys.tile(path));
+    const range = { start: 0, end: TILE_BYTES_MAX };
+    const found = await store.get(keys.tile(path), { range });
     if (found === null || found.bytes.length < bytesMin) return null;
     this.#cache.set(path, found.bytes);
     return found.bytes;

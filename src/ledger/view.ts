@@ -14,7 +14,7 @@ import { parseTreeSize } from '../core/tree.ts';
 import type { TreeHead } from '../core/tree.ts';
 import { PreconditionError } from '../storage/errors.ts';
 import type { LedgerContext } from './context.ts';
-import { VIEW_WRITES } from './limits.ts';
+import { NOTE_BYTES_MAX, VIEW_WRITES } from './limits.ts';
 import type { SignedHead } from './receipt.ts';
 import type { TileReader } from './tile-reader.ts';
 import type { TileTree } from './tiles.ts';
@@ -45,7 +45,8 @@ export async function readPublished(
   context: LedgerContext,
   verifiers: readonly NoteVerifier[],
 ): Promise<{ readonly etag: string | null; readonly checkpoint: PublishedCheckpoint | null }> {
-  const found = await context.store.get(context.keys.checkpoint);
+  const range = { start: 0, end: NOTE_BYTES_MAX };
+  const found = await context.store.get(context.keys.checkpoint, { range });
   if (found === null) return { etag: null, checkpoint: null };
   try {
     const note = utf8Text(found.bytes);

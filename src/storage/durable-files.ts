@@ -2,11 +2,13 @@
  * Files that survive a power cut. The order of calls is the whole idea: a file's bytes are synced
  * before its name is made, and the directory that holds the name is synced before anybody is told.
  */
+import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
 import { toHex } from '../core/bytes.ts';
 import { SteleError } from '../core/errors.ts';
-import { fileError, isFileError } from './file-errors.ts';
+import { openContent } from './file-content.ts';
+import { fileError, isFileError, isFileRefusal } from './file-errors.ts';
 
 /**
  * A temporary file this old has no living owner: a put takes milliseconds, and links its file or
@@ -14,8 +16,12 @@ import { fileError, isFileError } from './file-errors.ts';
  */
 const STALE_TEMP_MS = 10 * 60 * 1000;
 
-/** Objects are read-only from birth. It stops accidents, not their owner. */
-const OBJECT_MODE = 0o444;
+/** Objects are read-only from birth: it stops accidents, not their owner. Records in clear are nobody else's to read. */
+const FILE_MODE = 0o400;
+const FOLDER_MODE = 0o700;
+
+/** A folder and nothing else: a pipe of its name would be waited for. */
+const FOLDER_ONLY = constants.O_RDONLY | constants.O_DIRECTORY;
 
 /** One `fsync` under way for a directory, and the next one that late comers wait for. */
 interface DirectorySync {
@@ -34,6 +40,7 @@ export class DurableFiles {
   readonly #boot: string;
   readonly #known = new Map<string, Promise<void>>();
   readonly #syncs = new Map<string, DirectorySync>();
+  readonly #entered = new Set<string>();
   #serial = 0;
   #failure: unknown = null;
 
@@ -45,12 +52,12 @@ export class DurableFiles {
 
   /** Makes the root, and removes the temporary files that dead processes left behind. */
   async open(nowMs: number): Promise<void> {
-    await fs.mkdir(this.root, { recursive: true });
+    await fs.mkdir(this.root, { recursive: true, mode: FOLDER_MODE });
     await this.#sync(path.dirname(this.root));
     await this.ensureDirectory(this.#temp);
     for (const name of await fs.readdir(this.#temp)) {
       const file = path.join(this.#temp, name);
-      const stat = await fs.stat(file).catch(() => null);
+      const stat = await fs.lstat(file).catch(() => null);
       if (stat !== null && nowMs - stat.mtimeMs > STALE_TEMP_MS) await this.remove(file);
     }
   }
@@ -74,10 +81,34 @@ export class DurableFiles {
    * Writes bytes to a new temporary file and syncs them. @returns its path, for `linkNew` or
    * `moveOver`.
    */
-  async writeTemp(bytes: Uint8Array): Promise<string> {
+  async writeTemp(bytes: Uint8Array, mode = FILE_MODE): Promise<string> {
     const file = this.tempPath();
-    await this.writeSynced(file, bytes);
+    await this.writeSynced(file, bytes, mode);
     return file;
+  }
+
+  /** Creates a file that only its name matters of; not durable yet. @returns false when the name is taken. */
+  async createEmpty(file: string): Promise<boolean> {
+    this.#assertSound();
+    try {
+      await (await fs.open(file, 'wx', FILE_MODE)).close();
+      return true;
+    } catch (error) {
+      if (isFileError(error, 'EEXIST')) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Lets others into a directory and its parents up to the root, so that they reach what they may read there.
+   * @param bits - Permissions to add, such as 0o050.
+   */
+  async letIn(directory: string, bits: number): Promise<void> {
+    if (this.#entered.has(directory)) return;
+    if (directory !== this.root) await this.letIn(path.dirname(directory), bits);
+    const mode = (await fs.stat(directory)).mode & 0o7777;
+    if ((mode & bits) !== bits) await fs.chmod(directory, mode | bits);
+    this.#entered.add(directory);
   }
 
   /** A fresh name in the folder of temporary files. */
@@ -92,10 +123,12 @@ export class DurableFiles {
    *
    * @throws the system's error; EEXIST when the file is there.
    */
-  async writeSynced(file: string, bytes: Uint8Array): Promise<void> {
+  async writeSynced(file: string, bytes: Uint8Array, mode = FILE_MODE): Promise<void> {
     this.#assertSound();
-    const handle = await fs.open(file, 'wx', OBJECT_MODE);
+    const handle = await fs.open(file, 'wx', FILE_MODE);
     try {
+      // The umask does not apply to what somebody has asked for.
+      if (mode !== FILE_MODE) await handle.chmod(mode);
       await handle.writeFile(bytes);
       await handle.datasync();
     } catch (error) {
@@ -112,6 +145,7 @@ export class DurableFiles {
    * act on what is there, so the winner's name must not vanish with the power.
    *
    * @returns false when the name is taken.
+   * @throws {@link StoreDeniedError} when the system refuses the name: nothing was written.
    */
   async linkNew(from: string, to: string): Promise<boolean> {
     this.#assertSound();
@@ -119,6 +153,7 @@ export class DurableFiles {
     try {
       await fs.link(from, to);
     } catch (error) {
+      if (isFileRefusal(error)) throw fileError(error, to);
       if (!isFileError(error, 'EEXIST')) throw error;
       won = false;
     }
@@ -138,11 +173,11 @@ export class DurableFiles {
 
   /** Syncs a file that another process may have left unsynced. */
   async syncFile(file: string): Promise<void> {
-    const handle = await fs.open(file, 'r');
+    const content = await openContent(file);
     try {
-      await handle.datasync();
+      await content?.handle?.datasync();
     } finally {
-      await handle.close();
+      await content?.handle?.close();
     }
   }
 
@@ -184,7 +219,7 @@ export class DurableFiles {
   }
 
   async #sync(directory: string): Promise<void> {
-    const handle = await fs.open(directory, 'r');
+    const handle = await fs.open(directory, FOLDER_ONLY);
     try {
       await handle.sync();
     } catch (error) {
@@ -199,7 +234,7 @@ export class DurableFiles {
     const parent = path.dirname(directory);
     await this.ensureDirectory(parent);
     try {
-      await fs.mkdir(directory);
+      await fs.mkdir(directory, FOLDER_MODE);
     } catch (error) {
       if (!isFileError(error, 'EEXIST')) throw fileError(error, directory);
     }

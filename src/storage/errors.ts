@@ -89,3 +89,12 @@ export class ObjectMissingError extends SteleError {
     });
   }
 }
+
+/** More was asked for at once than any object has: somebody else has put it there. Nothing was read. */
+export class ObjectTooLargeError extends SteleError {
+  constructor(key: string, size: number) {
+    super('object_too_large', `object ${key} has ${size} bytes, more than any that was put`, {
+      disposition: 'halt',
+    });
+  }
+}

@@ -13,14 +13,23 @@ export function isFileError(error: unknown, ...codes: readonly string[]): boolea
   return codes.includes(codeOf(error));
 }
 
+/** Whether the system refused, so that what was asked for did not happen. */
+export function isFileRefusal(error: unknown): boolean {
+  return DENIED.has(codeOf(error));
+}
+
 /**
  * Converts an error of the file system; one of ours passes. The one place where such errors are
  * read.
+ *
+ * @param durability - `unknown` once something may have been written: then not even a refusal says that nothing was.
  */
 export function fileError(error: unknown, what: string, durability?: Durability): SteleError {
   if (error instanceof SteleError) return error;
   const code = codeOf(error);
-  if (DENIED.has(code)) return new StoreDeniedError(`${code} at ${what}`, error);
+  if (durability !== 'unknown' && DENIED.has(code)) {
+    return new StoreDeniedError(`${code} at ${what}`, error);
+  }
   return new StoreUnavailableError(`${code} at ${what}`, {
     cause: error,
     ...(durability === undefined ? {} : { durability }),

@@ -2,38 +2,53 @@
  * Writing the metadata of the file store: before an object is visible, and later when its lock
  * grows.
  */
-import * as fs from 'node:fs/promises';
 import path from 'node:path';
 import type { DurableFiles } from './durable-files.ts';
+import { StoreUnavailableError } from './errors.ts';
+import { readSmall } from './file-content.ts';
 import { isFileError } from './file-errors.ts';
-import { formatMetadata, metadataRegister, parseMetadata } from './file-metadata.ts';
+import {
+  attemptMark,
+  formatMetadata,
+  METADATA_BYTES_MAX,
+  metadataRegister,
+  parseMetadata,
+} from './file-metadata.ts';
 import type { FileMetadata } from './file-metadata.ts';
-import { contentTag, swapRegister } from './file-register.ts';
+import { ROUNDS_MAX, swapRegister } from './file-register.ts';
 import type { Retention } from './object-store.ts';
 import { coversRetention } from './retention.ts';
 
 /**
- * Writes the metadata of bytes that are about to be linked. Durable once resolved.
+ * Writes the metadata of bytes that are about to be linked, with the mark of an attempt. Durable once resolved.
  *
  * A file of that name can be there, from another attempt with the same bytes: complete, then it is
  * synced, for its writer may have died before; torn or still being written, then the whole content
  * is swapped in.
+ *
+ * @returns false when they are those of an object that was there before: then they are not this attempt's to remove.
  */
 export async function placeMetadata(
   files: DurableFiles,
   key: string,
   metadata: FileMetadata,
-): Promise<void> {
+): Promise<boolean> {
   const { file } = metadataRegister(files.root, key, metadata.versionId);
+  const mark = attemptMark(files.root, key, metadata.versionId);
   await files.ensureDirectory(path.dirname(file));
+  const isFirst = await files.createEmpty(mark);
+  let isAttempt = true;
   try {
     await files.writeSynced(file, formatMetadata(metadata));
   } catch (error) {
     if (!isFileError(error, 'EEXIST')) throw error;
-    while (!(await growMetadata(files, key, metadata)));
+    isAttempt = !isFirst;
+    if (!isAttempt) await files.remove(mark);
+    await grown(async () => growMetadata(files, key, metadata), file);
     await files.syncFile(file);
   }
   await files.syncDirectory(path.dirname(file));
+  return isAttempt;
 }
 
 /**
@@ -47,14 +62,17 @@ export async function growMetadata(
   wanted: FileMetadata,
 ): Promise<boolean> {
   const register = metadataRegister(files.root, key, wanted.versionId);
-  const bytes = await fs.readFile(register.file).catch((error: unknown) => {
-    if (isFileError(error, 'ENOENT')) return null;
-    throw error;
-  });
-  const present = bytes === null ? null : parseMetadata(bytes);
+  const small = await readSmall(register.file, METADATA_BYTES_MAX);
+  const present = small?.bytes == null ? null : parseMetadata(small.bytes);
   if (present !== null && !needsMore(present.retention, wanted.retention)) return true;
-  const grown = formatMetadata({ ...(present ?? wanted), retention: wanted.retention });
-  return swapRegister(files, register, bytes === null ? null : contentTag(bytes), grown);
+  const bytes = formatMetadata({ ...(present ?? wanted), retention: wanted.retention });
+  return swapRegister(files, register, small?.tag ?? null, bytes);
+}
+
+/** Repeats a compare-and-swap until it counts. In each round somebody gets further; not so where nobody is honest. */
+async function grown(swap: () => Promise<boolean>, file: string): Promise<void> {
+  for (let round = 0; round < ROUNDS_MAX; round += 1) if (await swap()) return;
+  throw new StoreUnavailableError(`${file} does not come to rest`);
 }
 
 function needsMore(held: Retention | null, wanted: Retention | null): boolean {

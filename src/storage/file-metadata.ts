@@ -2,21 +2,27 @@
  * What the file store keeps beside the bytes of a locked object: one JSON file in the parallel tree
  * `.meta/`, named by key and version id. The version id comes from the bytes, so a directory copied
  * by any tool still fits together, and a metadata file whose object never came (a crash, a lost
- * race) describes bytes that are not there: nobody reads it.
+ * race) describes bytes that are not there: nobody reads it. A mark beside it says so until its
+ * object is there; without one, metadata that fit no bytes tell that the object was damaged.
  */
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
 import { parseHex, toHex } from '../core/bytes.ts';
 import { parseSha256Hash } from '../core/hash.ts';
 import type { Sha256Hash } from '../core/hash.ts';
+import { readSmall } from './file-content.ts';
 import { isFileError } from './file-errors.ts';
 import type { Register } from './file-register.ts';
 import type { Retention } from './object-store.ts';
 
+/** Metadata are some 300 bytes; what is larger is none. */
+export const METADATA_BYTES_MAX = 65_536;
+
 /** The recorded facts of one version. */
 export interface FileMetadata {
   readonly versionId: string;
-  readonly sha256: Sha256Hash;
+  /** Null for garbage without bytes that an object may have. */
+  readonly sha256: Sha256Hash | null;
   readonly contentType: string;
   readonly retention: Retention | null;
 }
@@ -30,10 +36,16 @@ export function metadataRegister(root: string, key: string, versionId: string): 
   return { file: path.join(root, '.meta', name), generations: path.join(root, '.cas/.meta', name) };
 }
 
+/** The mark that says that bytes are on their way to a key, and may never get there. */
+export function attemptMark(root: string, key: string, versionId: string): string {
+  return path.join(root, '.meta', `${key}.${versionId}.attempt`);
+}
+
 /** Formats metadata as the bytes of its file. */
 export function formatMetadata(metadata: FileMetadata): Uint8Array {
   const { versionId, sha256, contentType, retention } = metadata;
-  const record = { v: 1, versionId, sha256: toHex(sha256), contentType, retention };
+  const hash = sha256 === null ? null : toHex(sha256);
+  const record = { v: 1, versionId, sha256: hash, contentType, retention };
   return Buffer.from(`${JSON.stringify(record)}\n`);
 }
 
@@ -48,7 +60,8 @@ export function parseMetadata(bytes: Uint8Array): FileMetadata | null {
     if (record['v'] !== 1 || typeof versionId !== 'string' || typeof contentType !== 'string') {
       return null;
     }
-    const sha256 = parseSha256Hash(parseHex(String(record['sha256'])));
+    const hash = record['sha256'];
+    const sha256 = hash === null ? null : parseSha256Hash(parseHex(hash as string));
     return { versionId, sha256, contentType, retention: parseRetention(record['retention']) };
   } catch {
     return null;
@@ -61,13 +74,11 @@ export async function readMetadata(
   key: string,
   versionId: string,
 ): Promise<FileMetadata | null> {
-  const bytes = await readIfThere(metadataRegister(root, key, versionId).file);
-  return bytes === null ? null : parseMetadata(bytes);
+  return readFrom(metadataRegister(root, key, versionId).file);
 }
 
 /**
- * Reads the metadata of all versions that were ever tried for a key: more than one after lost races
- * with a crash.
+ * Reads the metadata of all versions of a key whose bytes were there once: one, or more where somebody took them away.
  */
 export async function readAllMetadata(root: string, key: string): Promise<FileMetadata[]> {
   const folder = path.dirname(path.join(root, '.meta', key));
@@ -76,14 +87,20 @@ export async function readAllMetadata(root: string, key: string): Promise<FileMe
     if (isFileError(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
   });
+  const attempts = new Set(names.filter((name) => name.endsWith('.attempt')));
   const found: FileMetadata[] = [];
   for (const name of names.sort()) {
     if (!name.startsWith(base) || !/^[0-9a-f]{32}\.json$/.test(name.slice(base.length))) continue;
-    const bytes = await readIfThere(path.join(folder, name));
-    const metadata = bytes === null ? null : parseMetadata(bytes);
+    if (attempts.has(name.replace(/json$/, 'attempt'))) continue;
+    const metadata = await readFrom(path.join(folder, name));
     if (metadata !== null) found.push(metadata);
   }
   return found;
+}
+
+async function readFrom(file: string): Promise<FileMetadata | null> {
+  const small = await readSmall(file, METADATA_BYTES_MAX);
+  return small?.bytes == null ? null : parseMetadata(small.bytes);
 }
 
 function parseRetention(value: unknown): Retention | null {
@@ -91,11 +108,4 @@ function parseRetention(value: unknown): Retention | null {
   const { mode, until } = value as Record<string, unknown>;
   if ((mode !== 'compliance' && mode !== 'governance') || typeof until !== 'number') return null;
   return { mode, until };
-}
-
-async function readIfThere(file: string): Promise<Uint8Array | null> {
-  return fs.readFile(file).catch((error: unknown) => {
-    if (isFileError(error, 'ENOENT', 'ENOTDIR')) return null;
-    throw error;
-  });
 }

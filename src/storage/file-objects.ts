@@ -1,12 +1,13 @@
 /** Reading the objects of the file store: which version a file is, and its bytes. */
-import * as fs from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { LRUCache } from 'lru-cache';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { DurableFiles } from './durable-files.ts';
-import { isFileError } from './file-errors.ts';
+import { hashOf, lookAt, openContent, sizeOf, tagOf } from './file-content.ts';
+import type { NamedContent } from './file-content.ts';
 import { readAllMetadata, readMetadata } from './file-metadata.ts';
-import { contentTag } from './file-register.ts';
 
 /**
  * Identities remembered so that a file is hashed once: enough for the objects in work, a few
@@ -29,6 +30,7 @@ export interface FileIdentity {
 
 /** A file of an object, and which version it is. */
 export interface FoundObject {
+  /** Bytes. */
   readonly size: number;
   /** Epoch ms. */
   readonly lastModified: number;
@@ -37,7 +39,8 @@ export interface FoundObject {
 
 /** An open file of an object. Whoever got it closes the handle. */
 export interface OpenObject extends FoundObject {
-  readonly handle: fs.FileHandle;
+  /** Null for a folder, link or pipe on the key: an object without bytes, which nobody here has put. */
+  readonly handle: FileHandle | null;
 }
 
 /** The objects below one root, and what is remembered of them. */
@@ -62,74 +65,77 @@ export class FileObjects {
    * a power cut takes back.
    */
   async open(key: string, versionId?: string): Promise<OpenObject | null> {
-    const file = this.path(key);
-    const handle = await fs.open(file, 'r').catch(nullIfMissing);
-    if (handle === null) return null;
+    const content = await openContent(this.path(key));
+    if (content === null) return null;
+    const { handle, stat } = content;
     let isHandedOver = false;
     try {
-      const stat = await handle.stat({ bigint: true });
-      if (!stat.isFile()) return null;
-      const stamp = stampOf(file, stat);
-      const identity =
-        this.#identities.get(stamp) ?? (await this.#identify(key, handle, stamp, stat));
+      const identity = this.#remembered(key, stat) ?? (await this.#identify(key, content));
       if (versionId !== undefined && versionId !== identity.versionId) return null;
       isHandedOver = true;
-      const lastModified = Number(stat.mtimeMs);
-      return { handle, size: Number(stat.size), lastModified, identity };
+      return { handle, size: sizeOf(content), lastModified: Number(stat.mtimeMs), identity };
     } finally {
-      if (!isHandedOver) await handle.close();
+      if (!isHandedOver) await handle?.close();
     }
   }
 
   /** The same without the bytes: of a file that is remembered, for the price of one look at it. */
   async find(key: string, versionId?: string): Promise<FoundObject | null> {
-    const file = this.path(key);
-    const stat = await fs.stat(file, { bigint: true }).catch(nullIfMissing);
+    const stat = await lookAt(this.path(key));
     if (stat === null) return null;
-    const identity = this.#identities.get(stampOf(file, stat));
+    const identity = stat.isFile() ? this.#remembered(key, stat) : undefined;
     if (identity !== undefined) {
       if (versionId !== undefined && versionId !== identity.versionId) return null;
       return { size: Number(stat.size), lastModified: Number(stat.mtimeMs), identity };
     }
     const object = await this.open(key, versionId);
-    await object?.handle.close();
+    await object?.handle?.close();
     return object;
   }
 
   /**
    * Remembers which version a file is that was just put, so that it need not be read again to tell.
    */
-  async remember(file: string, identity: FileIdentity): Promise<void> {
-    this.#identities.set(stampOf(file, await fs.stat(file, { bigint: true })), identity);
+  async remember(key: string, identity: FileIdentity): Promise<void> {
+    const stat = await lookAt(this.path(key));
+    if (stat !== null) this.#identities.set(stampOf(key, stat), identity);
   }
 
-  /**
-   * Whether `key` holds, intact, bytes that were put under a lock as another version than
-   * `versionId`.
-   */
-  async isTakenByOther(key: string, versionId: string): Promise<boolean> {
-    const bytes = await fs.readFile(this.path(key)).catch(nullIfMissing);
-    if (bytes === null) return false;
-    const tag = contentTag(bytes);
-    return tag !== versionId && (await readMetadata(this.#files.root, key, tag)) !== null;
+  /** Identity of the bytes that are under a key now, whatever was put there; null when it is free. */
+  async tag(key: string): Promise<string | null> {
+    return this.#with(key, tagOf);
   }
 
-  /**
-   * The version is the one whose metadata name the hash of the bytes. Where metadata are there but
-   * name another hash, the file was damaged: it is still that version, and the recorded hash will
-   * tell on it.
-   */
-  async #identify(
-    key: string,
-    handle: fs.FileHandle,
-    stamp: string,
-    stat: { readonly ctimeMs: bigint; readonly size: bigint },
-  ): Promise<FileIdentity> {
-    const file = this.path(key);
-    if (Math.abs(this.#clock() - Number(stat.ctimeMs)) < YOUNG_MS) {
-      await this.#files.syncDirectory(path.dirname(file));
+  /** SHA-256 of what is under a key now; null when it is free or has no bytes that an object may have. */
+  async hash(key: string): Promise<Sha256Hash | null> {
+    return this.#with(key, hashOf);
+  }
+
+  async #with<T>(key: string, look: (content: NamedContent) => Promise<T>): Promise<T | null> {
+    const content = await openContent(this.path(key));
+    if (content === null) return null;
+    try {
+      return await look(content);
+    } finally {
+      await content.handle?.close();
     }
-    const tag = contentTag(await readRange(handle, 0, Number(stat.size)));
+  }
+
+  #remembered(key: string, stat: BigIntStats): FileIdentity | undefined {
+    return this.#identities.get(stampOf(key, stat));
+  }
+
+  /**
+   * The version is the one whose metadata name the hash of the bytes. Where metadata of an object
+   * that once stood here name another hash, the file was damaged: it is still that version, and the
+   * recorded hash will tell on it.
+   */
+  async #identify(key: string, content: NamedContent): Promise<FileIdentity> {
+    const { stat } = content;
+    if (Math.abs(this.#clock() - Number(stat.ctimeMs)) < YOUNG_MS) {
+      await this.#files.syncDirectory(path.dirname(this.path(key)));
+    }
+    const tag = await tagOf(content);
     const root = this.#files.root;
     const metadata =
       (await readMetadata(root, key, tag)) ?? (await readAllMetadata(root, key)).at(0) ?? null;
@@ -137,39 +143,12 @@ export class FileObjects {
       metadata === null
         ? { versionId: tag, recorded: null }
         : { versionId: metadata.versionId, recorded: metadata.sha256 };
-    this.#identities.set(stamp, identity);
+    if (stat.isFile()) this.#identities.set(stampOf(key, stat), identity);
     return identity;
   }
 }
 
-/** Reads the bytes `[start, end)`, fewer where the file ends before. */
-export async function readRange(
-  handle: fs.FileHandle,
-  start: number,
-  end: number,
-): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafe(Math.max(0, end - start));
-  let filled = 0;
-  while (filled < bytes.length) {
-    const left = bytes.length - filled;
-    const { bytesRead } = await handle.read(bytes, filled, left, start + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return bytes.subarray(0, filled);
-}
-
 /** What changes when another file takes the name, or the bytes of this one are written. */
-function stampOf(
-  file: string,
-  stat: { readonly ino: bigint; readonly size: bigint; readonly mtimeNs: bigint },
-): string {
-  return `${file}\n${stat.ino}\n${stat.size}\n${stat.mtimeNs}`;
-}
-
-function nullIfMissing(error: unknown): null {
-  // A directory where a key should be (EISDIR comes with the first read) or a file where a
-  // directory should be.
-  if (isFileError(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) return null;
-  throw error;
+function stampOf(key: string, { ino, size, mtimeNs }: BigIntStats): string {
+  return `${key}\n${ino}\n${size}\n${mtimeNs}`;
 }

@@ -10,10 +10,9 @@
  */
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
-import { toHex } from '../core/bytes.ts';
-import { sha256 } from '#platform';
 import type { DurableFiles } from './durable-files.ts';
-import { StoreUnavailableError } from './errors.ts';
+import { StoreDeniedError, StoreUnavailableError } from './errors.ts';
+import { lookAt, openContent, tagOf } from './file-content.ts';
 import { isFileError } from './file-errors.ts';
 
 /**
@@ -22,21 +21,18 @@ import { isFileError } from './file-errors.ts';
  */
 const KEPT = 16;
 const DIGITS = 16;
+/** At a swap each millisecond, 30,000 years. What is numbered higher, nobody here has made. */
+const GENERATION_MAX = 999_999_999_999_999;
 
-/** The identity of bytes as etag and version id: 128 bits of their SHA-256, in hex. */
-export function contentTag(bytes: Uint8Array): string {
-  return hashTag(sha256(bytes));
-}
-
-/** The same from a SHA-256 that is known already. */
-export function hashTag(hash: Uint8Array): string {
-  return toHex(hash).slice(0, 32);
-}
+/** Rounds of a loop in which each round means that another process got further. */
+export const ROUNDS_MAX = 1000;
 
 /** A visible file, and the folder where its generations are. */
 export interface Register {
   readonly file: string;
   readonly generations: string;
+  /** Permissions of the file. Default: its owner reads it. */
+  readonly mode?: number;
 }
 
 /**
@@ -45,7 +41,7 @@ export interface Register {
  *
  * @returns false when the content is another one; nothing was written then.
  * @throws {@link StoreUnavailableError} when so many others swapped meanwhile that the outcome
- *   cannot be told.
+ *   cannot be told, {@link StoreDeniedError} when somebody has used the numbers up.
  */
 export async function swapRegister(
   files: DurableFiles,
@@ -55,20 +51,22 @@ export async function swapRegister(
 ): Promise<boolean> {
   const newest = await newestGeneration(register);
   if (newest !== null) await project(files, register, newest);
-  const present = await readIfThere(register.file);
-  if ((present === null ? null : contentTag(present)) !== expected) return false;
-  const temp = await files.writeTemp(bytes);
+  if ((await tagAt(register.file)) !== expected) return false;
+  const mine = (newest ?? -1) + 1;
+  if (mine > GENERATION_MAX) {
+    throw new StoreDeniedError(`${register.generations} has no number left: move it away`);
+  }
+  const temp = await files.writeTemp(bytes, register.mode);
   try {
     // The first content needs no generation: the visible name itself is taken once.
     if (expected === null) return await files.linkNew(temp, register.file);
     await files.ensureDirectory(register.generations);
-    const mine = (newest ?? -1) + 1;
     if (!(await files.linkNew(temp, generationPath(register, mine)))) return false;
     const latest = (await newestGeneration(register)) ?? mine;
     if (latest >= mine + KEPT) {
       // This number may have been taken and cleared away before: the swap either never counted or
       // is long replaced.
-      throw new StoreUnavailableError('swap overtaken', { durability: 'unknown' });
+      throw overtaken();
     }
     await project(files, register, latest);
     await forget(files, register, latest - KEPT);
@@ -81,7 +79,7 @@ export async function swapRegister(
 /** Makes the visible file the newest generation, again if a newer one came while it was at it. */
 async function project(files: DurableFiles, register: Register, newest: number): Promise<void> {
   let generation = newest;
-  for (;;) {
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
     if (!(await isSameFile(register.file, generationPath(register, generation)))) {
       const link = files.tempPath();
       // The generation can be cleared away meanwhile: only when newer ones are there, which the
@@ -99,25 +97,34 @@ async function project(files: DurableFiles, register: Register, newest: number):
     if (latest === generation) return;
     generation = latest;
   }
+  throw overtaken();
 }
 
 async function isSameFile(a: string, b: string): Promise<boolean> {
-  const [left, right] = await Promise.all([statIfThere(a), statIfThere(b)]);
+  const [left, right] = await Promise.all([lookAt(a), lookAt(b)]);
   return left !== null && right !== null && left.ino === right.ino;
 }
 
 async function newestGeneration(register: Register): Promise<number | null> {
-  const names = await fs.readdir(register.generations).catch((error: unknown) => {
+  const numbers = await generationsOf(register);
+  return numbers.length === 0 ? null : Math.max(...numbers);
+}
+
+/** Numbers of the generations that are there. Whatever else lies in the folder is nobody's. */
+async function generationsOf({ generations }: Register): Promise<number[]> {
+  const entries = await fs.readdir(generations, { withFileTypes: true }).catch((error: unknown) => {
     if (isFileError(error, 'ENOENT')) return [];
     throw error;
   });
-  const last = names.sort().at(-1);
-  return last === undefined ? null : Number(last);
+  return entries
+    .filter((entry) => entry.isFile() && /^[0-9]{16}$/.test(entry.name))
+    .map(({ name }) => Number(name))
+    .filter((number) => number <= GENERATION_MAX);
 }
 
 async function forget(files: DurableFiles, register: Register, upTo: number): Promise<void> {
-  for (const name of await fs.readdir(register.generations)) {
-    if (Number(name) <= upTo) await files.remove(path.join(register.generations, name));
+  for (const number of await generationsOf(register)) {
+    if (number <= upTo) await files.remove(generationPath(register, number));
   }
 }
 
@@ -125,15 +132,16 @@ function generationPath(register: Register, generation: number): string {
   return path.join(register.generations, String(generation).padStart(DIGITS, '0'));
 }
 
-async function readIfThere(file: string): Promise<Uint8Array | null> {
-  return fs.readFile(file).catch(nullIfMissing);
+async function tagAt(file: string): Promise<string | null> {
+  const content = await openContent(file);
+  if (content === null) return null;
+  try {
+    return await tagOf(content);
+  } finally {
+    await content.handle?.close();
+  }
 }
 
-async function statIfThere(file: string): Promise<{ readonly ino: number } | null> {
-  return fs.stat(file).catch(nullIfMissing);
-}
-
-function nullIfMissing(error: unknown): null {
-  if (isFileError(error, 'ENOENT')) return null;
-  throw error;
+function overtaken(): StoreUnavailableError {
+  return new StoreUnavailableError('swap overtaken', { durability: 'unknown' });
 }

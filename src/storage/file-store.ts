@@ -6,20 +6,36 @@ import { DurableFiles } from './durable-files.ts';
 import {
   ObjectExistsError,
   ObjectMissingError,
+  ObjectTooLargeError,
   PreconditionError,
   RetentionRefusedError,
   StoreDeniedError,
+  StoreUnavailableError,
 } from './errors.ts';
 import { fileError } from './file-errors.ts';
 import { walkKeys } from './file-list.ts';
 import { growMetadata, placeMetadata } from './file-locks.ts';
-import { metadataRegister, readMetadata } from './file-metadata.ts';
+import { contentTag, hashTag, readRange } from './file-content.ts';
+import { attemptMark, metadataRegister, readMetadata } from './file-metadata.ts';
 import type { FileMetadata } from './file-metadata.ts';
-import { FileObjects, readRange } from './file-objects.ts';
-import { contentTag, hashTag, swapRegister } from './file-register.ts';
-import { assertObjectKey } from './object-keys.ts';
+import { FileObjects } from './file-objects.ts';
+import { ROUNDS_MAX, swapRegister } from './file-register.ts';
+import { assertKeyPrefix, assertObjectKey } from './object-keys.ts';
+import { OBJECT_BYTES_MAX } from './object-store.ts';
 import type * as port from './object-store.ts';
 import { assertRetention, coversRetention, mayFollow } from './retention.ts';
+
+/**
+ * Who else may read the static view in place, as any reader of tiles would: the group of the folder, or everybody on
+ * the machine. Records and batches are the owner's alone.
+ */
+export type ViewReaders = 'owner' | 'group' | 'everyone';
+
+const VIEW_MODES = {
+  owner: null,
+  group: { file: 0o440, folder: 0o050 },
+  everyone: { file: 0o444, folder: 0o055 },
+} as const;
 
 /** Where the files are, and what the store asks from outside. */
 export interface FileStoreComponents {
@@ -29,6 +45,8 @@ export interface FileStoreComponents {
   readonly clock: () => number;
   /** Random bytes, for names of temporary files. */
   readonly random: (bytes: number) => Uint8Array;
+  /** Default: `owner`. */
+  readonly readers?: ViewReaders;
 }
 
 /**
@@ -40,7 +58,7 @@ export interface FileStoreComponents {
 export async function openFileStore(components: FileStoreComponents): Promise<FileStore> {
   const files = new DurableFiles(components.folder, components.random);
   await converted(files.root, 'not-durable', async () => files.open(components.clock()));
-  return new FileStore(files, components.clock);
+  return new FileStore(files, components.clock, components.readers);
 }
 
 /**
@@ -62,6 +80,11 @@ export async function openFileStore(components: FileStoreComponents): Promise<Fi
  * made. A key has one version, its id made from its bytes. Unlocked objects have no metadata.
  *
  * Identifying a file costs one read of it; the answer is remembered while the file stays the same.
+ * What stands on a key and is no plain file is an object without bytes; what is larger than any
+ * object is not read: neither is followed or waited for.
+ *
+ * **Permissions**: files 0400, folders 0700. The static view (what `replace` makes) can be opened
+ * to a group or to everybody; its folders are then listed to them, and only what is in it is read.
  */
 export class FileStore implements port.ObjectStore {
   readonly kind = 'file';
@@ -74,11 +97,13 @@ export class FileStore implements port.ObjectStore {
   readonly #files: DurableFiles;
   readonly #objects: FileObjects;
   readonly #clock: () => number;
+  readonly #view: (typeof VIEW_MODES)[ViewReaders];
 
   /** Use {@link openFileStore}: the folders have to be there. */
-  constructor(files: DurableFiles, clock: () => number) {
+  constructor(files: DurableFiles, clock: () => number, readers: ViewReaders = 'owner') {
     this.#files = files;
     this.#clock = clock;
+    this.#view = VIEW_MODES[readers];
     this.#objects = new FileObjects(files, clock);
   }
 
@@ -95,12 +120,15 @@ export class FileStore implements port.ObjectStore {
     const metadata = { versionId, sha256: sha256Hash, contentType, retention };
     const locked = retention === null ? null : metadata;
     // Before the link nothing is visible, so until there a failure is a clean one.
-    const temp = await converted(key, 'not-durable', async () => this.#prepare(key, bytes, locked));
+    const { temp, isAttempt } = await converted(key, 'not-durable', async () =>
+      this.#prepare(key, bytes, locked),
+    );
     return converted(key, 'unknown', async () => {
       try {
-        const file = this.#objects.path(key);
-        if (!(await this.#files.linkNew(temp, file))) return await this.#lose(key, locked);
-        await this.#objects.remember(file, { versionId, recorded: locked && sha256Hash });
+        const isNew = await this.#files.linkNew(temp, this.#objects.path(key));
+        if (!isNew) return await this.#lose(key, versionId, isAttempt);
+        if (isAttempt) await this.#files.remove(attemptMark(this.#files.root, key, versionId));
+        await this.#objects.remember(key, { versionId, recorded: locked && sha256Hash });
         return { versionId };
       } finally {
         await this.#files.remove(temp);
@@ -133,12 +161,15 @@ export class FileStore implements port.ObjectStore {
       const object = await this.#objects.open(key, options.versionId);
       if (object === null) return null;
       const { handle, identity, size } = object;
+      const { versionId } = identity;
       try {
         const { start, end } = options.range ?? { start: 0, end: size };
-        const bytes = await readRange(handle, start, Math.min(end, size));
-        return { bytes, versionId: identity.versionId, etag: identity.versionId };
+        const last = Math.min(end, size);
+        if (last - start > OBJECT_BYTES_MAX) throw new ObjectTooLargeError(key, size);
+        const bytes = handle === null ? new Uint8Array() : await readRange(handle, start, last);
+        return { bytes, versionId, etag: versionId };
       } finally {
-        await handle.close();
+        await handle?.close();
       }
     });
   }
@@ -155,6 +186,7 @@ export class FileStore implements port.ObjectStore {
   }
 
   async list(prefix: string, options: port.ListOptions = {}): Promise<readonly string[]> {
+    assertKeyPrefix(prefix);
     const { after = '', max = Infinity } = options;
     const keys: string[] = [];
     if (max <= 0) return keys;
@@ -168,16 +200,17 @@ export class FileStore implements port.ObjectStore {
 
   async extendRetention(key: string, versionId: string, wanted: port.Retention): Promise<void> {
     assertRetention(wanted);
-    for (;;) {
+    // A loop, for another process may grow the same lock; each round somebody gets further.
+    for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const head = await this.head(key, versionId);
       if (head === null) throw new ObjectMissingError(key, versionId);
       if (coversRetention(head.retention, wanted)) return;
       if (wanted.until <= this.#clock() || !mayFollow(head.retention, wanted)) {
         throw new RetentionRefusedError(`lock of ${key} cannot become ${wanted.mode}`);
       }
-      // A loop, for another process may grow the same lock; each round somebody gets further.
       await converted(key, 'unknown', async () => this.#relock(key, head, wanted));
     }
+    throw new StoreUnavailableError(`lock of ${key} does not come to rest`);
   }
 
   async replace(
@@ -187,9 +220,12 @@ export class FileStore implements port.ObjectStore {
   ): Promise<{ readonly etag: string }> {
     assertObjectKey(key);
     const file = this.#objects.path(key);
-    const register = { file, generations: path.join(this.#files.root, '.cas', key) };
+    const generations = path.join(this.#files.root, '.cas', key);
+    const view = this.#view;
+    const register = { file, generations, ...(view === null ? {} : { mode: view.file }) };
     const swapped = await converted(key, 'unknown', async () => {
       await this.#files.ensureDirectory(path.dirname(file));
+      if (view !== null) await this.#files.letIn(path.dirname(file), view.folder);
       return swapRegister(this.#files, register, options.etag, bytes);
     });
     if (!swapped) throw new PreconditionError(key);
@@ -210,33 +246,38 @@ export class FileStore implements port.ObjectStore {
     if (retention.until <= this.#clock()) throw new StoreDeniedError('lock date is past');
   }
 
-  /**
-   * Everything that comes before the name, at once: synced bytes, metadata, folders. @returns the
-   * temporary file.
-   */
-  async #prepare(key: string, bytes: Uint8Array, locked: FileMetadata | null): Promise<string> {
-    const [temp, ...others] = await Promise.allSettled([
+  /** Everything that comes before the name, at once: synced bytes, metadata, folders. */
+  async #prepare(
+    key: string,
+    bytes: Uint8Array,
+    locked: FileMetadata | null,
+  ): Promise<{ readonly temp: string; readonly isAttempt: boolean }> {
+    const [temp, folder, metadata] = await Promise.allSettled([
       this.#files.writeTemp(bytes),
       this.#files.ensureDirectory(path.dirname(this.#objects.path(key))),
-      locked === null ? null : placeMetadata(this.#files, key, locked),
+      locked === null ? false : placeMetadata(this.#files, key, locked),
     ]);
     if (temp.status === 'rejected') throw temp.reason;
-    for (const other of others) {
+    for (const other of [folder, metadata]) {
       if (other.status === 'fulfilled') continue;
       // A disk that is full must not become fuller with every attempt.
       await this.#files.remove(temp.value);
       throw other.reason;
     }
-    return temp.value;
+    return { temp: temp.value, isAttempt: metadata.status === 'fulfilled' && metadata.value };
   }
 
   /**
    * The name was taken. What this call wrote about its own bytes goes, unless they are the bytes
-   * that are there.
+   * that are there: it would be taken for the metadata of whatever is.
    */
-  async #lose(key: string, locked: FileMetadata | null): Promise<never> {
-    if (locked !== null && (await this.#objects.isTakenByOther(key, locked.versionId))) {
-      await this.#files.remove(metadataRegister(this.#files.root, key, locked.versionId).file);
+  async #lose(key: string, versionId: string, isAttempt: boolean): Promise<never> {
+    if (isAttempt) {
+      const { root } = this.#files;
+      if ((await this.#objects.tag(key)) !== versionId) {
+        await this.#files.remove(metadataRegister(root, key, versionId).file);
+      }
+      await this.#files.remove(attemptMark(root, key, versionId));
     }
     throw new ObjectExistsError(key);
   }
@@ -247,14 +288,9 @@ export class FileStore implements port.ObjectStore {
    */
   async #relock(key: string, head: port.ObjectHead, wanted: port.Retention): Promise<void> {
     const { versionId } = head;
-    let recorded = head.sha256;
-    if (recorded === null) {
-      const object = await this.get(key, { versionId });
-      if (object === null) throw new ObjectMissingError(key, versionId);
-      recorded = parseSha256Hash(sha256(object.bytes));
-    }
+    const hash = head.sha256 ?? (await this.#objects.hash(key));
     const contentType = 'application/octet-stream';
-    const metadata = { versionId, sha256: recorded, contentType, retention: wanted };
+    const metadata = { versionId, sha256: hash, contentType, retention: wanted };
     const { file } = metadataRegister(this.#files.root, key, versionId);
     await this.#files.ensureDirectory(path.dirname(file));
     await growMetadata(this.#files, key, metadata);

@@ -9,7 +9,7 @@ import {
   RetentionRefusedError,
   StoreDeniedError,
 } from './errors.ts';
-import { assertObjectKey } from './object-keys.ts';
+import { assertKeyPrefix, assertObjectKey } from './object-keys.ts';
 import type * as port from './object-store.ts';
 import { assertRetention, coversRetention, mayFollow } from './retention.ts';
 
@@ -119,6 +119,7 @@ export class MemoryStore implements port.ObjectStore {
   }
 
   async list(prefix: string, options: port.ListOptions = {}): Promise<readonly string[]> {
+    assertKeyPrefix(prefix);
     const { after = '', max = Infinity } = options;
     const keys = [...this.#versions.keys()].filter(
       (key) => key.startsWith(prefix) && key > after && this.#current(key) !== undefined,

@@ -59,6 +59,16 @@ export function assertObjectKey(key: string): void {
 }
 
 /**
+ * Checks the beginning of a key, which may end inside a segment or behind a slash; empty for all keys.
+ *
+ * @throws {@link MalformedError} `object_key`.
+ */
+export function assertKeyPrefix(prefix: string): void {
+  // Between two segments, the next one could be anything.
+  assertObjectKey(prefix === '' || prefix.endsWith('/') ? `${prefix}0` : prefix);
+}
+
+/**
  * Makes the keys of the ledger named `ledger`.
  *
  * @param ledger - Lower-case letters, digits, `_` and `-`, at most 63.

@@ -60,6 +60,12 @@ export interface GetOptions {
 }
 
 /**
+ * Bytes of the largest object: a batch at the highest limit that a genesis may set. What is larger
+ * nobody has put; of such an object a store gives its size and parts, never the whole.
+ */
+export const OBJECT_BYTES_MAX = 1_073_741_824;
+
+/**
  * Bytes read, with what they were read from. Hash them: a store may hand out torn or changed bytes.
  */
 export interface StoredObject {
@@ -134,8 +140,8 @@ export interface StoreSettings {
  *
  * **Errors**, of every method: {@link StoreUnavailableError} when no answer came in time or the
  * store failed; {@link StoreDeniedError} when credentials or settings do not permit the request;
- * {@link MalformedError} (`object_key`, `retention`) for a key or a lock date outside the rules
- * here; `store_failed` (disposition `halt`) from a store that can no longer tell what is durable.
+ * {@link MalformedError} (`object_key`, `retention`) for a key, prefix or lock date outside the
+ * rules here; `store_failed` (disposition `halt`) from a store that can no longer tell what is durable.
  * More at the methods.
  *
  * @see Amazon S3 User Guide, "Conditional writes", "Versioning" and "Object Lock".
@@ -185,6 +191,7 @@ export interface ObjectStore {
    *
    * @returns null when there is no such version, or it is a delete marker; empty bytes for a range
    *   past the end.
+   * @throws {@link ObjectTooLargeError} for more than {@link OBJECT_BYTES_MAX} at once.
    */
   get(key: string, options?: GetOptions): Promise<StoredObject | null>;
 

@@ -16,7 +16,7 @@ import {
   StoreDeniedError,
   StoreUnavailableError,
 } from './errors.ts';
-import { assertObjectKey } from './object-keys.ts';
+import { assertKeyPrefix, assertObjectKey } from './object-keys.ts';
 import type * as port from './object-store.ts';
 import { assertRetention, coversRetention, mayFollow } from './retention.ts';
 import { makeS3Clients } from './s3-clients.ts';
@@ -136,6 +136,7 @@ export class S3Store implements port.ObjectStore {
   }
 
   async list(prefix: string, options: port.ListOptions = {}): Promise<readonly string[]> {
+    assertKeyPrefix(prefix);
     try {
       return await listKeys(this.#clients.bulk, this.#bucket, prefix, options);
     } catch (error) {

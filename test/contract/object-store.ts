@@ -269,6 +269,12 @@ export function objectStoreContract(name: string, make: () => Promise<StoreUnder
       expect(await codeOf(store.extendRetention(key, 'v', inDays(1)))).toBe('object_key');
     });
 
+    // prettier-ignore
+    test.each(['/', '../', '../../', 'a/../', '/a', './', '.meta/', 'a//', 'a/.b', 'é', 'a\nb', 'a/'.repeat(600)])(
+      'no keys are listed below %j, which begins none', async (prefix) => {
+        expect(await codeOf(store.list(prefix))).toBe('object_key');
+      });
+
     test('a lock date that is not whole seconds is refused before anything is sent', async () => {
       const key = freshKey();
       const retention: Retention = { mode: 'compliance', until: inDays(1).until + 1 };

@@ -50,9 +50,9 @@ jest.unstable_mockModule('node:fs/promises', () => ({
     failIf('readdir');
     return realFs.readdir(...args);
   },
-  stat: async (...args: Parameters<typeof realFs.stat>) => {
+  lstat: async (...args: Parameters<typeof realFs.lstat>) => {
     failIf('stat');
-    return realFs.stat(...args);
+    return realFs.lstat(...args);
   },
 }));
 const { openFileStore } = await import('../../../src/storage/file-store.ts');
@@ -129,6 +129,36 @@ test('a name that could not be made is of unknown outcome', async () => {
   failing.clear();
   await store.putNew('d/a', bytes, locked);
 });
+
+test.each(['EACCES', 'EPERM', 'EROFS'])(
+  'a name that the system refuses with %s was not made: nothing was written',
+  async (code) => {
+    failing.set('link', code);
+    await expect(store.putNew('d/a', bytes, locked)).rejects.toMatchObject({
+      code: 'store_denied',
+      durability: 'not-durable',
+    });
+    failing.clear();
+    await store.putNew('d/a', bytes, locked);
+  },
+);
+
+test.each(['EACCES', 'EMFILE'])(
+  'a folder that cannot be opened with %s once the name is made: the outcome is unknown',
+  async (code) => {
+    await store.putNew('d/b', bytes, locked);
+    beforeLink = async () => {
+      failing.set('open', code);
+      return Promise.resolve();
+    };
+    await expect(store.putNew('d/a', bytes, locked)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      durability: 'unknown',
+    });
+    failing.clear();
+    expect(await store.head('d/a')).toMatchObject({ retention: locked.retention });
+  },
+);
 
 test('reads that fail say so, and are not taken for absence', async () => {
   failing.set('open', 'EIO').set('stat', 'EIO').set('readdir', 'EIO');

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { openFileStore } from '../../../src/storage/file-store.ts';
-import type { FileStore } from '../../../src/storage/file-store.ts';
+import type { FileStore, ViewReaders } from '../../../src/storage/file-store.ts';
 import { bundleScript } from '../../support/bundle-script.ts';
 
 let folder: string;
@@ -40,7 +40,7 @@ test('an object is a plain read-only file at the path of its key', async () => {
   await store.putNew('demo/batch/00000000000000000000', bytes('of record'), locked);
   const file = inFolder('demo/batch/00000000000000000000');
   expect(await fs.readFile(file, 'utf8')).toBe('of record');
-  expect((await fs.stat(file)).mode & 0o777).toBe(0o444);
+  expect((await fs.stat(file)).mode & 0o777).toBe(0o400);
   expect(await namesIn('.tmp')).toEqual([]);
   expect(await namesIn('.meta')).toEqual([
     'demo',
@@ -165,6 +165,36 @@ describe('what a crash leaves behind is harmless', () => {
     expect(await store.head('a')).toMatchObject({ retention: longer });
   });
 
+  test('metadata of bytes that never came are not those of garbage on the key', async () => {
+    // The crash: metadata and the mark of an attempt are there, the object never came.
+    await fs.mkdir(inFolder('.meta/demo'), { recursive: true });
+    const { versionId } = await store.putNew('demo/b', bytes('never came'), locked);
+    const record = await fs.readFile(inFolder(`.meta/demo/b.${versionId}.json`));
+    await fs.writeFile(inFolder(`.meta/demo/a.${versionId}.json`), record);
+    await fs.writeFile(inFolder(`.meta/demo/a.${versionId}.attempt`), '');
+    await fs.writeFile(inFolder('demo/a'), 'garbage');
+    expect(await store.head('demo/a')).toMatchObject({
+      versionId: tagOf('garbage'),
+      sha256: null,
+      retention: null,
+    });
+    // The same bytes once more: they lose, and take everything of theirs with them.
+    await expect(store.putNew('demo/a', bytes('never came'), locked)).rejects.toMatchObject({
+      code: 'object_exists',
+    });
+    expect((await namesIn('.meta/demo')).filter((name) => name.startsWith('a.'))).toEqual([]);
+  });
+
+  test('the mark of an attempt whose object came: its metadata are used', async () => {
+    const { versionId } = await store.putNew('a', bytes('x'), locked);
+    await fs.writeFile(inFolder(`.meta/a.${versionId}.attempt`), '');
+    expect(await (await open()).head('a')).toMatchObject({ versionId, retention });
+    await expect(store.putNew('a', bytes('x'), locked)).rejects.toMatchObject({
+      code: 'object_exists',
+    });
+    expect(await namesIn('.meta')).toEqual([`a.${versionId}.json`]);
+  });
+
   test('temporary files go with a later start, once nobody can be using them', async () => {
     await fs.writeFile(inFolder('.tmp/old'), 'x');
     await fs.writeFile(inFolder('.tmp/new'), 'x');
@@ -186,6 +216,171 @@ describe('what a crash leaves behind is harmless', () => {
     expect(Buffer.from(read!.bytes).toString()).toBe('3');
     await store.replace('c', bytes('4'), { ...options, etag: read!.etag });
     expect(await fs.readFile(inFolder('c'), 'utf8')).toBe('4');
+  });
+});
+
+test('putting the bytes of a damaged object again leaves what tells of the damage', async () => {
+  const { versionId } = await store.putNew('a', bytes('original'), locked);
+  await fs.rm(inFolder('a'));
+  await fs.writeFile(inFolder('a'), 'changed!');
+  await expect(store.putNew('a', bytes('original'), locked)).rejects.toMatchObject({
+    code: 'object_exists',
+  });
+  expect(await namesIn('.meta')).toEqual([`a.${versionId}.json`]);
+  expect(await (await open()).head('a')).toMatchObject({ versionId, retention });
+});
+
+describe('what is no plain file of a size that an object may have', () => {
+  const mkfifo = async (name: string): Promise<unknown> =>
+    promisify(execFile)('mkfifo', [inFolder(name)]);
+  // prettier-ignore
+  const strangers: [string, (name: string) => Promise<unknown>][] = [
+    ['a folder',               async (name) => fs.mkdir(inFolder(name))],
+    ['a pipe',                 mkfifo],
+    ['a link to an object',    async (name) => fs.symlink(inFolder('real'), inFolder(name))],
+    ['a link to nothing',      async (name) => fs.symlink('nothing', inFolder(name))],
+  ];
+  beforeEach(async () => {
+    await store.putNew('real', bytes('real'), locked);
+  });
+
+  test.each(strangers)(
+    '%s on a key is an object without bytes, and can be locked',
+    async (_, make) => {
+      await make('a');
+      const head = await store.head('a');
+      expect(head).toMatchObject({ size: 0, sha256: null, retention: null });
+      const { versionId } = head!;
+      expect(await store.listVersions('a')).toMatchObject([{ versionId, size: 0 }]);
+      expect((await store.get('a', { versionId }))!.bytes).toHaveLength(0);
+      await expect(store.putNew('a', bytes('x'), locked)).rejects.toMatchObject({
+        code: 'object_exists',
+      });
+      await store.extendRetention('a', versionId, retention);
+      expect(await (await open()).head('a')).toMatchObject({ versionId, sha256: null, retention });
+    },
+  );
+
+  test.each(strangers.slice(1))('%s in the place of metadata is none', async (_, make) => {
+    const { versionId } = await store.putNew('a', bytes('x'), locked);
+    const name = `.meta/a.${versionId}.json`;
+    await fs.rm(inFolder(name));
+    await make(name);
+    store = await open();
+    expect(await store.head('a')).toMatchObject({ versionId, sha256: null, retention: null });
+    await store.extendRetention('a', versionId, retention);
+    expect(await store.head('a')).toMatchObject({ versionId, retention });
+  });
+
+  test.each(strangers)('%s among the generations is nobody’s', async (_, make) => {
+    const options = { contentType: 'text/plain' };
+    await store.replace('c', bytes('1'), { ...options, etag: null });
+    await fs.mkdir(inFolder('.cas/c'), { recursive: true });
+    await make('.cas/c/0000000000000007');
+    await store.replace('c', bytes('2'), { ...options, etag: tagOf('1') });
+    expect(await fs.readFile(inFolder('c'), 'utf8')).toBe('2');
+  });
+
+  test('a file larger than any object is told by its size, read in parts and never whole', async () => {
+    const size = 5 * 2 ** 30;
+    const handle = await fs.open(inFolder('a'), 'w');
+    await handle.truncate(size);
+    await handle.close();
+    const before = process.memoryUsage().rss;
+    const head = await store.head('a');
+    expect(head).toMatchObject({ size, sha256: null });
+    const { versionId } = head!;
+    await store.extendRetention('a', versionId, retention);
+    expect(await (await open()).head('a')).toMatchObject({ versionId, size, retention });
+    const range = { start: size - 3, end: size };
+    expect((await store.get('a', { versionId, range }))!.bytes).toEqual(Buffer.alloc(3));
+    await expect(store.get('a')).rejects.toMatchObject({ code: 'object_too_large' });
+    await store.replace('a', bytes('x'), { etag: versionId, contentType: 'text/plain' });
+    expect(await fs.readFile(inFolder('a'), 'utf8')).toBe('x');
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 28);
+  });
+
+  test('a file of more than one piece is hashed whole', async () => {
+    const large = randomBytes(3 * 2 ** 20 + 5);
+    const { versionId } = await store.putNew('a', large, locked);
+    expect(await (await open()).head('a')).toMatchObject({ versionId, size: large.length });
+    await fs.chmod(inFolder('a'), 0o600);
+    large[large.length - 1]! ^= 1;
+    await fs.writeFile(inFolder('a'), large);
+    const { bytes: read } = (await (await open()).get('a'))!;
+    expect(Buffer.compare(read, large)).toBe(0);
+    expect((await (await open()).head('a'))!.versionId).toBe(versionId);
+  });
+});
+
+describe('a folder of generations whose numbers somebody has used up', () => {
+  test('says what to do, and goes on when it was done', async () => {
+    const options = { contentType: 'text/plain' };
+    await store.replace('c', bytes('1'), { ...options, etag: null });
+    await fs.mkdir(inFolder('.cas/c'), { recursive: true });
+    await fs.writeFile(inFolder('.cas/c/0999999999999999'), 'junk');
+    const etag = tagOf('junk');
+    await expect(store.replace('c', bytes('2'), { ...options, etag })).rejects.toMatchObject({
+      code: 'store_denied',
+      message: expect.stringContaining('move it away'),
+    });
+    await fs.rm(inFolder('.cas/c'), { recursive: true });
+    await store.replace('c', bytes('2'), { ...options, etag });
+    expect(await fs.readFile(inFolder('c'), 'utf8')).toBe('2');
+  });
+});
+
+describe('permissions', () => {
+  const modeOf = async (name: string): Promise<string> =>
+    ((await fs.stat(inFolder(name))).mode & 0o777).toString(8);
+  const replace = async (key: string, etag: string | null): Promise<{ etag: string }> =>
+    store.replace(key, bytes(`x${etag ?? ''}`), { etag, contentType: 'text/plain' });
+  const openTo = async (readers: ViewReaders): Promise<void> => {
+    const clock = (): number => Date.now();
+    const random = (count: number): Uint8Array => randomBytes(count);
+    store = await openFileStore({ folder, clock, random, readers });
+  };
+  beforeEach(() => {
+    folder = path.join(folder, 'made');
+  });
+  afterEach(() => {
+    folder = path.dirname(folder);
+  });
+
+  // prettier-ignore
+  test.each<[ViewReaders, string, string]>([
+    // Readers     Files of the view   Its folders
+    ['owner',      '400',              '700'],
+    ['group',      '440',              '750'],
+    ['everyone',   '444',              '755'],
+  ])('the view is open to %s, and nothing else is', async (readers, file, directory) => {
+    const umask = process.umask(0o077);
+    await openTo(readers);
+    await store.putNew('demo/batch/0', bytes('x'), locked);
+    await store.putNew('demo/payload/0', bytes('x'), unlocked);
+    await replace('demo/tile/0/000', null);
+    const { etag } = await replace('demo/checkpoint', null);
+    await replace('demo/checkpoint', etag);
+    process.umask(umask);
+    for (const name of ['demo/tile/0/000', 'demo/checkpoint']) expect(await modeOf(name)).toBe(file);
+    for (const name of ['.', 'demo', 'demo/tile', 'demo/tile/0']) {
+      expect([name, await modeOf(name)]).toEqual([name, directory]);
+    }
+    for (const name of ['demo/batch', 'demo/payload', '.meta', '.meta/demo', '.cas', '.tmp']) {
+      expect([name, await modeOf(name)]).toEqual([name, '700']);
+    }
+    for (const name of ['demo/batch/0', 'demo/payload/0', `.meta/demo/batch/0.${tagOf('x')}.json`]) {
+      expect([name, await modeOf(name)]).toEqual([name, '400']);
+    }
+  });
+
+  test('a view that was private is opened by the setting, and a folder’s other bits stay', async () => {
+    await openTo('owner');
+    await replace('demo/checkpoint', null);
+    await fs.chmod(inFolder('demo'), 0o1700);
+    await openTo('group');
+    await replace('demo/tile/0/000', null);
+    expect((await fs.stat(inFolder('demo'))).mode & 0o7777).toBe(0o1750);
   });
 });
 
@@ -245,8 +440,6 @@ describe('the file system refuses', () => {
       durability: 'not-durable',
     });
     expect(await store.get('a/b')).toBeNull();
-    await store.putNew('d/e', bytes('x'), locked);
-    expect(await store.get('d')).toBeNull();
     expect(await namesIn('.tmp')).toEqual([]);
   });
 
