@@ -34,6 +34,7 @@ export * from './disclosure.ts';
 export * from './redact.ts';
 export * from './open-disclosures.ts';
 export * from './record.ts';
+export * from './record-hmac.ts';
 export * from './agreement.ts';
 
 // The ledger: who may speak, and what it is.

@@ -1,11 +1,10 @@
 /** The entry and the record of a decision, as far as they can be made without the writer's position. */
-import { sha256Base64Url } from '#platform';
 import { toBase64Url } from '../core/bytes.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { DEFAULT_DEPTHS, formatDsc } from '../core/disclosure.ts';
 import { discloseTexts } from '../core/disclosure-digests.ts';
 import { entryPrefix } from '../core/entry.ts';
-import type { JsonObject, JsonValue } from '../core/strict-json.ts';
+import type { JsonObject } from '../core/strict-json.ts';
 import { retentionOf } from './effect.ts';
 import type { Effect, LedgerTable } from './effect.ts';
 import type { Canonical } from './input.ts';
@@ -96,31 +95,30 @@ export function composeEntry(
   return { prefix, record };
 }
 
-/** `source` of a record. @param raw - The bytes as they came, null where their digest would be an oracle. */
+/** `source` of a record. @param hmac - Of the bytes as they came, null where nobody may confirm a guess of them. */
 export function sourceOf(
   source: Canonical<JsonObject>,
-  raw: Uint8Array | string | null,
+  hmac: string | null,
 ): Canonical<JsonObject> {
-  const digest = raw === null ? null : sha256Base64Url(raw);
-  // `raw_sha256` sorts after the other members of a source.
-  const text = `${source.text.slice(0, -1)},"raw_sha256":${digest === null ? 'null' : `"${digest}"`}}`;
-  return { value: { ...source.value, raw_sha256: digest }, text };
+  // `raw_hmac` sorts after the other members of a source.
+  const text = `${source.text.slice(0, -1)},"raw_hmac":${hmac === null ? 'null' : `"${hmac}"`}}`;
+  return { value: { ...source.value, raw_hmac: hmac }, text };
 }
 
 /**
  * The input without its event: `withheld` says so beside what the gateway knows, where no caller can have put it. Such a
- * decision cannot be executed again.
+ * decision cannot be executed again. Of the size only whole KiB are told: the exact one would bound what is hidden.
+ *
+ * @param event - RFC 8785 text.
+ * @param hmac - Of that text; null where nobody may confirm a guess of it.
  */
 export function withholdEvent(
   input: Canonical<JsonObject>,
-  event: JsonValue,
+  event: string,
   reason: WithheldReason,
+  hmac: string | null,
 ): Canonical<JsonObject> {
-  const text = canonicalJson(event);
-  const sha256 = reason === 'too_large' ? sha256Base64Url(text) : null;
-  const value = {
-    ...applyMask(input.value, ['/event']),
-    withheld: { bytes: Buffer.byteLength(text), reason, sha256 },
-  };
+  const kib = Math.ceil(Buffer.byteLength(event) / 1024);
+  const value = { ...applyMask(input.value, ['/event']), withheld: { hmac, kib, reason } };
   return { value, text: canonicalJson(value) };
 }

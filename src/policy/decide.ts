@@ -6,6 +6,8 @@
 import { canonicalJson } from '../core/canonical-json.ts';
 import { RECORD_KEY_BYTES } from '../core/disclosure.ts';
 import { MalformedError } from '../core/errors.ts';
+import { recordHmac } from '../core/record-hmac.ts';
+import type { CommittedBytes } from '../core/record-hmac.ts';
 import { findLoneSurrogate } from '../core/strict-json.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { composeEntry, entryFacts, sourceOf, withholdEvent } from './compose.ts';
@@ -35,7 +37,7 @@ export interface ReadWork {
   readonly at: number;
   readonly jti: string;
   readonly known: KnownTexts;
-  /** JSON text of a source without `raw_sha256`. */
+  /** JSON text of a source without `raw_hmac`. */
   readonly source: string;
 }
 
@@ -56,9 +58,12 @@ export interface DecideComponents {
 
 /** What {@link Decider} adds the rest of the facts to. */
 interface EntryDraft extends Omit<DecisionDraft, 'at' | 'jti' | 'policy' | 'source'> {
-  /** The bytes whose digest may stand in the source. */
-  readonly raw: Uint8Array | string | null;
+  /** `raw_hmac` of the source. */
+  readonly rawHmac: string | null;
 }
+
+/** `raw_hmac` or `withheld.hmac`, null where there may be none. */
+type ConfirmableBytes = (what: CommittedBytes, bytes: Uint8Array | string) => string | null;
 
 /** An evaluator that answers nothing: how a denial is made without one. */
 export function refusingEvaluator(code: DenialCode): Evaluator {
@@ -109,15 +114,15 @@ export class Decider {
     // A policy that failed may have wanted anything hidden, and nobody can tell what: nothing of the event is stored.
     const failed = effect.err !== undefined;
     const identity = effect.allow ? this.#identify(work.identity, event) : null;
-    const erasable = this.#settings.classes[effect.class]?.erasable === true;
-    const composed = this.#compose(work, {
+    const key = this.#components.random(RECORD_KEY_BYTES);
+    const hmacOf = this.#confirmable(work, effect, key);
+    const composed = this.#compose(work, key, {
       kind,
       entrypoint: ENTRYPOINTS.append,
       effect,
-      input: effect.allow ? verdict.input : this.#deniedInput(verdict.input, failed),
+      input: effect.allow ? verdict.input : this.#deniedInput(verdict.input, failed, hmacOf),
       result: failed ? NO_RESULT : verdict.result,
-      // The digest of what holds something hidden would let anybody confirm a guess of it.
-      raw: failed || verdict.masked || erasable ? null : work.event,
+      rawHmac: failed || verdict.masked ? null : hmacOf('raw', work.event),
       identity,
     });
     const facts = entryFacts(work, effect, this.#settings);
@@ -132,8 +137,9 @@ export class Decider {
     const kind = effect.allow ? 'access' : 'denial';
     const record = parsed?.record ?? true;
     const entrypoint = ENTRYPOINTS.read;
-    const draft = { kind, entrypoint, effect, input, result, raw: null, identity: null } as const;
-    const composed = record ? this.#compose(work, draft) : null;
+    const rest = { effect, input, result, rawHmac: null, identity: null };
+    const key = record ? this.#components.random(RECORD_KEY_BYTES) : null;
+    const composed = key && this.#compose(work, key, { kind, entrypoint, ...rest });
     return {
       outcome: 'decided',
       kind,
@@ -155,24 +161,36 @@ export class Decider {
     return { allow: parsed.allow, class: this.#settings.fallbackClass };
   }
 
-  #compose(work: ReadWork, draft: EntryDraft): ComposedEntry {
-    const { policy, random } = this.#components;
-    const { raw, ...rest } = draft;
-    const source = sourceOf(this.#known.source(work.source), raw);
-    const whole = { ...rest, at: work.at, jti: work.jti, policy, source };
-    return composeEntry(whole, this.#settings, random(RECORD_KEY_BYTES));
+  #compose(work: ReadWork, key: Uint8Array, { rawHmac, ...rest }: EntryDraft): ComposedEntry {
+    const source = sourceOf(this.#known.source(work.source), rawHmac);
+    const whole = { ...rest, at: work.at, jti: work.jti, policy: this.#components.policy, source };
+    return composeEntry(whole, this.#settings, key);
+  }
+
+  /**
+   * What lets whoever has the record confirm bytes that it does not hold. Never of what may be erased: the record and
+   * its key outlive that.
+   */
+  #confirmable({ jti }: ReadWork, effect: Effect, key: Uint8Array): ConfirmableBytes {
+    const erasable = this.#settings.classes[effect.class]?.erasable === true;
+    return (what, bytes) => (erasable ? null : recordHmac(what, { jti, key }, bytes));
   }
 
   /** What of a denied input is kept: refusals must not fill locked storage, and nothing hidden may slip into it. */
-  #deniedInput(input: Canonical<JsonObject>, failed: boolean): Canonical<JsonObject> {
+  #deniedInput(
+    input: Canonical<JsonObject>,
+    failed: boolean,
+    hmacOf: ConfirmableBytes,
+  ): Canonical<JsonObject> {
     const { denialEventBytes } = this.#settings.limits;
     const { event } = input.value;
     if (event === undefined) return input;
-    if (failed) return withholdEvent(input, event, 'may_hold_what_is_hidden');
     // The event is a part of the text, so a short text needs no look at the event itself.
-    if (Buffer.byteLength(input.text) <= denialEventBytes) return input;
-    if (Buffer.byteLength(canonicalJson(event)) <= denialEventBytes) return input;
-    return withholdEvent(input, event, 'too_large');
+    if (!failed && Buffer.byteLength(input.text) <= denialEventBytes) return input;
+    const text = canonicalJson(event);
+    if (failed) return withholdEvent(input, text, 'may_hold_what_is_hidden', null);
+    if (Buffer.byteLength(text) <= denialEventBytes) return input;
+    return withholdEvent(input, text, 'too_large', hmacOf('withheld', text));
   }
 
   #input(work: ReadWork, event: Canonical | null): Canonical<JsonObject> {

@@ -16,7 +16,7 @@ export interface InputLimits {
   readonly event: JsonLimits;
   /** Bytes of the canonical input as a whole. */
   readonly inputBytes: number;
-  /** Bytes of the canonical event of a denial; a larger one leaves only its digest. */
+  /** Bytes of the canonical event of a denial; a larger one leaves only its HMAC. */
   readonly denialEventBytes: number;
 }
 
@@ -107,7 +107,7 @@ export class KnownParser {
     this.#entriesMax = entriesMax;
   }
 
-  /** A source's text without `raw_sha256`. @throws {@link MalformedError} */
+  /** A source's text without `raw_hmac`. @throws {@link MalformedError} */
   source(text: string): Canonical<JsonObject> {
     const source = this.#recall(text);
     if (!isJsonObject(source.value))

@@ -34,6 +34,7 @@ import {
   MiniLog,
   personOf,
   proofOf,
+  RAW_EVENT,
   recorded,
   signerOf,
 } from './support.ts';
@@ -111,6 +112,7 @@ export async function makeGolden(): Promise<ReadonlyMap<string, Uint8Array>> {
   const proof = await proofOf(log, golden.key, golden.leaves, 1);
   golden.put('proof.tlog-proof', proof);
   golden.put('checkpoint.txt', await cosign(await checkpointOf(log, golden.key)));
+  golden.put('raw/event.json', RAW_EVENT);
   golden.put('sd-jwt/full.txt', sdJwt(first, 'all'));
   golden.put('sd-jwt/redacted.txt', sdJwt(first, { redact: ['/input/event/actor', '/result'] }));
   golden.put('sd-jwt/leaf-alone.txt', sdJwt(first, 'leaf'));

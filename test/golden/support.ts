@@ -21,6 +21,7 @@ import { sha256, sha256Base64Url } from '../../src/core/platform.node.ts';
 import { formatCheckpoint } from '../../src/core/checkpoint.ts';
 import { hashLeaf, parseSha256Hash } from '../../src/core/hash.ts';
 import { completeProof, planInclusion, planNodes } from '../../src/core/proof.ts';
+import { recordHmac } from '../../src/core/record-hmac.ts';
 import { takeValues } from '../../src/core/sealed-values.ts';
 import type { StoredRecord } from '../../src/core/record.ts';
 import { formatTlogProof } from '../../src/core/tlog-proof.ts';
@@ -316,8 +317,12 @@ export interface TestRecorded {
   readonly disclosed: DisclosedRecord;
 }
 
+/** The event of {@link recordParts} as it arrived: not in its canonical form. */
+export const RAW_EVENT =
+  '{ "tags": ["a","b"], "amount": 12.0,\n "actor": {"mail":"ada@example.org","id":"u-17"} }\n';
+
 /** What is recorded about an event that the policy of genesis allowed. */
-export function recordParts(at: number): RecordParts {
+export function recordParts(at: number, rawHmac: string | null = null): RecordParts {
   return {
     input: {
       action: { name: 'append' },
@@ -330,7 +335,7 @@ export function recordParts(at: number): RecordParts {
       auth: { issuer: null, key_id: 'k1', method: 'api_key', subject: 'svc-1', token_sha256: null },
       media_type: 'application/json',
       producer: null,
-      raw_sha256: null,
+      raw_hmac: rawHmac,
     },
   };
 }
@@ -357,8 +362,9 @@ export async function recorded(
 ): Promise<TestRecorded> {
   const draft = log.payload(writer, 'event', { ...allowed(log), lbl: { env: 'test' }, ...changes });
   const { jti } = draft;
-  const parts = recordParts(draft.at);
   const key = bytesOf(`record key ${jti}`);
+  const rawHmac = sealed.length > 0 ? null : recordHmac('raw', { jti, key }, RAW_EVENT);
+  const parts = recordParts(draft.at, rawHmac);
   const sets = sealed.map((pointers, i) => ({ pointers, key: bytesOf(`set key ${i} ${jti}`) }));
   const disclosed = discloseRecord({ jti, key, depth: DEFAULT_DEPTHS, parts, sealed: sets });
   const rest = takeValues(parts, sealed.flat());

@@ -6,6 +6,7 @@ integers and ASCII names that occur in the folder.
 import base64
 import gzip
 import hashlib
+import hmac
 import json
 import re
 import sys
@@ -273,6 +274,12 @@ def open_full(record, payload, subject_keys):
     return len(nodes)
 
 
+def record_hmac(record, what, message):
+    """Section 5: what the record says of bytes that it does not hold."""
+    text = f"stele/{what}/1\n{record['jti']}\n".encode() + message
+    return b64u(hmac.digest(unb64u(record["key"]), text, "sha256"))
+
+
 def note(text, vkeys):
     """C2SP signed-note. @returns the signed text and the names that verified."""
     border = text.rindex("\n\n")
@@ -331,6 +338,8 @@ def verify(folder):
         entry = jws(read(f"entries/{name}.jws").decode(), "stele-entry+sd-jwt")[1]
         need(entry["jti"] == record["jti"], "record of another entry")
         nodes[name] = open_full(record, entry, SubjectKeys(entry["jti"]))
+        raw = None if record["sealed"] else record_hmac(record, "raw", read("raw/event.json"))
+        need(record["source"]["raw_hmac"] == raw, "raw bytes")
     proof = read("proof.tlog-proof").decode()
     head, checkpoint = proof.split("\n\n", 1)
     first, index, *path = head.split("\n")

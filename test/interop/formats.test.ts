@@ -46,6 +46,7 @@ needs('python', 'a second reader verifies the golden files', (python) => {
       'batches/00000000000000000001',
       'payloads/second.ndjson.gz',
       'proof.tlog-proof',
+      'raw/event.json',
     ];
     test.each(altered)('refuses %s with one bit of it flipped', async (name) => {
       await inFolder(async (folder) => {

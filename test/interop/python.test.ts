@@ -48,7 +48,7 @@ function issue(
   const parts: Parts = {
     input: { event, subject: { type: 'service', id: 'billing' }, time: { ms: AT } },
     result: { allow: true, reasons: ['the caller’s own events'], class: 'standard' },
-    source: { media_type: 'application/json', raw_sha256: null, producer: null },
+    source: { media_type: 'application/json', raw_hmac: null, producer: null },
   };
   const key = new Uint8Array(32).fill(number + 1);
   const record = discloseRecord({ jti, key, depth: DEFAULT_DEPTHS, parts });

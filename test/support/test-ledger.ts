@@ -273,7 +273,7 @@ export class TestWorld {
     const parts = {
       input: { event: { action: 'test', jti: 'not this one' }, time: { ms: at } },
       result: { allow: true, class: name },
-      source: { raw_sha256: null, media_type: 'application/json' },
+      source: { raw_hmac: null, media_type: 'application/json' },
     };
     const { sd } = discloseRecord({ jti, key, depth: DEFAULT_DEPTHS, parts });
     const { origin: iss, gen } = this.genesis;

@@ -1,6 +1,7 @@
 /** From an event to its entry and record: what every answer of a policy leads to, checked by the core's own verifier. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { checkAgreement } from '../../../src/core/agreement.ts';
+import { parseBase64Url, utf8Bytes } from '../../../src/core/bytes.ts';
 import { canonicalJson } from '../../../src/core/canonical-json.ts';
 import { parseDsc } from '../../../src/core/disclosure.ts';
 import { completePayload, parseEntryPayload } from '../../../src/core/entry.ts';
@@ -13,10 +14,11 @@ import {
   parseRecord,
 } from '../../../src/core/record.ts';
 import type { StoredRecord } from '../../../src/core/record.ts';
+import { recordHmac } from '../../../src/core/record-hmac.ts';
 import { disclosuresFor } from '../../../src/core/redact.ts';
 import { parseStrictJson } from '../../../src/core/strict-json.ts';
 import type { JsonValue } from '../../../src/core/strict-json.ts';
-import { sha256Base64Url } from '../../../src/core/platform.node.ts';
+import { sha256 } from '../../../src/core/platform.node.ts';
 import { Decider } from '../../../src/policy/decide.ts';
 import type { DecideSettings } from '../../../src/policy/decide.ts';
 import { PolicyEngine } from '../../../src/policy/engine.ts';
@@ -77,6 +79,7 @@ async function decided(job: AppendJob, by: PolicyPool = pool): Promise<Made> {
 
 const event = (what: string, more: object = {}) =>
   appendJob(JSON.stringify({ do: what, secret: SECRET, ...more }), ['service']);
+const keyOf = ({ jti, key }: StoredRecord) => ({ jti, key: parseBase64Url(key) });
 const eventOf = (record: StoredRecord) => (record.input as { event?: unknown }).event;
 
 describe('an allowed event', () => {
@@ -107,17 +110,17 @@ describe('an allowed event', () => {
     });
   });
 
-  test('keeps the digest of the bytes as they came', async () => {
+  test('lets whoever has its record confirm the bytes as they came', async () => {
     const raw = ' {"do" : "x", "n": 1.0e2}\n';
     const { record } = await decided(appendJob(Buffer.from(raw), []));
-    expect(record.source).toMatchObject({ raw_sha256: sha256Base64Url(raw) });
+    expect(record.source).toMatchObject({ raw_hmac: recordHmac('raw', keyOf(record), raw) });
     expect(eventOf(record)).toEqual({ do: 'x', n: 100 });
   });
 
-  test('keeps no such digest in a class that can be erased', async () => {
+  test('lets nobody confirm them in a class that can be erased', async () => {
     const { record, payload } = await decided(event('person'));
     expect(payload.ret.class).toBe('person');
-    expect(record.source).toMatchObject({ raw_sha256: null });
+    expect(record.source).toMatchObject({ raw_hmac: null });
   });
 
   test('may have a retention that an event starts', async () => {
@@ -160,7 +163,7 @@ describe('what is masked', () => {
     expect(JSON.stringify([outcome, record])).not.toContain(SECRET);
     expect(eventOf(record)).toEqual({ do: 'mask', list: [{ kept: 1 }, { kept: 2 }] });
     expect(record.result).toMatchObject({ reasons: ['seen without the secret'] });
-    expect(record.source).toMatchObject({ raw_sha256: null });
+    expect(record.source).toMatchObject({ raw_hmac: null });
     expect(outcome).toMatchObject({
       allow: true,
       ack: 'sealed',
@@ -177,7 +180,7 @@ describe('what is masked', () => {
 
   test('and is not there costs nothing', async () => {
     const { record } = await decided(appendJob('{"do":"mask"}', []));
-    expect(record.source).toMatchObject({ raw_sha256: expect.any(String) });
+    expect(record.source).toMatchObject({ raw_hmac: expect.any(String) });
   });
 
   test('is masked in a denial too', async () => {
@@ -196,7 +199,7 @@ describe('what is masked', () => {
       expect(eventOf(record)).toBeUndefined();
       expect(record.result).toBeNull();
       expect(record.input).toMatchObject({
-        withheld: { reason: 'may_hold_what_is_hidden', sha256: null, bytes: expect.any(Number) },
+        withheld: { reason: 'may_hold_what_is_hidden', hmac: null, kib: 1 },
       });
     },
   );
@@ -234,10 +237,10 @@ describe('a policy that gives no usable answer denies', () => {
       });
       expect(payload).not.toHaveProperty('lbl');
       expect(record.result).toBeNull();
-      expect(record.source).toMatchObject({ raw_sha256: null });
+      expect(record.source).toMatchObject({ raw_hmac: null });
       expect(eventOf(record)).toBeUndefined();
       expect(record.input).toMatchObject({
-        withheld: { reason: 'may_hold_what_is_hidden', sha256: null },
+        withheld: { reason: 'may_hold_what_is_hidden', hmac: null, kib: 1 },
       });
       expect(JSON.stringify(record)).not.toContain(SECRET);
     },
@@ -278,7 +281,7 @@ describe('a policy that gives no usable answer denies', () => {
 });
 
 describe('a denial', () => {
-  test('keeps its event up to a cap, and above it the digest', async () => {
+  test('keeps its event up to a cap, and above it what confirms it to whoever has the record', async () => {
     const { denialEventBytes } = settings.limits;
     const sized = (bytes: number) => {
       const empty = canonicalJson({ do: 'denied open', text: '' }).length;
@@ -294,16 +297,69 @@ describe('a denial', () => {
     expect(capped.input).toMatchObject({
       withheld: {
         reason: 'too_large',
-        bytes: denialEventBytes + 1,
-        sha256: sha256Base64Url(canonicalJson(large)),
+        kib: denialEventBytes / 1024 + 1,
+        hmac: recordHmac('withheld', keyOf(capped), canonicalJson(large)),
       },
     });
     expect(eventOf(capped)).toBeUndefined();
   });
 
+  test('says nothing of an event above the cap that could be confirmed, in a class that can be erased', async () => {
+    const text = 'a'.repeat(settings.limits.denialEventBytes);
+    const { payload, record } = await decided(event('denied person', { text }));
+    expect(payload.ret.class).toBe('person');
+    expect(record.input).toMatchObject({ withheld: { reason: 'too_large', hmac: null, kib: 17 } });
+  });
+
   test('an event cannot pretend to be withheld', async () => {
-    const { record } = await decided(appendJob('{"do":"denied open","withheld":{"bytes":1}}', []));
+    const { record } = await decided(appendJob('{"do":"denied open","withheld":{"kib":1}}', []));
     expect(record.input).not.toHaveProperty('withheld');
+  });
+});
+
+describe('a reader from whom something of the event is hidden', () => {
+  const hidden = { mail: 'jane.doe@example.org', ip: '203.0.113.77' };
+  // With white space, so that the bytes as they came are not the canonical ones.
+  const sent = (what: string, text = ''): string =>
+    JSON.stringify({ do: what, ...hidden, text }, null, 1);
+
+  /** Whatever the right guess of the event hashes to, as text. */
+  function guesses(raw: string): string[] {
+    const event = JSON.parse(raw) as JsonValue;
+    const texts = [raw, canonicalJson(event), hidden.mail, hidden.ip];
+    const hashes = [...texts, ...texts.map((text) => canonicalJson(text))].map((text) =>
+      Buffer.from(sha256(utf8Bytes(text))),
+    );
+    return hashes.flatMap((hash) => [
+      hash.toString('base64url'),
+      hash.toString('base64'),
+      hash.toString('hex'),
+    ]);
+  }
+
+  test.each([
+    ['an event', sent('x')],
+    ['a small denial', sent('denied open')],
+    ['a denial whose event was too large', sent('denied open', 'a'.repeat(17_000))],
+    ['a denial by a policy that failed', sent('shape')],
+  ])('cannot confirm a right guess by what is shown of %s', async (_what, raw) => {
+    const { outcome, payload, record } = await decided(appendJob(raw, []));
+    const redact = ['/input/event/mail', '/input/event/ip'];
+    const made = discloseStored(record, parseDsc(payload.dsc!));
+    const opened = openDisclosures(payload, disclosuresFor(made, { redact }));
+    const shown = JSON.stringify([outcome.prefix, opened.parts]);
+    for (const digest of guesses(raw)) expect(shown).not.toContain(digest);
+    for (const value of Object.values(hidden)) expect(shown).not.toContain(value);
+  });
+
+  test('is shown an HMAC whose key is in no disclosure', async () => {
+    const { payload, record } = await decided(appendJob(sent('x'), []));
+    const made = discloseStored(record, parseDsc(payload.dsc!));
+    const all = disclosuresFor(made, 'all').map((text) =>
+      Buffer.from(text, 'base64url').toString(),
+    );
+    expect(all.join()).toContain(`"raw_hmac","${recordHmac('raw', keyOf(record), sent('x'))}"`);
+    expect(all.join()).not.toContain(record.key);
   });
 });
 
@@ -397,7 +453,7 @@ describe('a read', () => {
     });
     expect(record.input).toMatchObject({ resource: { id } });
     expect(record.input).not.toHaveProperty('event');
-    expect(record.source).toMatchObject({ raw_sha256: null });
+    expect(record.source).toMatchObject({ raw_hmac: null });
   });
 
   test('that the policy leaves out of the log makes no entry', async () => {
