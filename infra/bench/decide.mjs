@@ -1,5 +1,5 @@
 // One POST, decided, signed, journalled with fdatasync, acknowledged: against OPA's server only deciding.
-import { realEvents } from './events.mjs';
+import { spreadEvents } from './events.mjs';
 import { load, median } from './load.mjs';
 import { opaInstalled, opaRequests, startOpa } from './peer-opa.mjs';
 import { usage } from './process.mjs';
@@ -11,7 +11,7 @@ const P99_BAR_MS = 60;
 
 /** Rounds in turn, so that both see the same machine. */
 export async function decideAgainstOpa({ rounds, seconds, warmSeconds }) {
-  const events = realEvents();
+  const events = spreadEvents();
   const stele = await startStele();
   const opa = opaInstalled ? await startOpa() : null;
   try {

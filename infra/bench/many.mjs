@@ -1,5 +1,5 @@
 // NDJSON of 100 events a request against one event a request, on one gateway, in turn.
-import { realEvents } from './events.mjs';
+import { realEvents, spreadEvents } from './events.mjs';
 import { load, median } from './load.mjs';
 import { perSecond, row } from './row.mjs';
 import { manyRequests, singleRequests, startStele } from './stele.mjs';
@@ -11,7 +11,11 @@ export async function manyAgainstSingle({ rounds, seconds, warmSeconds }) {
   const events = realEvents();
   const stele = await startStele();
   try {
-    const single = { url: stele.url, connections: 64, requests: singleRequests(stele, events) };
+    const single = {
+      url: stele.url,
+      connections: 64,
+      requests: singleRequests(stele, spreadEvents()),
+    };
     const many = { url: stele.url, connections: 8, requests: manyRequests(stele, events, LINES) };
     await load({ ...single, seconds: warmSeconds });
     await load({ ...many, seconds: warmSeconds });

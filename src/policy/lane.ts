@@ -34,18 +34,29 @@ export interface LaneStart {
   readonly heapMb: number;
 }
 
-/** One worker thread with at most one message on its way. */
+/** A message under way, with the counter that the worker keeps for it. */
+interface Sent<Task> {
+  readonly progress: Progress;
+  tasks: readonly Task[];
+}
+
+/**
+ * One worker thread with at most two messages on their way: the worker finds the second when it is done with the first,
+ * while the pool's thread is still busy with something else.
+ */
 export class Lane<Task extends LaneTask> {
   readonly #worker: Worker;
-  readonly #progress = new Progress();
   readonly #events: LaneEvents<Task>;
-  #tasks: readonly Task[] = [];
+  readonly #slots: readonly [Progress, Progress] = [new Progress(), new Progress()];
+  /** Oldest first. */
+  #sent: Sent<Task>[] = [];
+  #nextSlot: 0 | 1 = 0;
   #started = false;
-  #state: 'starting' | 'idle' | 'busy' | 'gone' = 'starting';
+  #isGone = false;
 
   constructor({ url, start, heapMb }: LaneStart, events: LaneEvents<Task>) {
     this.#events = events;
-    const workerData: WorkerStart = { ...start, progress: this.#progress.shared };
+    const workerData: WorkerStart = { ...start, progress: this.#slots.map(({ shared }) => shared) };
     this.#worker = new Worker(url, {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
@@ -62,12 +73,14 @@ export class Lane<Task extends LaneTask> {
     });
   }
 
-  get isIdle(): boolean {
-    return this.#state === 'idle';
+  /** Messages under way. */
+  get messages(): number {
+    return this.#sent.length;
   }
 
-  get isBusy(): boolean {
-    return this.#state === 'busy';
+  /** Whether another message may be sent. */
+  get hasRoom(): boolean {
+    return this.#started && !this.#isGone && this.#sent.length < this.#slots.length;
   }
 
   /** Whether the worker has ever been ready. */
@@ -77,64 +90,77 @@ export class Lane<Task extends LaneTask> {
 
   /** Milliseconds that the current job has been under way; 0 before the first and after the last. */
   get jobMs(): number {
-    return this.#progress.elapsedMs(this.#tasks.length);
+    return Math.max(
+      0,
+      ...this.#sent.map(({ progress, tasks }) => progress.elapsedMs(tasks.length)),
+    );
   }
 
-  /** Posts a message of tasks to an idle worker. */
+  /** Posts a message of tasks. The lane has to have room. */
   send(tasks: readonly Task[]): void {
-    this.#tasks = tasks;
-    this.#state = 'busy';
-    this.#progress.reset();
-    const message = packWork(tasks.map(({ job }) => job));
+    // Messages are answered in their order, so the slot that was used longer ago is the free one.
+    const slot = this.#nextSlot;
+    this.#nextSlot = slot === 0 ? 1 : 0;
+    const progress = this.#slots[slot];
+    progress.reset();
+    this.#sent.push({ progress, tasks });
+    const message = packWork(
+      tasks.map(({ job }) => job),
+      slot,
+    );
     this.#worker.postMessage(message, [message.events]);
   }
 
   /** @returns the tasks that were not begun; the worker will not begin them any more. */
   takeBack(): readonly Task[] {
-    const claimed = this.#progress.takeBack(this.#tasks.length);
-    const rest = this.#tasks.slice(claimed);
-    this.#tasks = this.#tasks.slice(0, claimed);
-    return rest;
+    return this.#sent.flatMap((sent) => {
+      const claimed = sent.progress.takeBack(sent.tasks.length);
+      const rest = sent.tasks.slice(claimed);
+      sent.tasks = sent.tasks.slice(0, claimed);
+      return rest;
+    });
   }
 
   /** Ends the worker, whatever it is doing. */
   stop(): Unanswered<Task> {
     const left = this.#unanswered();
-    this.#state = 'gone';
+    this.#isGone = true;
     void this.#worker.terminate();
     return left;
   }
 
   /** Ends the worker and waits until it is gone. */
   async close(): Promise<void> {
-    this.#state = 'gone';
+    this.#isGone = true;
     await this.#worker.terminate();
   }
 
   #receive(message: OutcomeMessage | 'ready'): void {
-    if (this.#state === 'gone') return;
-    this.#state = 'idle';
+    if (this.#isGone) return;
     if (message === 'ready') {
       this.#started = true;
       this.#events.ready(this);
       return;
     }
-    const tasks = this.#tasks;
-    this.#tasks = [];
+    const tasks = this.#sent.shift()?.tasks ?? [];
     this.#events.answered(this, tasks, unpackOutcomes(message));
   }
 
   #gone(why: Error): void {
-    if (this.#state === 'gone') return;
+    if (this.#isGone) return;
     const left = this.#unanswered();
-    this.#state = 'gone';
+    this.#isGone = true;
     this.#events.crashed(this, left, why);
   }
 
   #unanswered(): Unanswered<Task> {
-    const tasks = this.#tasks;
-    const claimed = this.#progress.claimed(tasks.length);
-    this.#tasks = [];
-    return { tasks, current: claimed === 0 ? undefined : tasks[claimed - 1] };
+    let current: Task | undefined;
+    for (const { progress, tasks } of this.#sent) {
+      const claimed = progress.claimed(tasks.length);
+      if (claimed > 0) current = tasks[claimed - 1];
+    }
+    const tasks = this.#sent.flatMap((sent) => sent.tasks);
+    this.#sent = [];
+    return { tasks, current };
   }
 }

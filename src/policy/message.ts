@@ -22,6 +22,8 @@ export interface WorkMessage {
   readonly jobs: readonly (string | number | null)[];
   /** The events' bytes, back to back; transferred. */
   readonly events: ArrayBuffer;
+  /** Which of the worker's counters counts the jobs of this message. */
+  readonly slot: number;
 }
 
 /** Many outcomes, in the order of the jobs; fewer than there were where the rest was taken back. */
@@ -39,7 +41,7 @@ const NO_EVENT = -1;
 const KNOWN = ['action', 'context', 'ledger', 'resource', 'subject'] as const;
 
 /** Packs jobs. @returns the message; transfer `events`. */
-export function packWork(batch: readonly Work[]): WorkMessage {
+export function packWork(batch: readonly Work[], slot: number): WorkMessage {
   const texts: string[] = [];
   const indices = new Map<string, number>();
   const refer = (text: string): number => {
@@ -65,7 +67,7 @@ export function packWork(batch: readonly Work[]): WorkMessage {
     const { identity } = job.work;
     jobs.push(start, end, identity === null ? null : JSON.stringify(identity));
   }
-  return { texts, jobs, events: events.buffer };
+  return { texts, jobs, events: events.buffer, slot };
 }
 
 /** Unpacks jobs; their events are views of the message's buffer. */

@@ -14,7 +14,7 @@ export interface WorkerPoolSettings {
   readonly queueJobs: number;
   /** Bytes of the events that may wait; beyond, likewise. */
   readonly queueBytes: number;
-  /** Jobs of one message; bounds how long an answer waits for the jobs that came with it. */
+  /** Jobs of one message, of which a worker may have two; bounds how long an answer waits for the jobs that came with it. */
   readonly messageJobs: number;
   /** Bytes of the events of one message, likewise. */
   readonly messageBytes: number;
@@ -33,8 +33,8 @@ export const workerPoolDefaults: WorkerPoolSettings = {
   stallMs: 20,
   queueJobs: 16_384,
   queueBytes: 67_108_864,
-  messageJobs: 128,
-  messageBytes: 262_144,
+  messageJobs: 64,
+  messageBytes: 131_072,
   heapMb: 256,
   workerUrl: new URL(
     import.meta.url.endsWith('.ts') ? '../../dist/policy/worker.js' : './worker.js',

@@ -38,6 +38,9 @@ interface Task {
   readonly settle: (outcome: Outcome) => void;
 }
 
+/** Jobs that must wait before a busy worker gets a message ahead: fewer are worth waiting for more, for a hop has its price. */
+const AHEAD_JOBS = 12;
+
 /** Milliseconds before a worker that could not be started is tried again. */
 const RESTART_MS = 1000;
 
@@ -192,17 +195,26 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
     for (const task of late) this.#deny(task, 'engine_overloaded');
   }
 
-  /** Gives what waits to workers that are free, as many as may decide at the same time. */
+  /** Gives what waits to workers, as many as may decide at the same time. */
   #pump(): void {
-    for (const lane of this.#lanes) {
-      if (this.#backlog.size === 0) break;
-      const busy = [...this.#lanes].filter((other) => other.isBusy && !this.#stuck.has(other));
-      if (busy.length >= this.#settings.workers) break;
-      if (lane.isIdle) lane.send(this.#nextMessage());
+    while (this.#backlog.size > 0) {
+      const lane = this.#nextLane();
+      if (lane === undefined) break;
+      lane.send(this.#nextMessage());
     }
     if (this.#lanes.size === 0 && this.#restart !== undefined) this.#denyAll();
     if (!this.#isBusy()) this.#drained?.();
     else this.#watchSoon();
+  }
+
+  /** A worker without work, or else one that gets its next message while it is at one. */
+  #nextLane(): Lane<Task> | undefined {
+    const lanes = [...this.#lanes].filter((lane) => !this.#stuck.has(lane));
+    const busy = lanes.filter(({ messages }) => messages > 0);
+    const idle = lanes.find((lane) => lane.messages === 0 && lane.hasRoom);
+    if (idle !== undefined && busy.length < this.#settings.workers) return idle;
+    if (this.#backlog.size < AHEAD_JOBS) return undefined;
+    return busy.find(({ hasRoom }) => hasRoom);
   }
 
   #nextMessage(): Task[] {
@@ -215,13 +227,13 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
   }
 
   #isBusy(): boolean {
-    return this.#backlog.size > 0 || [...this.#lanes].some((lane) => lane.isBusy);
+    return this.#backlog.size > 0 || [...this.#lanes].some(({ messages }) => messages > 0);
   }
 
   #watchSoon(): void {
     this.#watch ??= setTimeout(() => {
       this.#watch = undefined;
-      for (const lane of this.#lanes) if (lane.isBusy) this.#look(lane);
+      for (const lane of this.#lanes) if (lane.messages > 0) this.#look(lane);
       this.#pump();
     }, this.#settings.stallMs / 2);
   }

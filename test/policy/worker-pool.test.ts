@@ -153,6 +153,19 @@ describe('a runaway policy', () => {
     ]);
   });
 
+  test('takes nothing with it of the messages that were sent ahead: each job is decided once', async () => {
+    const pool = await poolOf(hostile, { deadlineMs: 60, messageJobs: 32 });
+    const whats = Array.from({ length: 400 }, (_, i) => (i % 90 === 45 ? 'spin' : 'x'));
+    const calls = [whats.slice(0, 10), whats.slice(10, 250), whats.slice(250)];
+    const outcomes = (
+      await Promise.all(calls.map(async (some) => pool.append(some.map(doing))))
+    ).flat();
+    expect(outcomes.map((outcome) => decided(outcome).err ?? 'x')).toEqual(
+      whats.map((what) => (what === 'spin' ? 'policy_timeout' : 'x')),
+    );
+    expect(pool.counts()).toMatchObject({ timeouts: 4, crashes: 0, waiting: 0 });
+  });
+
   test('after runaways on every worker the pool decides again', async () => {
     const pool = await poolOf(hostile, { deadlineMs: 120 });
     const outcomes = await pool.append(Array.from({ length: 5 }, () => doing('spin')));
@@ -229,6 +242,17 @@ describe('an engine that cannot answer', () => {
       'none',
     ]);
     expect(pool.counts().crashes).toBe(1);
+  });
+
+  test('a worker that dies takes nothing with it of the message that was sent ahead', async () => {
+    const workerUrl = new URL('./fixtures/dying-worker.mjs', import.meta.url);
+    const pool = await poolOf(hostile, { workerUrl, messageJobs: 16 });
+    const whats = Array.from({ length: 60 }, (_, i) => (i === 3 || i === 20 ? 'die' : 'x'));
+    const outcomes = await pool.append(whats.map(doing));
+    expect(outcomes.map((outcome) => decided(outcome).err ?? 'x')).toEqual(
+      whats.map((what) => (what === 'die' ? 'policy_error' : 'x')),
+    );
+    expect(pool.counts().crashes).toBe(2);
   });
 
   test('while no worker starts everything is denied, and when one does it decides again', async () => {
