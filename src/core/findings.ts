@@ -50,6 +50,7 @@ export const findingList = {
   writer_clone: ['warning', 'a journal was restored or copied: its boot knows less than the log'],
   tail_cut: ['violation', 'the log is shorter than a checkpoint that its key signed'],
   fork: ['violation', 'a checkpoint that its key signed is of another tree'],
+  unnamed_object: ['notice', 'an object of the ledger that nothing in its log names'],
   view_mismatch: ['warning', 'the static view differs from the batches'],
 } as const satisfies Readonly<Record<string, readonly [Severity, string]>>;
 

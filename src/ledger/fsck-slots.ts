@@ -5,6 +5,7 @@ import type { LogState } from '../core/log-state.ts';
 import { readRecorded } from './fsck-objects.ts';
 import type { FsckContext, RecordedObject } from './fsck-objects.ts';
 import { GALLOP_DOUBLINGS, LISTED_AHEAD } from './limits.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
 import { isCertified } from './tip.ts';
 
 /** What stands in the slot of a batch. */
@@ -52,16 +53,27 @@ async function readSlot(
   return { number, key, ...(await readRecorded(store, key, { batch: number }, bytesMax)) };
 }
 
+/** All keys with a prefix that a listing shows, in pages. A hint. */
+export async function* listPages(
+  store: ObjectStore,
+  prefix: string,
+): AsyncGenerator<readonly string[]> {
+  for (let after = prefix; ;) {
+    const page = await store.list(prefix, { after, max: PAGE_KEYS });
+    yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE_KEYS) return;
+    after = last;
+  }
+}
+
 /** How many batch keys a listing shows. A hint, for progress only. */
 export async function countListed({ store, keys }: FsckContext): Promise<number> {
   let count = 0;
-  for (let after = keys.batchPrefix; ;) {
-    const page = await store.list(keys.batchPrefix, { after, max: PAGE_KEYS });
+  for await (const page of listPages(store, keys.batchPrefix)) {
     count += page.filter((key) => keys.parseBatch(key) !== null).length;
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE_KEYS) return count;
-    after = last;
   }
+  return count;
 }
 
 /**

@@ -29,6 +29,7 @@ import { checkPayloads } from './fsck-payloads.ts';
 import { PublishedCheck } from './fsck-published.ts';
 import { behindEnd, countListed, readSlots } from './fsck-slots.ts';
 import type { BatchSlot } from './fsck-slots.ts';
+import { NamedObjects } from './fsck-unnamed.ts';
 import { lockStep, recordStep, silence, versionStep, withoutGenesis } from './fsck-report.ts';
 import type { FsckOptions, FsckReport } from './fsck-report.ts';
 import { ViewCheck } from './fsck-view.ts';
@@ -106,9 +107,11 @@ class Fsck {
     const view =
       this.#options.view === false || size === null ? null : new ViewCheck(this.#context, size);
     const carried = new CarriedCheck(this.#context);
+    const named = new NamedObjects(this.#context, this.#genesis);
     await this.#readBatches(verification, async (before, accepted, slot) => {
       published.add(before, accepted);
       carried.add(accepted);
+      named.add(accepted.batch);
       await Promise.all([
         view?.add(accepted.batch.leaves, accepted.leafHashes),
         this.#checkBatch(accepted, slot),
@@ -121,6 +124,9 @@ class Fsck {
     this.#steps.push(shown.step);
     await this.#finishView(view);
     this.#finishStore(state);
+    // Of a log that is damaged or cut, everything behind is named by nothing.
+    const judged = verification.report({ steps: this.#steps, findings: this.#findings });
+    if (judged.verdict !== 'invalid') this.#note(await named.finish(state));
     return {
       ...verification.report({ steps: this.#steps, findings: this.#findings }),
       origin,

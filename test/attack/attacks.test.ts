@@ -50,6 +50,34 @@ describe('fsck names what somebody with the store did', () => {
   );
 });
 
+describe('what nothing in the log names', () => {
+  const strays = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i += 1) {
+      const options = { retention: null, contentType: 'text/plain' };
+      await world.store.putNew(keys.payload('short', '2026-01-01', `x-${i}`), bytes, options);
+    }
+  };
+  const bytes = new Uint8Array(5);
+
+  test('is not called so while it may be on its way into the log', async () => {
+    await strays(1);
+    expect(await world.check()).toMatchObject({ findings: [] });
+    const { maxSealMs } = world.log.state.config;
+    world.time += maxSealMs;
+    const { findings } = await world.check();
+    expect(findings).toMatchObject([{ code: 'unnamed_object', severity: 'notice' }]);
+  });
+
+  test('by the hundred is named up to some, and then that there are more', async () => {
+    await strays(150);
+    world.time += world.log.state.config.maxSealMs;
+    const { findings, verdict } = await world.check();
+    expect(findings).toHaveLength(101);
+    expect(findings.at(-1)!.detail).toContain('more');
+    expect(verdict).toBe('valid');
+  });
+});
+
 describe('fsck names what somebody with a key did', () => {
   test.each(forgeries.map((attack) => [attack.name, attack] as const))('%s', async (_, attack) =>
     expectNamed(attack),

@@ -1,7 +1,8 @@
 /** Attacks of somebody who has the store or its disks, and no key. Not a test. */
 import { concatBytes, utf8Bytes, utf8Text } from '../../src/core/bytes.ts';
+import { wholeSecond } from '../../src/storage/retention.ts';
 import { bootFacts } from '../golden/support.ts';
-import { DAY, flip, keys, World } from './support.ts';
+import { DAY, flip, keys, LEDGER, World } from './support.ts';
 import type { Attack } from './support.ts';
 
 const HOUR = 3_600_000;
@@ -475,6 +476,31 @@ const derived: readonly Attack[] = [
   },
 ];
 
+/** Puts an object that was there long before the check. */
+async function stray(w: World, key: string): Promise<undefined> {
+  w.time -= DAY;
+  const retention = { mode: 'compliance' as const, until: wholeSecond(w.time + 400 * DAY) };
+  await w.store.putNew(key, utf8Bytes('of nobody'), { retention, contentType: 'text/plain' });
+  w.time += DAY;
+  return undefined;
+}
+
+/** Objects of nobody: what the log proves is untouched, and yet something lies there. */
+const unnamed: readonly Attack[] = [
+  ['records that no batch names', keys.payload('standard', '2026-01-01', 'nobody')],
+  ['an object beside all others', `${LEDGER}/elsewhere/object`],
+  ['an object among the batches', `${keys.batchPrefix}notes`],
+  ['an object among the tiles', `${LEDGER}/tile/notes`],
+  ['a tile of a larger tree', keys.tile('tile/0/007')],
+  ['a policy that no entry names', keys.policy('nobody', 'bundle.tar.gz')],
+  ['something where the probe writes', `${LEDGER}/probe/nobody/object`],
+].map(([name = '', key = '']) => ({
+  name,
+  act: async (w) => stray(w, key),
+  found: ['unnamed_object'],
+  verdict: 'valid',
+}));
+
 /** All of them. */
 export const storeAttacks: readonly Attack[] = [
   ...damage,
@@ -482,4 +508,5 @@ export const storeAttacks: readonly Attack[] = [
   ...locks,
   ...histories,
   ...derived,
+  ...unnamed,
 ];
