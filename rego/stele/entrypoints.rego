@@ -17,7 +17,7 @@ append := {
 	"class": append_policy.class,
 	"labels": append_policy.labels,
 	"mask": append_policy.mask,
-	"reasons": append_policy.reasons,
+	"reasons": sort(append_policy.reasons),
 }
 
 # METADATA
@@ -27,7 +27,7 @@ append := {
 read := object.union(
 	{
 		"allow": read_policy.allow,
-		"reasons": read_policy.reasons,
+		"reasons": sort(read_policy.reasons),
 		"record": read_policy.recorded,
 	},
 	read_policy.view,
