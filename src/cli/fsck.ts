@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { SteleError } from '../core/errors.ts';
 import { fsck } from '../ledger/fsck.ts';
 import type { FsckReport } from '../ledger/fsck.ts';
+import { rebuildView } from '../ledger/rebuild-view.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Configuration } from './configuration.ts';
 import { contextOf } from './context.ts';
@@ -18,6 +20,8 @@ export interface CheckFlags {
   readonly notes?: readonly string[];
   readonly records: boolean;
   readonly view: boolean;
+  /** Remake the static view from the batches. */
+  readonly rebuild?: boolean;
 }
 
 /** `stele fsck`: the whole ledger, from the configured store alone. */
@@ -32,9 +36,13 @@ export function addFsckCommand(program: Command): void {
     .option('--genesis <hash>', 'hash of genesis, from somewhere else than the store')
     .option('--no-records', 'do not read and open the records')
     .option('--no-view', 'do not compare the published static view')
+    .option(
+      '--rebuild',
+      'remake what is lost or altered of the static view from the batches, then check everything',
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  stele fsck\n  stele fsck --vkey "$VKEY" --checkpoint last.note --json',
+      '\nExamples:\n  stele fsck\n  stele fsck --vkey "$VKEY" --checkpoint last.note --json\n  stele fsck --rebuild',
     )
     .action(async (flags: CheckFlags, command: Command) => {
       const { configuration, output } = contextOf(command);
@@ -56,9 +64,15 @@ export async function checkStore(
   flags: CheckFlags,
   output: Output,
 ): Promise<FsckReport> {
+  if (flags.rebuild === true && !flags.view) {
+    throw new SteleError('option_unused', '--no-view leaves out what --rebuild remakes', {
+      disposition: 'fix-configuration',
+    });
+  }
   const bar = output.progress('batches', 0);
+  const check = flags.rebuild === true ? rebuildView : fsck;
   try {
-    return await fsck(store, configuration.text('ledger'), {
+    return await check(store, configuration.text('ledger'), {
       now: Date.now(),
       records: flags.records,
       view: flags.view,

@@ -134,7 +134,7 @@ export class PublishedCheck {
 }
 
 /** The checkpoint keys that the log itself vouches for, at a size. */
-function keysOf(state: LogState, size: number): NoteVerifier[] {
+export function keysOf(state: LogState, size: number): NoteVerifier[] {
   return [...state.keys.entries()].flatMap(([, { certificate, status, until }]) => {
     if (certificate?.use !== 'checkpoint' || status === 'revoked') return [];
     return until === null || size <= until ? [verifierOf(parseVkey(certificate.vkey))] : [];
@@ -145,7 +145,7 @@ function keysOf(state: LogState, size: number): NoteVerifier[] {
  * Whether one of the keys signed a note. One that no key signed may be of a newer key, which no batch has named yet.
  * @throws {@link MalformedError} when it is of another log, or a signature of a key does not verify.
  */
-function isSigned(note: string, origin: string, keys: readonly NoteVerifier[]): boolean {
+export function isSigned(note: string, origin: string, keys: readonly NoteVerifier[]): boolean {
   const { origin: named } = parseCheckpoint(parseSignedNote(note).text);
   if (named !== origin) throw new MalformedError(`is of ${named}, want ${origin}`, 'other_origin');
   try {

@@ -41,7 +41,7 @@ export interface ProvenLeaf {
 
 /** Reads tiles and entry bundles, and makes proofs. */
 export class TileReader {
-  readonly #context: LedgerContext;
+  readonly #context: Pick<LedgerContext, 'store' | 'keys'>;
   readonly #tree: TileTree;
   /** Full tiles and bundles only: they never change. */
   readonly #cache = new LRUCache<string, Uint8Array>({
@@ -49,7 +49,7 @@ export class TileReader {
     sizeCalculation: (bytes) => bytes.length + 1,
   });
 
-  constructor(context: LedgerContext, tree: TileTree) {
+  constructor(context: Pick<LedgerContext, 'store' | 'keys'>, tree: TileTree) {
     this.#context = context;
     this.#tree = tree;
   }

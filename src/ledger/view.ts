@@ -3,7 +3,7 @@
  * of that format needs no process of ours. Derived and unlocked. Tiles first, then the checkpoint, and only upwards:
  * whoever sees a checkpoint finds its tiles.
  */
-import { utf8Bytes, utf8Text } from '../core/bytes.ts';
+import { equalBytes, utf8Bytes, utf8Text } from '../core/bytes.ts';
 import { openCheckpoint } from '../core/checkpoint.ts';
 import { MalformedError } from '../core/errors.ts';
 import type { LogState } from '../core/log-state.ts';
@@ -13,14 +13,12 @@ import { entryBundlePath, TILE_WIDTH, tilePath, tilesOf } from '../core/tile.ts'
 import { parseTreeSize } from '../core/tree.ts';
 import type { TreeHead } from '../core/tree.ts';
 import { PreconditionError } from '../storage/errors.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
 import type { LedgerContext } from './context.ts';
 import { NOTE_BYTES_MAX, VIEW_WRITES } from './limits.ts';
 import type { SignedHead } from './receipt.ts';
 import type { TileReader } from './tile-reader.ts';
 import type { TileTree } from './tiles.ts';
-
-const IMMUTABLE = 'public, max-age=31536000, immutable';
-const CHECKPOINT_CACHE = 'no-cache';
 
 /** A checkpoint that stands in the store, signed by a key of this log. */
 export interface PublishedCheckpoint {
@@ -115,8 +113,7 @@ export class ViewPublisher {
         return;
       }
       try {
-        const options = { etag, contentType: TEXT, cacheControl: CHECKPOINT_CACHE };
-        await store.replace(keys.checkpoint, utf8Bytes(head.note), options);
+        await store.replace(keys.checkpoint, utf8Bytes(head.note), { etag, ...CHECKPOINT });
         this.#size = head.size;
         return;
       } catch (error) {
@@ -126,23 +123,60 @@ export class ViewPublisher {
     }
   }
 
-  /** Who comes second wrote the same: what a tile holds follows from its address. */
+  /** Who comes second wrote the same, for what a tile holds follows from its address; or it is put right. */
   async #create(path: string, bytes: Uint8Array): Promise<void> {
     const { store, keys } = this.#context;
+    const key = keys.tile(path);
     try {
-      const options = { etag: null, contentType: BINARY, cacheControl: IMMUTABLE };
-      await store.replace(keys.tile(path), bytes, options);
+      await store.replace(key, bytes, { etag: null, ...TILE });
     } catch (error) {
       if (!(error instanceof PreconditionError)) throw error;
+      const done = await putRight(store, key, bytes, TILE);
+      if (done === 'replaced') this.#context.finding('view_mismatch', { key });
     }
   }
 }
 
-const TEXT = 'text/plain; charset=utf-8';
-const BINARY = 'application/octet-stream';
+/** How a tile or entry bundle is stored. */
+export const TILE = {
+  contentType: 'application/octet-stream',
+  cacheControl: 'public, max-age=31536000, immutable',
+} as const;
+
+/** How the checkpoint is stored. */
+export const CHECKPOINT = {
+  contentType: 'text/plain; charset=utf-8',
+  cacheControl: 'no-cache',
+} as const;
+
+/**
+ * Makes sure that a derived object holds what it should: leaves it, makes it, or replaces what is there.
+ * @throws PreconditionError when others change it all the time, and the store's errors.
+ */
+export async function putRight(
+  store: ObjectStore,
+  key: string,
+  bytes: Uint8Array,
+  kind: typeof TILE | typeof CHECKPOINT,
+): Promise<'same' | 'made' | 'replaced'> {
+  for (let attempt = 1; ; attempt += 1) {
+    // One byte more than wanted shows that there is more; the object may be of any size.
+    const found = await store.get(key, { range: { start: 0, end: bytes.length + 1 } });
+    if (found !== null && equalBytes(found.bytes, bytes)) return 'same';
+    try {
+      await store.replace(key, bytes, { etag: found?.etag ?? null, ...kind });
+      return found === null ? 'made' : 'replaced';
+    } catch (error) {
+      if (!(error instanceof PreconditionError) || attempt === PUT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Others who put right or publish at the same time make one attempt fail, and are done. */
+const PUT_ATTEMPTS = 5;
 
 /** Paths of the partial tiles of a tree, and of its partial entry bundle. */
-function partialPaths(size: number): string[] {
+export function partialPaths(size: number): string[] {
   const tiles = tilesOf(parseTreeSize(size)).filter(({ width }) => width < TILE_WIDTH);
   const paths = tiles.map(tilePath);
   const entries = size % TILE_WIDTH;
