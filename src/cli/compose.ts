@@ -69,10 +69,15 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
     });
     closers.push(async () => ledger.close());
     const name = configuration.text('ledger');
+    const { callers, following } = await openCallers(configuration, log);
+    closers.push(async () => {
+      following.stop();
+      return Promise.resolve();
+    });
     const gateway = await startGateway(
       {
         ledgers: [{ name, ledger, policy: pool, secret, vkeys: [vkey], jwks: { keys: [jwk] } }],
-        callers: await openCallers(configuration),
+        callers,
         clock: () => Date.now(),
         random: (bytes) => randomBytes(bytes),
         log,

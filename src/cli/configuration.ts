@@ -89,8 +89,7 @@ function resolve(
   const parsed = spec.schema.safeParse(said.value);
   if (parsed.success) return { value: parsed.data, origin: said.origin };
   const shown = spec.secret === true ? '(hidden)' : JSON.stringify(said.value);
-  const why = parsed.error.issues.map((issue) => issue.message).join(', ');
-  faults.push(`${spec.key} from ${said.origin} is ${shown}: ${why}`);
+  faults.push(`${spec.key} from the ${said.origin} is ${shown}, want ${spec.want}`);
   return { value: spec.fallback, origin: 'default' };
 }
 

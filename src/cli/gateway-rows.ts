@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { gatewayDefaults, gatewayRanges } from '../gateway/settings.ts';
+import { optionalText, whole, yesNo } from './setting-spec.ts';
 import type { SettingSpec } from './setting-spec.ts';
 
 const help: Readonly<Record<keyof typeof gatewayRanges, string>> = {
@@ -26,37 +26,32 @@ const help: Readonly<Record<keyof typeof gatewayRanges, string>> = {
 type RangedSetting = keyof typeof gatewayRanges;
 
 const names = Object.keys(gatewayRanges) as readonly RangedSetting[];
-const yesNo = z.union([
-  z.boolean(),
-  z.enum(['true', 'false']).transform((word) => word === 'true'),
-]);
-
 /** The gateway's settings as rows of the settings table. */
 export const gatewayRows: readonly SettingSpec[] = [
   ...names.map((name) => {
     const [min, max] = gatewayRanges[name];
     return {
       key: `gateway.${name}`,
-      schema: z.coerce.number().int().min(min).max(max),
+      ...whole(min, max),
       fallback: gatewayDefaults[name],
       help: help[name],
     };
   }),
   {
     key: 'gateway.trustedProxies',
-    schema: z.string().min(1).nullable(),
+    ...optionalText,
     fallback: null,
     help: 'Addresses or subnets, comma-separated, whose `X-Forwarded-For` is believed. One too many chooses the address that entries show.',
   },
   {
     key: 'gateway.metrics',
-    schema: yesNo,
+    ...yesNo,
     fallback: gatewayDefaults.metrics,
     help: 'Whether `/metrics` answers on this listener. Off where strangers reach it: it tells volumes.',
   },
   {
     key: 'gateway.requestLog',
-    schema: yesNo,
+    ...yesNo,
     fallback: gatewayDefaults.requestLog,
     help: 'Whether one line is logged for each request.',
   },

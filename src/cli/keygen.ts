@@ -25,7 +25,7 @@ export function addKeygenCommand(program: Command): void {
     .option('--role <role...>', 'roles that the policy knows: service, auditor, admin', [])
     .addHelpText(
       'after',
-      '\nExample:\n  stele keygen --id billing --role service\nA running gateway reads the file at its next start.',
+      '\nExample:\n  stele keygen --id billing --role service\nA running gateway takes it within seconds. To take a key back, remove it from the file.',
     )
     .action(async (options: { id: string; type: string; role: string[] }, command: Command) => {
       const { output, configuration } = contextOf(command);

@@ -19,13 +19,21 @@ export function createProgram(): Command {
     .version(version, '--version', 'print the version')
     .option('--json', 'print one JSON document instead of words')
     .option('--config <file>', 'YAML file with settings (or STELE_CONFIG)')
-    .option('--set <key=value...>', 'one setting, over the environment and the file')
+    .option(
+      '--set <key=value>',
+      'one setting, over the environment and the file; may be given again',
+      (text: string, before: readonly string[]) => [...before, text],
+      [],
+    )
     .option('--ledger <name>', 'the ledger (setting `ledger`)')
     .option(
       '--url <url>',
       'gateway that client commands call; default: http://127.0.0.1:<listen.port>',
     )
-    .option('--key <key>', 'API key or JWT of client commands (or STELE_KEY)')
+    .option(
+      '--key <key>',
+      'API key or JWT of client commands; better in STELE_KEY, for others see arguments',
+    )
     .showSuggestionAfterError(true)
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()

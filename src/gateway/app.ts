@@ -1,5 +1,6 @@
 import express from 'express';
 import type { ErrorRequestHandler, Express, Request, RequestHandler, Response } from 'express';
+import { checkArrival } from './arrival.ts';
 import { CallerGoneError } from './body.ts';
 import { problemAnswer, sendAnswer } from './answer.ts';
 import type { Answer } from './answer.ts';
@@ -67,6 +68,7 @@ async function handle(
   gateway.enter();
   let answer: Answer | null = null;
   try {
+    checkArrival(request);
     answer = await route.answer(gateway, { request, response, id, stay });
   } catch (error) {
     answer = answerTo(gateway, error, id, route.write);

@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import { REQUEST_ID_CHARACTERS_MAX, URL_CHARACTERS_MAX } from './limits.ts';
+import { HEADERS_MAX, REQUEST_ID_CHARACTERS_MAX, URL_CHARACTERS_MAX } from './limits.ts';
 import { ProblemError } from './problem.ts';
 import type { Stay } from './room.ts';
 
@@ -46,10 +46,20 @@ const SINGLE_HEADERS = new Set([
   'idempotency-key',
 ]);
 
-/** @throws {@link ProblemError} `header_duplicate`, `url_too_long`. */
+/** @throws {@link ProblemError} `header_duplicate`, `too_many_headers`, `transfer_coding_unsupported`, `url_too_long`. */
 export function checkArrival(request: Request): void {
   if (request.url.length > URL_CHARACTERS_MAX) throw new ProblemError('url_too_long');
-  const { rawHeaders } = request;
+  const { rawHeaders, headers } = request;
+  if (rawHeaders.length > 2 * HEADERS_MAX) {
+    throw new ProblemError('too_many_headers', {
+      detail: `there are ${rawHeaders.length / 2} headers, at most ${HEADERS_MAX}`,
+    });
+  }
+  const coding = headers['transfer-encoding'];
+  // RFC 9112 §6.1: what would be decoded by a proxy, and not by us, would be two bodies.
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    throw new ProblemError('transfer_coding_unsupported');
+  }
   let seen: Set<string> | null = null;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const raw = rawHeaders[index] ?? '';
@@ -76,7 +86,8 @@ const withoutQuery = new WeakMap<z.ZodType, unknown>();
 export function queryOf<T>(request: Request, schema: z.ZodType<T>): T {
   const start = request.url.indexOf('?');
   if (start === -1 && withoutQuery.has(schema)) return withoutQuery.get(schema) as T;
-  const given: Record<string, string> = {};
+  // Without a prototype: a parameter may have any name, and each is looked at.
+  const given = Object.create(null) as Record<string, string>;
   const text = start === -1 ? '' : request.url.slice(start + 1);
   for (const [name, value] of new URLSearchParams(text)) {
     if (Object.hasOwn(given, name)) {

@@ -42,6 +42,8 @@ const fixInput = rows({
   invalid_utf8:              [400, 'The body is not UTF-8', 'Encode it as UTF-8.'],
   request_malformed:         [400, 'The request is not HTTP/1.1', 'Check the client and the proxies before the gateway.'],
   headers_too_large:         [431, 'The headers are too large', 'Send fewer or shorter headers.'],
+  too_many_headers:          [431, 'There are too many headers', 'Send fewer headers.'],
+  transfer_coding_unsupported: [501, 'The transfer coding is not known', 'Use Transfer-Encoding: chunked or Content-Length; compress with Content-Encoding: gzip.'],
   url_too_long:              [414, 'The URL is too long', 'Shorten the query.'],
   route_unknown:             [404, 'There is nothing at this path', 'See /openapi.json.'],
   method_not_allowed:        [405, 'The path does not take this method', 'Use one of the methods in Allow.'],
@@ -93,7 +95,6 @@ const fixInput = rows({
 
 // prettier-ignore
 const tryAgain = rows({
-  idempotency_in_flight:     [409, 'A request with this identity is being answered', 'Try again in a moment.'],
   entry_not_sealed:          [409, 'The entry is durable and not yet sealed', 'Try again, or ask with wait.'],
   overloaded:                [503, 'The gateway has no room', 'Try again; the event was not taken.'],
   closing:                   [503, 'The gateway is shutting down', 'Try again; another instance or the next start will answer.'],
@@ -108,6 +109,7 @@ const tryAgain = rows({
 
 // prettier-ignore
 const unsure = rows({
+  idempotency_in_flight:     [409, 'A request with this identity is being answered', 'Try again in a moment, with the same Idempotency-Key.'],
   store_unavailable:         [503, 'The store does not answer', 'Try again.'],
 }, 'unknown', true);
 

@@ -36,7 +36,7 @@ export class Gateway {
     this.desks = new Map(
       components.ledgers.map((served) => [served.name, new Desk(served, components, settings)]),
     );
-    this.metrics = new GatewayMetrics(this.desks, components.version);
+    this.metrics = new GatewayMetrics(this.desks, components.callers, components.version);
     this.#flushing = setInterval(() => void this.flushSummaries(), settings.summaryMs);
     this.#flushing.unref();
   }
@@ -70,7 +70,8 @@ export class Gateway {
 
   /** Logs what is wrong with us; what is wrong with a request stands in its own line. */
   logProblem(request: string, { status, code }: Problem, error: unknown): void {
-    if (status < 500) return;
+    // 501 is the caller's doing.
+    if (status < 500 || status === 501) return;
     if (status === 500) this.components.log.error('problem', { request, code, error });
     // What we mean to answer has no stack that anybody needs; what a lower layer says has a cause.
     else if (error instanceof ProblemError) {

@@ -3,7 +3,7 @@
 /** Characters of an `Idempotency-Key`: what the APIs that made the header known allow. */
 export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 255;
 
-/** Lines of one NDJSON body: an answer line is about 2 KB, so the answer to a full one is 20 MB, streamed. */
+/** Lines of one NDJSON body, blank ones too: an answer line is about 2 KB, so the answer to a full one is 20 MB, streamed. */
 export const NDJSON_LINES_MAX = 10_000;
 
 /** Events of one CloudEvents batch: its answer is one JSON array in memory. */
@@ -53,7 +53,10 @@ export const FINDS_OF_STRANGERS_MAX = 8;
 /** Bytes of request line and headers together: Node's own default, set so that it stays. */
 export const HEADER_BYTES_MAX = 16_384;
 
-/** Headers of one request; far above what proxies add. */
+/**
+ * Headers of one request; far above what proxies add. With more it is refused: one that is dropped would be missing
+ * from what is decided and recorded.
+ */
 export const HEADERS_MAX = 100;
 
 /** Milliseconds that an idle connection is kept: above the 60 s at which common load balancers close their side. */

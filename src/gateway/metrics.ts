@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Callers } from '../keys/callers.ts';
 import type { Desk } from './desk.ts';
 
 /** Seconds: from one fast append to a caller who waits for a slow store. */
@@ -23,7 +24,7 @@ export class GatewayMetrics {
   readonly #observers = new Map<string, Observer>();
   readonly #counters = new Map<string, Incrementer>();
 
-  constructor(desks: ReadonlyMap<string, Desk>, version: string) {
+  constructor(desks: ReadonlyMap<string, Desk>, callers: Pick<Callers, 'files'>, version: string) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     new Gauge({
@@ -48,6 +49,7 @@ export class GatewayMetrics {
       registers,
     });
     registerLedgerGauges(desks, registers);
+    registerCallersGauge(callers, registers);
   }
 
   /** Counts one answered request. */
@@ -66,6 +68,18 @@ export class GatewayMetrics {
     }
     counter.inc();
   }
+}
+
+function registerCallersGauge(callers: Pick<Callers, 'files'>, registers: Registry[]): void {
+  new Gauge({
+    name: 'stele_caller_keys_stale',
+    help: 'Whether what stands in a file of keys now cannot be used, so that what was read before holds.',
+    labelNames: ['file'],
+    registers,
+    collect() {
+      for (const { name, fault } of callers.files) this.labels(name).set(Number(fault !== null));
+    },
+  });
 }
 
 interface LedgerGauge {

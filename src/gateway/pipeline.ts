@@ -2,7 +2,7 @@
  * The order in which a request is handled, once for each of the three kinds of route. No handler can forget a step:
  * it gets only what the steps before it gave.
  *
- *     open     answer
+ *     open     check, answer
  *     read     check, authenticate, ledger, room, parse, find, decide, record the access, answer
  *     write    check, authenticate, ledger, body, room, parse, for each event: decide, record, acknowledge
  */
@@ -10,7 +10,7 @@ import { CallerError } from '../keys/caller.ts';
 import type { Caller } from '../keys/caller.ts';
 import type { ActionName } from '../policy/decision.ts';
 import type { DecidedRead, KnownFacts } from '../policy/jobs.ts';
-import { checkArrival, pathParameter } from './arrival.ts';
+import { pathParameter } from './arrival.ts';
 import type { Arrival } from './arrival.ts';
 import type { Answer } from './answer.ts';
 import type { Asker, Desk } from './desk.ts';
@@ -106,7 +106,6 @@ export function writeRoute(
 }
 
 async function admit(gateway: Gateway, arrival: Arrival, action: ActionName): Promise<Admitted> {
-  checkArrival(arrival.request);
   const desk = gateway.desk(pathParameter(arrival.request, 'ledger'));
   const caller = await authenticate(gateway, arrival, desk, action);
   // Only now: a stranger is not told which ledgers there are.

@@ -8,7 +8,6 @@ import {
   CONNECTION_CHECK_MS,
   CONNECTION_IDLE_MS,
   HEADER_BYTES_MAX,
-  HEADERS_MAX,
   HEADERS_MS,
   KEEP_ALIVE_MS,
 } from './limits.ts';
@@ -90,7 +89,8 @@ export function createGatewayServer(
     },
     app,
   );
-  server.maxHeadersCount = HEADERS_MAX;
+  // Node would drop the rest in silence; `checkArrival` refuses.
+  server.maxHeadersCount = 0;
   server.maxConnections = settings.connectionsMax;
   server.setTimeout(CONNECTION_IDLE_MS);
   // The body's reader says "continue", once it knows that it wants the body.

@@ -1,9 +1,9 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { MalformedError } from '../core/errors.ts';
 import type { Caller } from './caller.ts';
+import { FollowedFile } from './followed-file.ts';
 
 /** Marks a string as an API key of ours, so that scanners of leaked secrets find it. */
 const API_KEY_PREFIX = 'stele_';
@@ -73,15 +73,15 @@ export class ApiKeys {
   }
 }
 
-/**
- * Reads an API key file: YAML or JSON, `keys: [{id, sha256, subject: {type, id}, roles}]`, closed.
- * @throws {@link MalformedError} `api_key_file_malformed` with a pointer.
- */
-export async function loadApiKeys(path: string): Promise<ApiKeys> {
-  return new ApiKeys(parseApiKeys(await readFile(path, 'utf8'), path));
+/** An API key file that is followed: what is added or taken out of it holds without a restart. */
+export function apiKeyFile(path: string): FollowedFile<ApiKeys> {
+  return new FollowedFile('api_keys', path, (text) => new ApiKeys(parseApiKeys(text, path)));
 }
 
-/** Parses the text of an API key file. @throws {@link MalformedError} `api_key_file_malformed`. */
+/**
+ * Parses the text of an API key file: YAML or JSON, `keys: [{id, sha256, subject: {type, id}, roles}]`, closed.
+ * @throws {@link MalformedError} `api_key_file_malformed` with a pointer.
+ */
 export function parseApiKeys(text: string, where: string): ApiKeySpec[] {
   const document = parseDocument(text, { uniqueKeys: true, strict: true });
   const fault = document.errors[0] ?? document.warnings[0];

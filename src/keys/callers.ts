@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { ApiKeys } from './api-keys.ts';
 import { ANONYMOUS, CallerError } from './caller.ts';
 import type { Caller, VerifiedCaller } from './caller.ts';
+import type { FollowedFile } from './followed-file.ts';
 import type { TokenVerifier } from './tokens.ts';
 
 /** What {@link Callers} needs. */
@@ -10,7 +11,9 @@ export interface CallersComponents {
   /** `null`: no JWT is accepted. */
   readonly tokens: TokenVerifier | null;
   /** `null`: no API key is accepted. */
-  readonly apiKeys: ApiKeys | null;
+  readonly apiKeys: Pick<ApiKeys, 'find'> | null;
+  /** Files that these come from, for whoever asks how they are. */
+  readonly files?: readonly Pick<FollowedFile<unknown>, 'name' | 'fault'>[];
   /** Epoch milliseconds. */
   readonly clock: () => number;
 }
@@ -85,6 +88,16 @@ export class Callers {
     return looksLikeJwt(credential)
       ? this.#verifyToken(credential, digest)
       : this.#findKey(credential, digest);
+  }
+
+  /** The files that callers are known from, and why what stands in one now does not hold; null where it does. */
+  get files(): readonly { readonly name: string; readonly fault: string | null }[] {
+    return this.#components.files ?? [];
+  }
+
+  /** Forgets what was verified: the keys that it was verified with are others now. */
+  forget(): void {
+    this.#verified?.clear();
   }
 
   async #verifyToken(token: string, digest: string): Promise<Caller> {

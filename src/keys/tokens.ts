@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose';
 import { MalformedError, SteleError } from '../core/errors.ts';
-import type { JsonValue } from '../core/strict-json.ts';
+import { parseStrictJson } from '../core/strict-json.ts';
+import type { JsonLimits, JsonValue } from '../core/strict-json.ts';
 import { CallerError } from './caller.ts';
 import type { Caller, VerifiedCaller } from './caller.ts';
+import { FollowedFile } from './followed-file.ts';
 
 /** Algorithms that a JWKS of public keys can serve. A shared secret (`HS*`) and `none` are not among them and never are. */
 export const TOKEN_ALGORITHMS = ['EdDSA', 'Ed25519', 'ES256', 'ES384', 'PS256', 'RS256'] as const;
@@ -43,6 +44,13 @@ export const tokenDefaults = Object.freeze({
 
 /** Characters of a `sub`: what OpenID Connect allows is 255. */
 const SUBJECT_CHARACTERS_MAX = 1_024;
+/** Of the claims that reach the policy: within what it takes of a subject. */
+const CLAIMS_LIMITS: JsonLimits = {
+  bytes: 32_768,
+  depth: 14,
+  members: 2_048,
+  stringLength: 16_384,
+};
 const JWKS_TIMEOUT_MS = 3_000;
 /** An unknown `kid` asks the URL again, at most this often: a stranger's tokens must not become our requests. */
 const JWKS_COOLDOWN_MS = 30_000;
@@ -86,15 +94,31 @@ export function tokenVerifier(
   };
 }
 
+/** Where the keys of an issuer come from: a file that is followed, or none, for a URL is fetched as it is needed. */
+export interface TokenKeys {
+  readonly keys: JWTVerifyGetKey;
+  readonly file: FollowedFile<JWTVerifyGetKey> | null;
+}
+
 /**
  * The keys of a JWKS file, or of an `https:` URL that is fetched when first needed, and again for an unknown `kid` or
  * every ten minutes.
  * @throws {@link MalformedError} `jwks_malformed`: not a JWKS, a key that is secret or private, or plain `http:` to
- *   anything but loopback.
+ *   anything but loopback; {@link SteleError} `jwks_missing` for a file that is not there.
  */
-export async function loadJwks(source: string): Promise<JWTVerifyGetKey> {
-  if (/^https?:/i.test(source)) return remoteKeys(source);
-  return localKeys(await readFile(source, 'utf8'), source);
+export async function loadJwks(source: string): Promise<TokenKeys> {
+  if (/^https?:/i.test(source)) return { keys: remoteKeys(source), file: null };
+  const file = new FollowedFile('jwks', source, (text) => localKeys(text, source));
+  await file.open();
+  const missing = new SteleError('jwks_missing', `there is no JWKS at ${source}`, {
+    disposition: 'fix-configuration',
+  });
+  if (file.value === null) throw missing;
+  const keys: JWTVerifyGetKey = async (header, token) => {
+    if (file.value === null) throw missing;
+    return file.value(header, token);
+  };
+  return { keys, file };
 }
 
 /** The keys of a JWKS text. @throws {@link MalformedError} `jwks_malformed`. */
@@ -151,6 +175,7 @@ function callerOf(
   }
   // Last: no claim may name another issuer.
   properties['issuer'] = settings.issuer;
+  assertRecordable([id, properties]);
   return {
     subject: { type: settings.subjectType, id, properties },
     auth: {
@@ -161,6 +186,16 @@ function callerOf(
       token_sha256: digest,
     },
   };
+}
+
+/** What cannot be kept exactly cannot be decided about: such a token is no good here, whoever signed it. */
+function assertRecordable(claims: JsonValue): void {
+  try {
+    parseStrictJson(JSON.stringify(claims), CLAIMS_LIMITS);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new CallerError('token_invalid', 'a claim is not JSON that can be kept exactly', error);
+  }
 }
 
 /** jose's errors, in our words: a stranger learns that a token is expired or not good, and no more. */

@@ -27,6 +27,7 @@ export class HaltError extends SteleError {
       | 'journal_failed'
       | 'journal_taken'
       | 'journal_foreign'
+      | 'journal_unreadable'
       | 'folder_in_use'
       | 'lock_refused'
       | 'ledger_corrupt'

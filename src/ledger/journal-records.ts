@@ -39,15 +39,23 @@ export interface PlannedPayload {
 }
 
 const LENGTH_BYTES = 4;
+/** Of what records mean; a segment that says none is of this one, too. */
+const VERSION = 1;
 
 /** @returns the record that a segment begins with. */
 export function segmentRecord(head: SegmentHead): JournalRecord {
-  return { kind: 'segment', payload: utf8Bytes(JSON.stringify(head)) };
+  return { kind: 'segment', payload: utf8Bytes(JSON.stringify({ v: VERSION, ...head })) };
 }
 
-/** @throws {@link MalformedError} `journal_record`. */
+/** @throws {@link MalformedError} `journal_record`, `journal_version`. */
 export function parseSegmentRecord(payload: Uint8Array): SegmentHead {
-  const { writer, boot, gen, base, cert } = parseObject(payload);
+  const { v = VERSION, writer, boot, gen, base, cert } = parseObject(payload);
+  if (v !== VERSION) {
+    throw new MalformedError(
+      `its version is ${JSON.stringify(v)}, not ${VERSION}`,
+      'journal_version',
+    );
+  }
   const known = typeof writer === 'string' && typeof boot === 'string' && typeof gen === 'string';
   if (!known || typeof base !== 'number' || !isTexts(cert)) throw malformed();
   return { writer, boot, gen, base, cert };

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { toBase64Url, utf8Bytes, utf8Text } from '../core/bytes.ts';
+import { MalformedError } from '../core/errors.ts';
 import { HaltError } from './errors.ts';
 import { lockFolder } from './folder-lock.ts';
 import type { FolderLock } from './folder-lock.ts';
@@ -136,6 +137,7 @@ async function readSegment(
     await files.remove(path);
     return null;
   }
+  const head = understood(path, () => parseSegmentRecord(first.payload));
   await writeWhole(files, journal, file, bytes.subarray(0, goodBytes));
   const entries = rest.filter(({ kind }) => kind === 'entry');
   const plans = rest.filter(({ kind }) => kind === 'plan');
@@ -143,10 +145,22 @@ async function readSegment(
   segment.hold(entries.length);
   return {
     segment,
-    head: parseSegmentRecord(first.payload),
-    entries: entries.map(({ payload }) => parseEntryRecord(payload)),
-    plans: plans.flatMap(({ payload }) => parsePlanRecord(payload)),
+    head,
+    entries: understood(path, () => entries.map(({ payload }) => parseEntryRecord(payload))),
+    plans: understood(path, () => plans.flatMap(({ payload }) => parsePlanRecord(payload))),
   };
+}
+
+/** Bytes that are whole, and mean nothing here: another version of the program wrote them. Nothing of them may be lost. */
+function understood<T>(path: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    if (!(cause instanceof MalformedError || cause instanceof SyntaxError)) throw cause;
+    const cure =
+      'start the version that wrote it once more, and stop it when /readyz says 0 unsealed';
+    throw new HaltError('journal_unreadable', `${path}: ${cause.message}: ${cure}`, cause);
+  }
 }
 
 async function readWriterId(files: JournalFiles, folder: string): Promise<string | null> {

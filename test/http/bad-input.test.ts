@@ -165,6 +165,7 @@ const bodyRows: readonly Row[] = [
   ['a flipped bit in the gzip checksum', { headers: gzip, body: flipLast(gzipSync('{"a":1}')) },             { status: 400, code: 'gzip_malformed' }],
   ['an expectation that is unknown',     { headers: { Expect: 'the-unexpected' } },                          { status: 417, code: 'expectation_failed' }],
   ['NDJSON without a line',              { headers: { 'Content-Type': 'application/x-ndjson' }, body: '\n \r\n\n' }, { status: 400, code: 'body_missing' }],
+  ['NDJSON of line feeds alone',         { headers: { 'Content-Type': 'application/x-ndjson' }, body: '\n'.repeat(10_001) }, { status: 413, code: 'too_many_events' }],
   ['NDJSON with too many lines',         { headers: { 'Content-Type': 'application/x-ndjson' }, body: '1\n'.repeat(10_001) }, { status: 413, code: 'too_many_events' }],
 ];
 
@@ -178,6 +179,7 @@ const requestRows: readonly Row[] = [
   ['an acknowledgement that is not there', { path: `${ENTRIES}?ack=witnessed` },                             { status: 400, code: 'ack_unsupported' }],
   ['an acknowledgement that is none',    { path: `${ENTRIES}?ack=maybe` },                                   { status: 400, code: 'bad_parameter' }],
   ['a parameter twice',                  { path: `${ENTRIES}?ack=durable&ack=sealed` },                      { status: 400, code: 'bad_parameter' }],
+  ['a parameter called __proto__',       { path: `${ENTRIES}?__proto__=1` },                                 { status: 400, code: 'bad_parameter' }],
   ['a parameter that is not known',      { path: `${ENTRIES}?akc=sealed` },                                  { status: 400, code: 'bad_parameter' }],
   ['a long URL',                         { path: `${ENTRIES}?ack=${'x'.repeat(5000)}` },                     { status: 414, code: 'url_too_long' }],
   ['a path that does not decode',        { path: '/v1/ledgers/%/entries' },                                  { status: 400, code: 'bad_path' }],
@@ -312,6 +314,8 @@ const wireRows: readonly (readonly [string, string, number, string])[] = [
   ['a length and chunks',             'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400, 'request_malformed'],
   ['a header with a line feed alone', 'GET /livez HTTP/1.1\nHost: x\nA: b\r\n c\r\n\r\n',                     400, 'request_malformed'],
   ['a space before the colon',        'GET /livez HTTP/1.1\r\nHost : x\r\n\r\n',                              400, 'request_malformed'],
+  ['101 headers',                     `GET /livez HTTP/1.1\r\nHost: x\r\n${'A: b\r\n'.repeat(100)}\r\n`,      431, 'too_many_headers'],
+  ['a transfer coding before chunks', `POST ${ENTRIES} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`, 501, 'transfer_coding_unsupported'],
   ['headers of 20 KB',                `GET /livez HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`,   431, 'headers_too_large'],
 ];
 

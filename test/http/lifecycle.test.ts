@@ -169,7 +169,10 @@ describe('an error of the ledger', () => {
     const second = await post(world, '{"a":1}', headers);
     expect(second.status).toBe(409);
     expect(second.headers.get('retry-after')).toBe('1');
-    expect(await second.json()).toMatchObject({ code: 'idempotency_in_flight' });
+    expect(await second.json()).toMatchObject({
+      code: 'idempotency_in_flight',
+      durability: 'unknown',
+    });
     const other = await post(world, '{"a":2}', headers);
     expect(other.status).toBe(422);
     release();
@@ -353,6 +356,19 @@ describe('readiness', () => {
     expect(ready.status).toBe(503);
     expect(await ready.text()).toMatch(/^\[\+\]shutdown ok\n\[-\]ledger\/demo store_unreachable/);
     expect((await fetch(`${world.url}/livez`)).status).toBe(200);
+  });
+
+  test('a file of keys that cannot be used is shown and alarmed, and the gateway stays ready', async () => {
+    const world = await start();
+    const files = [{ name: 'api_keys', fault: '/secret/place: not YAML' }];
+    Object.defineProperty(world.running.gateway.components.callers, 'files', { value: files });
+    const ready = await fetch(`${world.url}/readyz?verbose`);
+    expect(ready.status).toBe(200);
+    const text = await ready.text();
+    expect(text).toContain('[!]callers/api_keys what was read before holds');
+    expect(text).not.toContain('/secret/place');
+    const metrics = await (await fetch(`${world.url}/metrics`)).text();
+    expect(metrics).toContain('stele_caller_keys_stale{file="api_keys"} 1');
   });
 
   test('metrics can be off', async () => {

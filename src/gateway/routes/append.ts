@@ -233,14 +233,23 @@ async function readUpTo(admitted: Admitted, bytesMax: number): Promise<string> {
   return readBody(admitted, { bytesMax, ms: admitted.gateway.settings.bodyMs });
 }
 
+/** The lines that hold something. Walked, and no further than allowed: a body may be made of line feeds alone. */
 function linesOf(text: string): string[] {
-  const lines = text.split('\n').filter((line) => !BLANK.test(line));
-  if (lines.length === 0) throw new ProblemError('body_missing');
-  if (lines.length > NDJSON_LINES_MAX) {
-    throw new ProblemError('too_many_events', {
-      detail: `the body has ${lines.length} lines, at most ${NDJSON_LINES_MAX}`,
-    });
+  const lines: string[] = [];
+  let count = 0;
+  for (let start = 0; start < text.length; count += 1) {
+    if (count === NDJSON_LINES_MAX) {
+      throw new ProblemError('too_many_events', {
+        detail: `the body has more than ${NDJSON_LINES_MAX} lines`,
+      });
+    }
+    const feed = text.indexOf('\n', start);
+    const end = feed === -1 ? text.length : feed;
+    const line = text.slice(start, end);
+    if (!BLANK.test(line)) lines.push(line);
+    start = end + 1;
   }
+  if (lines.length === 0) throw new ProblemError('body_missing');
   return lines;
 }
 

@@ -12,6 +12,8 @@ interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
+  /** Whether it is to be looked at, and answers go on as before. */
+  readonly warns?: boolean;
 }
 
 /** Process only: a store that is away must not make a supervisor kill what holds the journal. */
@@ -26,7 +28,8 @@ export const healthRoutes: readonly Route[] = [
     const checks = checksOf(gateway);
     const ok = checks.every((check) => check.ok);
     const lines = checks.map(
-      ({ name, ok: fine, detail }) => `[${fine ? '+' : '-'}]${name} ${detail}\n`,
+      ({ name, ok: fine, detail, warns }) =>
+        `[${fine ? (warns === true ? '!' : '+') : '-'}]${name} ${detail}\n`,
     );
     return text(ok ? 200 : 503, `${verbose ? lines.join('') : ''}${ok ? 'ok' : 'not ready'}\n`);
   }),
@@ -55,7 +58,13 @@ function checksOf(gateway: Gateway): readonly Check[] {
     const detail = policy === null ? 'none is loaded' : `${policy.revision} (${policy.id})`;
     return { name: `policy/${name}`, ok: policy !== null, detail };
   });
-  return [shutdown, ...ledgers, ...policies];
+  const callers = gateway.components.callers.files.map(({ name, fault }) => ({
+    name: `callers/${name}`,
+    ok: true,
+    warns: fault !== null,
+    detail: fault === null ? 'ok' : 'what was read before holds; the log says why',
+  }));
+  return [shutdown, ...ledgers, ...policies, ...callers];
 }
 
 function text(status: number, body: string): Answer {

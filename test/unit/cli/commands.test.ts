@@ -183,6 +183,12 @@ test('the demo runs once, verifies what it made, and goes on with it the second 
   expect(noted).toContain('entries from before');
 }, 120_000);
 
+test('a setting takes one word, so a command may come after it', async () => {
+  const { text } = await stele('--set', 'ledger=one', 'config', '--set', 'listen.port=1');
+  expect(text).toMatch(/^ledger +"one" +\(flag\)$/m);
+  expect(text).toMatch(/^listen.port +1 +\(flag\)$/m);
+});
+
 test('settings are shown with their origin, and secrets are not', async () => {
   const text = (await stele('config', '--set', 'store.secretAccessKey=hunter2')).text;
   expect(text).toContain('store.secretAccessKey');

@@ -63,12 +63,18 @@ describe('what is refused', () => {
     [
       'a value of the wrong kind',
       { flags: { 'store.kind': 'ftp' } },
-      'store.kind from flag is "ftp"',
+      'store.kind from the flag is "ftp", want one of file, s3, memory',
     ],
     [
       'a number out of range',
       { environment: { STELE_LISTEN__PORT: '70000' } },
-      'listen.port from environment is "70000"',
+      'listen.port from the environment is "70000", want a whole number from 0 to 65535',
+    ],
+    ['no number', { flags: { 'listen.port': '' } }, 'listen.port from the flag is "", want'],
+    [
+      'another word than yes or no',
+      { flags: { 'gateway.metrics': 'yes' } },
+      'gateway.metrics from the flag is "yes", want true or false',
     ],
     ['a key given twice', { file: 'ledger: a\nledger: b\n' }, 'not YAML'],
     ['an alias', { file: 'ledger: &a demo\norigin: *a\n' }, 'not YAML'],
@@ -83,7 +89,7 @@ describe('what is refused', () => {
     });
     expect(message).toContain('store.kind');
     expect(message).toContain('listen.port');
-    expect(message).toContain('store.secretAccessKey from file is (hidden)');
+    expect(message).toContain('store.secretAccessKey from the file is (hidden)');
     expect(message).not.toContain('hunter2');
   });
 });

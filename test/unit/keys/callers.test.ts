@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { CryptoKey, JWK } from 'jose';
-import { ApiKeys, generateApiKey, loadApiKeys, parseApiKeys } from '../../../src/keys/api-keys.ts';
+import { ApiKeys, apiKeyFile, generateApiKey, parseApiKeys } from '../../../src/keys/api-keys.ts';
 import { ANONYMOUS } from '../../../src/keys/caller.ts';
 import { Callers, callersDefaults } from '../../../src/keys/callers.ts';
 import { loadJwks, localKeys, tokenDefaults, tokenVerifier } from '../../../src/keys/tokens.ts';
@@ -91,6 +91,20 @@ describe('a token', () => {
     expect(JSON.stringify(caller)).not.toContain(text);
   });
 
+  test.each([
+    ['a number too large', { roles: [1e300] }],
+    ['half of a surrogate pair', { roles: ['\ud800'] }],
+    ['twenty levels', { roles: JSON.parse(`${'['.repeat(20)}1${']'.repeat(20)}`) as unknown }],
+    ['a reserved name', { roles: JSON.parse('{"__proto__":1}') as unknown }],
+    ['half of a surrogate pair as its subject', { sub: '\udc00' }],
+  ])('with %s cannot be recorded, so it is not valid here', async (_about, claims) => {
+    const callers = callersOver(verifierOver({ keys: [one.jwk] }));
+    const text = await token(one.key, 'one', claims);
+    await expect(callers.identify(`Bearer ${text}`)).rejects.toMatchObject({
+      code: 'token_invalid',
+    });
+  });
+
   test('that was verified is not verified again until it expires', async () => {
     let checks = 0;
     const inner = verifierOver({ keys: [one.jwk] });
@@ -166,7 +180,7 @@ describe('a JWKS', () => {
   test('is read from a file', async () => {
     const path = join(await tempFolder(), 'jwks.json');
     await writeFile(path, JSON.stringify({ keys: [one.jwk] }));
-    const callers = callersOver(tokenVerifier(await loadJwks(path), settings, clock));
+    const callers = callersOver(tokenVerifier((await loadJwks(path)).keys, settings, clock));
     expect(await callers.identify(`Bearer ${await token(one.key, 'one')}`)).toMatchObject({
       subject: { id: 'alice' },
     });
@@ -174,7 +188,7 @@ describe('a JWKS', () => {
 
   test('is fetched from a URL', async () => {
     const url = await serve(() => ({ status: 200, body: JSON.stringify({ keys: [two.jwk] }) }));
-    const callers = callersOver(tokenVerifier(await loadJwks(url), settings, clock));
+    const callers = callersOver(tokenVerifier((await loadJwks(url)).keys, settings, clock));
     await callers.identify(`Bearer ${await token(two.key, 'two')}`);
     await expect(callers.identify(`Bearer ${await token(one.key, 'one')}`)).rejects.toMatchObject({
       code: 'token_invalid',
@@ -187,7 +201,7 @@ describe('a JWKS', () => {
     ['answers another JSON', 200, '{"a":1}'],
   ])('whose URL %s is no fault of the caller', async (_about, status, body) => {
     const url = await serve(() => ({ status, body }));
-    const callers = callersOver(tokenVerifier(await loadJwks(url), settings, clock));
+    const callers = callersOver(tokenVerifier((await loadJwks(url)).keys, settings, clock));
     await expect(callers.identify(`Bearer ${await token(one.key, 'one')}`)).rejects.toMatchObject({
       code: 'caller_keys_unavailable',
       disposition: 'retry',
@@ -196,11 +210,29 @@ describe('a JWKS', () => {
 
   test('whose URL is gone is no fault of the caller', async () => {
     const callers = callersOver(
-      tokenVerifier(await loadJwks('http://127.0.0.1:1/jwks'), settings, clock),
+      tokenVerifier((await loadJwks('http://127.0.0.1:1/jwks')).keys, settings, clock),
     );
     await expect(callers.identify(`Bearer ${await token(one.key, 'one')}`)).rejects.toMatchObject({
       code: 'caller_keys_unavailable',
     });
+  });
+
+  test('file that is not there is said before anything is served', async () => {
+    await expect(loadJwks('/nowhere/jwks.json')).rejects.toMatchObject({ code: 'jwks_missing' });
+  });
+
+  test('file that changes holds at once, for tokens that were verified before too', async () => {
+    const path = join(await tempFolder(), 'jwks.json');
+    await writeFile(path, JSON.stringify({ keys: [one.jwk] }));
+    const { keys, file } = await loadJwks(path);
+    const callers = callersOver(tokenVerifier(keys, settings, clock));
+    const old = `Bearer ${await token(one.key, 'one')}`;
+    await callers.identify(old);
+    await writeFile(path, JSON.stringify({ keys: [two.jwk], more: 'than before' }));
+    expect(await file?.look()).toBe(true);
+    callers.forget();
+    await expect(callers.identify(old)).rejects.toMatchObject({ code: 'token_invalid' });
+    await callers.identify(`Bearer ${await token(two.key, 'two')}`);
   });
 
   test('is not fetched in clear from elsewhere', async () => {
@@ -289,7 +321,9 @@ describe('an API key', () => {
   test('file is YAML, or JSON', async () => {
     const path = join(await tempFolder(), 'keys.yaml');
     await writeFile(path, `# who may\nkeys:\n  - ${line.replace(hash, made.sha256)}\n`);
-    const callers = callersOver(null, {}, await loadApiKeys(path));
+    const file = apiKeyFile(path);
+    await file.open();
+    const callers = callersOver(null, {}, file.value);
     expect(callers.identify(`Bearer ${made.key}`)).toMatchObject({
       subject: { properties: { roles: [] } },
     });

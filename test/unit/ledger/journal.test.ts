@@ -179,6 +179,24 @@ describe('the journal', () => {
     await expect(reread(opened)).rejects.toMatchObject({ code: 'journal_corrupt' });
   });
 
+  test('of another version of the program stops the start, and says which file and what to do', async () => {
+    const opened = await openJournal();
+    await opened.journal.append([record('a')]);
+    const path = join(opened.folder.journal, segmentFile({ number: 0, boot }, 'journal'));
+    const first = { v: 2, something: 'else' };
+    const payload = Buffer.from(JSON.stringify(first));
+    const start = { offset: 0, sequence: 0 };
+    const later = [{ kind: 'segment', payload }, record('a')] as const;
+    await writeFile(path, encodeGroup(later, { number: 0, boot }, start));
+    await expect(reread(opened)).rejects.toMatchObject({
+      code: 'journal_unreadable',
+      message: expect.stringMatching(/00000000-.*: its version is 2, not 1: start the version/),
+    });
+    // Nothing of it is lost.
+    const seized = join(opened.folder.journal, segmentFile({ number: 0, boot }, 'seized'));
+    expect((await readFile(seized)).length).toBeGreaterThan(100);
+  });
+
   test('of another writer in the folder stops the start', async () => {
     const [mine, other] = [await openJournal(), await openJournal()];
     await other.journal.append([record('a')]);
