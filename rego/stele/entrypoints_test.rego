@@ -26,3 +26,21 @@ test_every_case_ran if {
 	{case.about | some case in data.cases.append} == {about | some about; test_append_cases[about]}
 	{case.about | some case in data.cases.read} == {about | some about; test_read_cases[about]}
 }
+
+# A CloudEvent has its payload under `data`.
+test_what_is_named_of_an_event_is_named_of_a_payload if {
+	count(_own("personal")) > 10
+	count(_own("secrets")) > 1
+	missing := {pointer |
+		some list in ["personal", "secrets"]
+		some pointer in _own(list)
+		payload := concat("", ["/input/event/data", trim_prefix(pointer, "/input/event")])
+		not payload in data.settings[list]
+	}
+	missing == set()
+}
+
+_own(list) := {pointer |
+	some pointer in data.settings[list]
+	not startswith(pointer, "/input/event/data")
+}

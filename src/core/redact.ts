@@ -32,8 +32,8 @@ export interface Selection {
  * Selects the disclosures of a record.
  *
  * Hidden: every node that a redaction names, the node around a place inside a whole value, and whatever is sealed
- * and not at hand. A pointer to nothing hides nothing, but a name where an array stands hides the array: its author
- * took it for an object.
+ * and not at hand. A pointer to nothing hides nothing, but a name where an array, a text or a number stands hides that:
+ * its author took it for an object.
  *
  * @throws {@link MalformedError} code `bad_pointer`.
  */
@@ -86,23 +86,34 @@ function mark(
     if (token !== undefined && token !== '*' && token !== node.name) continue;
     if (rest.length === 0) marked.add(node);
     else if (node.children.length > 0) mark(node.children, rest, rounding, marked);
-    else if (rounding === 'up' && leadsInto(node.value, rest)) marked.add(node);
+    else if (rounding === 'up' && leadsInto(node.value, rest, token)) marked.add(node);
   }
 }
 
-/** Whether a place inside a whole value exists, or is meant by somebody who took an array for an object. */
-function leadsInto(value: JsonValue | undefined, tokens: readonly string[]): boolean {
+/**
+ * Whether a place inside a whole value exists, or is meant by somebody who took what stands there for an object.
+ *
+ * @param by - The token that led to the value: who wrote `*` took nothing for anything.
+ */
+function leadsInto(
+  value: JsonValue | undefined,
+  tokens: readonly string[],
+  by: string | undefined,
+): boolean {
   const [token, ...rest] = tokens;
   if (value === undefined) return false;
   if (token === undefined) return true;
   if (Array.isArray(value)) {
     const elements = value as readonly JsonValue[];
-    if (token === '*') return elements.some((element) => leadsInto(element, rest));
-    return /^(?:0|[1-9][0-9]*)$/.test(token) ? leadsInto(elements[Number(token)], rest) : true;
+    if (token === '*') return elements.some((element) => leadsInto(element, rest, token));
+    return /^(?:0|[1-9][0-9]*)$/.test(token)
+      ? leadsInto(elements[Number(token)], rest, token)
+      : true;
   }
-  if (!isJsonObject(value)) return false;
-  if (token === '*') return Object.values(value).some((member) => leadsInto(member, rest));
-  return leadsInto(Object.hasOwn(value, token) ? value[token] : undefined, rest);
+  if (!isJsonObject(value))
+    return by !== '*' && (typeof value === 'string' || typeof value === 'number');
+  if (token === '*') return Object.values(value).some((member) => leadsInto(member, rest, token));
+  return leadsInto(Object.hasOwn(value, token) ? value[token] : undefined, rest, token);
 }
 
 /** Collects what is marked with everything below it and everything around it. @returns whether anything was. */

@@ -2,9 +2,11 @@
 import { toBase64Url } from '../core/bytes.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { DEFAULT_DEPTHS, formatDsc } from '../core/disclosure.ts';
+import type { PartDepths } from '../core/disclosure.ts';
 import { discloseTexts } from '../core/disclosure-digests.ts';
 import { entryPrefix } from '../core/entry.ts';
-import type { JsonObject } from '../core/strict-json.ts';
+import { isJsonObject } from '../core/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 import { retentionOf } from './effect.ts';
 import type { Effect, LedgerTable } from './effect.ts';
 import type { Canonical } from './input.ts';
@@ -45,6 +47,9 @@ export interface ComposedEntry {
 export type WithheldReason = 'too_large' | 'may_hold_what_is_hidden';
 
 const DSC = formatDsc(DEFAULT_DEPTHS);
+/** The payload of a CloudEvent is one level further down, and so are the members that a redaction names. */
+const CLOUDEVENT_DEPTHS: PartDepths = { ...DEFAULT_DEPTHS, input: DEFAULT_DEPTHS.input + 1 };
+const CLOUDEVENT_DSC = formatDsc(CLOUDEVENT_DEPTHS);
 
 /** The facts that an entry shares with its caller's answer. */
 export function entryFacts(
@@ -68,7 +73,9 @@ export function composeEntry(
 ): ComposedEntry {
   const { at, jti, effect, identity, input, result, source } = draft;
   const texts = { input: input.text, result: result.text, source: source.text };
-  const sd = discloseTexts({ jti, key, depth: DEFAULT_DEPTHS, texts });
+  const nested = isCloudEvent(input.value['event']);
+  const depth = nested ? CLOUDEVENT_DEPTHS : DEFAULT_DEPTHS;
+  const sd = discloseTexts({ jti, key, depth, texts });
   const { sby, ret } = entryFacts(draft, effect, settings);
   const { allow, err, labels } = effect;
   const pol = { allow, entrypoint: draft.entrypoint, ...(err && { err }), id: draft.policy };
@@ -77,7 +84,7 @@ export function composeEntry(
     _sd: sd,
     _sd_alg: 'sha-256',
     at,
-    dsc: DSC,
+    dsc: nested ? CLOUDEVENT_DSC : DSC,
     gen: settings.gen,
     iat: Math.floor(at / 1000),
     ...(identity && { idb: identity.idb, idk: identity.idk }),
@@ -93,6 +100,12 @@ export function composeEntry(
   const head = `{"input":${input.text},"jti":"${jti}","key":"${toBase64Url(key)}"`;
   const record = `${head},"result":${result.text},"sealed":[],"source":${source.text},"v":1}\n`;
   return { prefix, record };
+}
+
+/** Whether an event is an envelope around a payload of members (CloudEvents 1.0, JSON format). */
+function isCloudEvent(event: JsonValue | undefined): boolean {
+  if (event === undefined || !isJsonObject(event) || !isJsonObject(event['data'])) return false;
+  return typeof event['specversion'] === 'string';
 }
 
 /** `source` of a record. @param hmac - Of the bytes as they came, null where nobody may confirm a guess of them. */
