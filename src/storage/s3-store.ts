@@ -5,18 +5,25 @@ import {
   PutObjectCommand,
   PutObjectRetentionCommand,
 } from '@aws-sdk/client-s3';
-import type { HeadObjectCommandOutput, PutObjectCommandInput } from '@aws-sdk/client-s3';
+import type {
+  GetObjectCommandOutput,
+  HeadObjectCommandOutput,
+  PutObjectCommandInput,
+} from '@aws-sdk/client-s3';
+import { Readable } from 'node:stream';
 import { parseBase64, toBase64 } from '../core/bytes.ts';
 import { parseSha256Hash } from '../core/hash.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import { sha256 } from '#platform';
 import {
   ObjectMissingError,
+  ObjectTooLargeError,
   RetentionRefusedError,
   StoreDeniedError,
   StoreUnavailableError,
 } from './errors.ts';
 import { assertKeyPrefix, assertObjectKey } from './object-keys.ts';
+import { OBJECT_BYTES_MAX } from './object-store.ts';
 import type * as port from './object-store.ts';
 import { assertRetention, coversRetention, mayFollow } from './retention.ts';
 import { makeS3Clients } from './s3-clients.ts';
@@ -95,8 +102,9 @@ export class S3Store implements port.ObjectStore {
       // nothing else.
       return { ...head, retention: await this.#retentionOf(key, versionId) };
     } catch (error) {
-      if (isAbsence(error, versionId !== undefined)) return null;
-      throw s3ReadError(error, `head of ${key}`);
+      if (!isAbsence(error, versionId !== undefined)) throw s3ReadError(error, `head of ${key}`);
+      if (failureOf(error).status === 400) await this.#assertAbsent(key, versionId);
+      return null;
     }
   }
 
@@ -112,12 +120,7 @@ export class S3Store implements port.ObjectStore {
     });
     try {
       const answer = await this.#clients.bulk.send(command);
-      const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
-      if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length) {
-        throw new StoreUnavailableError(
-          `get of ${key}: ${bytes.length} of ${answer.ContentLength} bytes came`,
-        );
-      }
+      const bytes = await bodyOf(key, answer);
       return { bytes, versionId: answer.VersionId ?? 'null', etag: answer.ETag ?? '' };
     } catch (error) {
       if (failureOf(error).status === 416) return this.#empty(key, versionId);
@@ -198,6 +201,24 @@ export class S3Store implements port.ObjectStore {
     return Promise.resolve();
   }
 
+  /**
+   * The answer to a HEAD has no body and so no code: a 400 can be an id that was never given, and an old session just
+   * as well. The answer to a GET says which.
+   *
+   * @throws {@link StoreUnavailableError} when it is there all the same, or it cannot be told.
+   */
+  async #assertAbsent(key: string, versionId: string | undefined): Promise<void> {
+    const target = { Bucket: this.#bucket, Key: key, VersionId: versionId, Range: 'bytes=0-0' };
+    try {
+      const { Body: body } = await this.#clients.bulk.send(new GetObjectCommand(target));
+      discard(body);
+    } catch (error) {
+      if (isAbsence(error, versionId !== undefined)) return;
+      if (failureOf(error).status !== 416) throw s3ReadError(error, `head of ${key}`);
+    }
+    throw new StoreUnavailableError(`head of ${key}: 400, and it is there`);
+  }
+
   /** A Buffer and its known hash: a stream would go out in pieces that many stores refuse. */
   #body(
     key: string,
@@ -240,6 +261,27 @@ export class S3Store implements port.ObjectStore {
     if (head === null) return null;
     return { bytes: new Uint8Array(), versionId: head.versionId, etag: head.etag };
   }
+}
+
+/** The whole body of an answer, of the length that it announced. */
+async function bodyOf(
+  key: string,
+  { Body: body, ContentLength: length }: GetObjectCommandOutput,
+): Promise<Uint8Array> {
+  if (length !== undefined && length > OBJECT_BYTES_MAX) {
+    discard(body);
+    throw new ObjectTooLargeError(key, length);
+  }
+  const bytes = (await body?.transformToByteArray()) ?? new Uint8Array();
+  if (length !== undefined && length !== bytes.length) {
+    throw new StoreUnavailableError(`get of ${key}: ${bytes.length} of ${length} bytes came`);
+  }
+  return bytes;
+}
+
+/** A body that nobody wants: its socket is given up. */
+function discard(body: unknown): void {
+  if (body instanceof Readable) body.destroy();
 }
 
 function lockHeaders(retention: port.Retention | null): Partial<PutObjectCommandInput> {

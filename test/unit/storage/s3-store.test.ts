@@ -146,6 +146,16 @@ test('a body that ends early is no object', async () => {
   await expect(store.get('a')).rejects.toMatchObject({ code: 'store_unavailable' });
 });
 
+test('more than any object has is not read', async () => {
+  script = [
+    (response) => {
+      response.writeHead(200, { 'content-length': String(2 ** 31) });
+      response.write('x');
+    },
+  ];
+  await expect(store.get('a')).rejects.toMatchObject({ code: 'object_too_large' });
+});
+
 describe('a head', () => {
   const found = { etag: '"e"', 'content-length': '5', 'x-amz-version-id': 'v' };
 
@@ -185,6 +195,24 @@ describe('a head', () => {
   ])('with %s shows none', async (_, headers) => {
     script = [answer(200, { ...found, ...headers })];
     expect(await store.head('a')).toMatchObject({ sha256: null, retention: null });
+  });
+
+  // The answer to a HEAD has no body, and so no code.
+  // prettier-ignore
+  test.each<[string, Answer, unknown]>([
+    // What the answer to a GET says                         What the head is
+    ['an id that was never given',  refuse(400, 'InvalidArgument'),  null],
+    ['no such version',             refuse(404, 'NoSuchVersion'),    null],
+    ['an old session',              refuse(400, 'ExpiredToken'),     'store_unavailable'],
+    ['a request that took too long', refuse(400, 'RequestTimeout'),  'store_unavailable'],
+    ['missing rights',              refuse(403, 'AccessDenied'),     'store_denied'],
+    ['the object itself',           answer(206, {}, 'h'),            'store_unavailable'],
+    ['an object without bytes',     refuse(416, 'InvalidRange'),     'store_unavailable'],
+  ])('that answers 400 by a version id is told apart by a GET: %s', async (_, get, want) => {
+    script = [answer(400), get];
+    const head = await store.head('a', 'v').catch((error: unknown) => (error as { code: string }).code);
+    expect(head).toBe(want);
+    expect(requests[1]).toMatchObject({ method: 'GET', headers: { range: 'bytes=0-0' } });
   });
 
   test('of a delete marker is nothing', async () => {
