@@ -100,6 +100,7 @@ const tryAgain = rows({
   closing:                   [503, 'The gateway is shutting down', 'Try again; another instance or the next start will answer.'],
   backlog_full:              [503, 'The journal holds all that it may', 'Try again when the store takes entries; see /readyz?verbose.'],
   store_unreachable:         [503, 'The store has not answered since the start', 'Try again; see /readyz?verbose.'],
+  clock_skew:                [503, 'The clocks of gateway and store are too far apart', 'Try again; tell whoever runs the gateway: lock dates would be wrong.'],
   decision_stale:            [503, 'The decision took too long to be recorded', 'Try again.'],
   policy_timeout:            [503, 'The policy took too long, which denies', 'Try again; tell whoever runs the gateway when it stays.'],
   engine_unavailable:        [503, 'No policy can be evaluated, which denies', 'Try again; see /readyz?verbose.'],

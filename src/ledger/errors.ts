@@ -5,7 +5,12 @@ import type { Durability } from '../core/errors.ts';
 export class NotTakenError extends SteleError {
   constructor(
     code:
-      'store_unreachable' | 'backlog_full' | 'closing' | 'decision_stale' | 'signer_unavailable',
+      | 'store_unreachable'
+      | 'backlog_full'
+      | 'closing'
+      | 'decision_stale'
+      | 'clock_skew'
+      | 'signer_unavailable',
     message: string,
     cause?: unknown,
   ) {

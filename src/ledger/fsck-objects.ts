@@ -6,8 +6,7 @@ import { sha256 } from '#platform';
 import { StoreUnavailableError } from '../storage/errors.ts';
 import type { ObjectKeys } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { coversRetention } from '../storage/retention.ts';
-import { retentionOf } from './payload-writer.ts';
+import { coversRetention, retentionOf } from '../storage/retention.ts';
 import { oldestObject } from './slot.ts';
 
 /** What every part of the check works with. */

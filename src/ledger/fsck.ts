@@ -29,6 +29,7 @@ import { checkPayloads } from './fsck-payloads.ts';
 import { PublishedCheck } from './fsck-published.ts';
 import { behindEnd, countListed, readSlots } from './fsck-slots.ts';
 import type { BatchSlot } from './fsck-slots.ts';
+import { genesisLock } from './heal.ts';
 import { NamedObjects } from './fsck-unnamed.ts';
 import { lockStep, recordStep, silence, versionStep, withoutGenesis } from './fsck-report.ts';
 import type { FsckOptions, FsckReport } from './fsck-report.ts';
@@ -69,10 +70,8 @@ export async function fsck(
   const { gen = genesis.gen, now, records = true } = options;
   if (genesis.gen !== gen) return withoutGenesis(found, `is ${genesis.gen}, want ${gen}`);
   const context = { store, keys, now, locks: !genesis.weakStore, open: records };
-  const { mode, days } = genesis.batchLock;
-  const retainUntil = genesis.time - (genesis.time % 1000) + days * DAY_MS;
   const place = { key, versionId: object.versionId };
-  found.push(...(await lockFindings(context, place, { mode, retainUntil }, {})));
+  found.push(...(await lockFindings(context, place, genesisLock(genesis), {})));
   return new Fsck(context, genesis, options, found).run();
 }
 
@@ -231,8 +230,6 @@ class Fsck {
     for (const one of findings) this.#findings.push(one);
   }
 }
-
-const DAY_MS = 86_400_000;
 
 function missing(key: string): SteleError {
   return new SteleError('ledger_missing', `there is no ${key} in this store`, {

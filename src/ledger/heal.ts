@@ -1,8 +1,13 @@
-import type { ObjectHead, Retention } from '../storage/object-store.ts';
-import { coversRetention } from '../storage/retention.ts';
+import type { Genesis } from '../core/genesis.ts';
+import type { ObjectHead, Retention, RetentionMode } from '../storage/object-store.ts';
+import { coversRetention, retentionOf } from '../storage/retention.ts';
 import { lockClock } from './context.ts';
 import type { LedgerContext } from './context.ts';
 import { HaltError } from './errors.ts';
+import { oldestObject } from './slot.ts';
+
+/** What healing needs, also before a ledger is open. */
+type HealContext = Pick<LedgerContext, 'store' | 'clock' | 'finding' | 'genesis'>;
 
 /**
  * Makes sure that a version is locked as it was declared: some stores show an object before its lock, and a crash of
@@ -14,7 +19,7 @@ import { HaltError } from './errors.ts';
  *   says that the store is weak.
  */
 export async function healLock(
-  context: LedgerContext,
+  context: HealContext,
   key: string,
   versionId: string,
   wanted: Retention | null,
@@ -33,3 +38,25 @@ export async function healLock(
   if (context.genesis.weakStore) return;
   throw new HaltError('lock_refused', `${key} cannot be locked`);
 }
+
+/** The lock that genesis has to have at least: as long from its own time as it wants for batches. */
+export function genesisLock({ time, batchLock }: Pick<Genesis, 'time' | 'batchLock'>): {
+  readonly mode: RetentionMode | 'none';
+  readonly retainUntil: number;
+} {
+  const { mode, days } = batchLock;
+  return { mode, retainUntil: time - (time % 1000) + days * DAY_MS };
+}
+
+/** The same for genesis, on which all else hangs. */
+export async function healGenesis(
+  context: HealContext & Pick<LedgerContext, 'keys'>,
+): Promise<void> {
+  const { store, keys, genesis } = context;
+  const oldest = oldestObject(await store.listVersions(keys.genesis));
+  if (oldest === undefined) return;
+  const wanted = retentionOf(genesisLock(genesis));
+  await healLock(context, keys.genesis, oldest.versionId, wanted);
+}
+
+const DAY_MS = 86_400_000;

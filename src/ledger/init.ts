@@ -6,9 +6,9 @@ import type { JwsSigner } from '../core/jws.ts';
 import { ObjectExistsError } from '../storage/errors.ts';
 import { objectKeys } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { wholeSecond } from '../storage/retention.ts';
+import { retentionOf, wholeSecond } from '../storage/retention.ts';
+import { healGenesis } from './heal.ts';
 import { LOCK_MARGIN_MS } from './limits.ts';
-import { retentionOf } from './payload-writer.ts';
 import { oldestObject } from './slot.ts';
 
 /** What a ledger is made from. */
@@ -34,17 +34,18 @@ export async function initLedger(foundation: LedgerFoundation): Promise<Genesis>
   const { mode, days } = foundation.genesis.batchLock;
   const now = Math.max(foundation.genesis.time, store.now() ?? 0);
   const retainUntil = wholeSecond(now + days * DAY_MS + LOCK_MARGIN_MS);
-  const options = {
-    retention: retentionOf({ mode, retainUntil }),
-    contentType: 'application/json',
-  };
+  const retention = retentionOf({ mode, retainUntil });
   try {
+    const options = { retention, contentType: 'application/json' };
     await store.putNew(objectKeys(ledger).genesis, bytes, options);
   } catch (error) {
     if (!(error instanceof ObjectExistsError)) throw error;
   }
   const genesis = await readGenesis(store, ledger);
   if (genesis === null || !equalBytes(genesis.bytes, bytes)) throw exists(ledger);
+  // What all hangs on: a store may show an object before its lock, or never lock it.
+  const clock = (): number => genesis.time;
+  await healGenesis({ store, clock, genesis, keys: objectKeys(ledger), finding: () => undefined });
   return genesis;
 }
 

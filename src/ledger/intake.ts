@@ -7,6 +7,7 @@ import type { JsonObject } from '../core/strict-json.ts';
 import { beginBoot, bootDraft, lineageOf, reissue } from './boot.ts';
 import type { Boot, BootParts } from './boot.ts';
 import { LedgerHaltedError, NotTakenError } from './errors.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import type { IdempotencyWindow } from './idempotency.ts';
 import type { Learner } from './learn.ts';
 import type { PendingEntry } from './pending.ts';
@@ -16,6 +17,7 @@ import { systemDraft } from './system-entry.ts';
 /** What an intake works with besides the parts of its boots. */
 export interface IntakeParts extends BootParts {
   readonly learner: Learner;
+  readonly clocks: ClockWatch;
   readonly identities: IdempotencyWindow;
   /** Entries have become pending. */
   readonly onPending: () => void;
@@ -60,6 +62,7 @@ export class Intake {
   get refusal(): string | null {
     if (this.#halted !== null) return 'ledger_halted';
     if (this.#closing) return 'closing';
+    if (this.#parts.clocks.isOff) return 'clock_skew';
     if (!this.#open) return 'store_unreachable';
     return this.#isFull(0) ? 'backlog_full' : null;
   }
@@ -212,6 +215,9 @@ export class Intake {
   #assertTaking(bytes: number): void {
     if (this.#halted !== null) throw halted(this.#halted);
     if (this.#closing) throw new NotTakenError('closing', 'the ledger is closing');
+    if (this.#parts.clocks.isOff) {
+      throw new NotTakenError('clock_skew', 'the clocks of this machine and of the store differ');
+    }
     if (!this.#open) {
       throw new NotTakenError(
         'store_unreachable',

@@ -8,14 +8,13 @@ import type { BatchHeader, VoidSlot } from '../core/batch-header.ts';
 import { initialState } from '../core/log-state.ts';
 import type { LogState, Refusal } from '../core/log-state.ts';
 import { StoreUnavailableError } from '../storage/errors.ts';
-import { wholeSecond } from '../storage/retention.ts';
+import { retentionOf, wholeSecond } from '../storage/retention.ts';
 import { lockClock } from './context.ts';
 import type { LedgerContext } from './context.ts';
 import { HaltError } from './errors.ts';
 import { healLock } from './heal.ts';
 import { judgeBatch } from './judged-batch.ts';
 import type { JudgedBatch } from './judged-batch.ts';
-import { retentionOf } from './payload-writer.ts';
 import { isCertain, readSlot } from './slot.ts';
 import type { FilledSlot } from './slot.ts';
 

@@ -11,7 +11,7 @@ import { parseSha256Hash } from '../core/hash.ts';
 import { planMembers } from '../core/payload-object.ts';
 import { ObjectExistsError, StoreUnavailableError } from '../storage/errors.ts';
 import type { Retention } from '../storage/object-store.ts';
-import { wholeSecond } from '../storage/retention.ts';
+import { retentionOf, wholeSecond } from '../storage/retention.ts';
 import { lockClock } from './context.ts';
 import type { LedgerContext } from './context.ts';
 import { HaltError } from './errors.ts';
@@ -147,15 +147,6 @@ function referenceOf(payload: PreparedPayload, versionId: string): PayloadRefere
   const { key, size, mode, retainUntil, members } = payload;
   const sha = toBase64Url(payload.sha256);
   return { key, versionId, size, sha256: sha, class: payload.class, mode, retainUntil, members };
-}
-
-/** The lock that a payload object or batch asks for; null where its mode is none. */
-export function retentionOf(declared: {
-  readonly mode: PayloadReference['mode'];
-  readonly retainUntil: number | null;
-}): Retention | null {
-  const { mode, retainUntil } = declared;
-  return mode === 'none' || retainUntil === null ? null : { mode, until: retainUntil };
 }
 
 /**

@@ -7,7 +7,9 @@ import { parseEntry } from '../core/entry.ts';
 import type { Orphan } from '../core/batch-header.ts';
 import { parseBase64Url } from '../core/bytes.ts';
 import { parseSha256Hash } from '../core/hash.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import type { LedgerContext } from './context.ts';
+import { healGenesis } from './heal.ts';
 import type { IdempotencyWindow } from './idempotency.ts';
 import type { Intake } from './intake.ts';
 import { planRecord } from './journal-records.ts';
@@ -31,6 +33,7 @@ export interface RecoveryParts {
   readonly inheritance: Inheritance;
   readonly intake: Intake;
   readonly next: NextBatch;
+  readonly clocks: ClockWatch;
   /** Ends the waiting for a store that is away. */
   readonly signal: AbortSignal;
   /** Told whether the store has answered. */
@@ -44,9 +47,11 @@ export interface RecoveryParts {
  * @returns false when it was ended first.
  */
 export async function recover(parts: RecoveryParts): Promise<boolean> {
-  const { context, view, replica, inheritance, intake, next, signal } = parts;
+  const { context, view, replica, inheritance, intake, next, clocks, signal } = parts;
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
+      await clocks.check(context.keys.genesis);
+      await healGenesis(context);
       await replica.catchUp();
       await assertTip(context, view);
       const orphans = await inheritance.orphans(context);

@@ -4,6 +4,7 @@ import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import type { Boot } from './boot.ts';
+import { ClockWatch } from './clock-watch.ts';
 import type { LedgerContext } from './context.ts';
 import { LedgerHaltedError } from './errors.ts';
 import type { FindingCounter } from './findings.ts';
@@ -57,6 +58,7 @@ export class RunningLedger implements Ledger {
   readonly #intake: Intake;
   readonly #next: NextBatch;
   readonly #sequencer: Sequencer;
+  readonly #clocks: ClockWatch;
   readonly #inheritance: Inheritance;
   readonly #closing = new AbortController();
   readonly #starting: Promise<void>;
@@ -70,6 +72,8 @@ export class RunningLedger implements Ledger {
     this.#context = context;
     this.#folder = folder;
     this.#findings = findings;
+    const clocks = new ClockWatch(context);
+    this.#clocks = clocks;
     const onHalt = (error: unknown): void => {
       this.#halt(error);
     };
@@ -95,13 +99,13 @@ export class RunningLedger implements Ledger {
       this.#sequencer.wake();
     };
     const boots = { context, view, pending, folder: folder.journal, onFailure: onHalt };
-    this.#intake = new Intake({ ...boots, identities, learner: this.#learner, onPending });
+    this.#intake = new Intake({ ...boots, clocks, identities, learner: this.#learner, onPending });
     const boot = (): Boot => this.#intake.boot;
     const checkpoints = (): readonly string[] => this.#notesToCarry();
     const next = new NextBatch({ context, view, pending, boot, checkpoints });
     this.#next = next;
     const between = async (): Promise<void> => this.#intake.settle();
-    this.#sequencer = new Sequencer({ context, view, pending, next, between, onHalt });
+    this.#sequencer = new Sequencer({ context, view, pending, next, clocks, between, onHalt });
     this.#starting = this.#start();
   }
 
@@ -198,6 +202,7 @@ export class RunningLedger implements Ledger {
         inheritance: this.#inheritance,
         intake: this.#intake,
         next: this.#next,
+        clocks: this.#clocks,
         signal: this.#closing.signal,
         onReach: (isReachable) => {
           this.#isStoreReachable = isReachable;

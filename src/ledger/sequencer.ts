@@ -2,6 +2,7 @@
  * The sequencer: the one loop that learns and seals. It goes at its own pace (a batch when the last one is done, not
  * before a least interval), so that load makes batches larger and not more frequent.
  */
+import type { ClockWatch } from './clock-watch.ts';
 import { commitBatch } from './commit.ts';
 import type { LedgerContext } from './context.ts';
 import { POLLS_A_LISTING } from './limits.ts';
@@ -17,6 +18,7 @@ export interface SequencerParts {
   readonly view: LogView;
   readonly pending: PendingEntries;
   readonly next: NextBatch;
+  readonly clocks: ClockWatch;
   /** Called between two batches, when nothing is half done: deals with clones and heartbeats. */
   readonly between: () => Promise<void>;
   /** Something that waiting does not cure. The loop has ended. */
@@ -99,6 +101,8 @@ export class Sequencer {
   }
 
   async #turn(): Promise<void> {
+    // First: learning locks things too.
+    await this.#parts.clocks.check(this.#context.keys.batch(this.#view.next));
     await this.#parts.between();
     if (this.#refreshes.length > 0 || this.#behind) {
       const waiting = this.#refreshes;

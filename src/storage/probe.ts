@@ -72,8 +72,8 @@ export class StoreProbeError extends SteleError {
 const RACERS = 4;
 /** The probe's own locks: long enough to be shown, short enough to leave little behind. */
 const LOCK_MS = 86_400_000;
-/** Beyond a minute, lock dates and promises of time mean different things to gateway and store. */
-const SKEW_MAX_MS = 60_000;
+/** Milliseconds. Beyond a minute, lock dates and promises of time mean different things to gateway and store. */
+export const CLOCK_SKEW_MAX_MS = 60_000;
 /** How often an unknown outcome is sent again before the store counts as unavailable. */
 const ATTEMPTS = 5;
 
@@ -197,9 +197,9 @@ class Probe {
     const now = this.#store.now();
     if (now === null) return advisory('the store tells no time');
     const skew = Math.round(now - this.#clock());
-    return Math.abs(skew) <= SKEW_MAX_MS
+    return Math.abs(skew) <= CLOCK_SKEW_MAX_MS
       ? passed
-      : failed(`the store's clock is ${skew} ms from this machine's, at most ${SKEW_MAX_MS}`);
+      : failed(`the store's clock is ${skew} ms from this machine's, at most ${CLOCK_SKEW_MAX_MS}`);
   }
 
   async #createAgain(): Promise<Outcome> {

@@ -1,5 +1,5 @@
 import { MalformedError } from '../core/errors.ts';
-import type { Retention } from './object-store.ts';
+import type { Retention, RetentionMode } from './object-store.ts';
 
 /** Whether `held` locks at least as strictly and as long as `wanted`. */
 export function coversRetention(held: Retention | null, wanted: Retention): boolean {
@@ -34,4 +34,13 @@ export function mayFollow(held: Retention | null, wanted: Retention): boolean {
   if (held === null) return true;
   if (held.mode === 'compliance' && wanted.mode === 'governance') return false;
   return wanted.until >= held.until;
+}
+
+/** The lock that an object declares, in its batch or of itself; null where its mode is none. */
+export function retentionOf(declared: {
+  readonly mode: RetentionMode | 'none';
+  readonly retainUntil: number | null;
+}): Retention | null {
+  const { mode, retainUntil } = declared;
+  return mode === 'none' || retainUntil === null ? null : { mode, until: retainUntil };
 }
