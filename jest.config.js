@@ -21,6 +21,7 @@ export default {
     '!src/cli/main.ts',
     '!src/index.ts',
     '!src/policy/worker.ts',
+    '!src/policy/stage-worker.ts',
   ],
   // What a process or a worker of its own runs is tested there and not counted here.
   coverageThreshold: {

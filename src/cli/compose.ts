@@ -22,8 +22,8 @@ import { homeOf, loadStatement } from './home.ts';
 import { createLog } from './logging.ts';
 import type { Log } from './logging.ts';
 import { openCallers } from './open-callers.ts';
-import { openPolicy } from './open-policy.ts';
 import { openStore } from './open-store.ts';
+import { openFeed, policyInCharge } from './policy-feed.ts';
 import { version } from './version.ts';
 
 /** A gateway that serves, and what it is made of. */
@@ -53,11 +53,15 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
     if (failures.length > 0) throw failures[0];
   };
   try {
-    const { prepared: policy } = await openPolicy(configuration);
     const store = await openStore(configuration);
     closers.push(async () => store.close());
     const genesis = await genesisOf(configuration, store);
-    assertActive(policy, genesis);
+    const name = configuration.text('ledger');
+    const opened = await openFeed(configuration, log);
+    const feed = opened?.feed ?? null;
+    closers.push(async () => feed?.close());
+    const inCharge = { feed, store, ledger: name };
+    const { prepared: policy } = await policyInCharge(genesis.policy?.id ?? null, inCharge);
     const secret = await loadLedgerSecret(homeOf(configuration).ledgerSecret);
     const pool = await openPool(configuration, policy, genesis, secret);
     closers.push(async () => pool.close());
@@ -68,7 +72,10 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
       policyId: policy.identity.id,
     });
     closers.push(async () => ledger.close());
-    const name = configuration.text('ledger');
+    opened?.attach(ledger);
+    feed?.start();
+    // Before the ledger closes, so that nothing is refused into a ledger that is gone.
+    closers.push(async () => feed?.close());
     const { callers, following } = await openCallers(configuration, log);
     closers.push(async () => {
       following.stop();
@@ -76,7 +83,9 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
     });
     const gateway = await startGateway(
       {
-        ledgers: [{ name, ledger, policy: pool, secret, vkeys: [vkey], jwks: { keys: [jwk] } }],
+        ledgers: [
+          { name, ledger, policy: pool, feed, secret, vkeys: [vkey], jwks: { keys: [jwk] } },
+        ],
         callers,
         clock: () => Date.now(),
         random: (bytes) => randomBytes(bytes),
@@ -103,19 +112,6 @@ async function genesisOf(configuration: Configuration, store: ObjectStore): Prom
   throw new SteleError(
     'not_initialised',
     `there is no ledger ${ledger} in this store: run \`stele init\` first`,
-    { disposition: 'fix-configuration' },
-  );
-}
-
-/**
- * A policy decides here only once the log says that it is in charge; what genesis names is the first.
- * @throws {@link SteleError} `policy_not_active`.
- */
-function assertActive(policy: PreparedPolicy, genesis: Genesis): void {
-  if (genesis.policy?.id === policy.identity.id) return;
-  throw new SteleError(
-    'policy_not_active',
-    `the configured policy is ${policy.identity.id}, the ledger was founded with ${genesis.policy?.id ?? 'none'}`,
     { disposition: 'fix-configuration' },
   );
 }

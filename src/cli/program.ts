@@ -7,6 +7,7 @@ import { addEntryCommand } from './entry.ts';
 import { addFsckCommand } from './fsck.ts';
 import { addInitCommand } from './init.ts';
 import { addKeygenCommand } from './keygen.ts';
+import { addPolicyCommand } from './policy.ts';
 import { addProveCommand } from './prove.ts';
 import { addServeCommand } from './serve.ts';
 import { addVerifyCommand } from './verify.ts';
@@ -56,6 +57,7 @@ export function createProgram(): Command {
     addProveCommand,
     addVerifyCommand,
     addFsckCommand,
+    addPolicyCommand,
     addConfigCommand,
     addBenchCommand,
   ]) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { gatewayRows } from './gateway-rows.ts';
+import { policyRows } from './policy-rows.ts';
 import { oneOf, optionalText, text, whole, yesNo } from './setting-spec.ts';
 import type { SettingSpec } from './setting-spec.ts';
 
@@ -84,24 +85,7 @@ export const settingsTable: readonly SettingSpec[] = [
     fallback: 8420,
     help: 'Port to listen on; 0 takes a free one.',
   },
-  {
-    key: 'policy.bundle',
-    ...optionalText,
-    fallback: null,
-    help: 'Folder of the compiled policy bundle. None: the default policy that comes with Stele.',
-  },
-  {
-    key: 'policy.workers',
-    ...whole(1, 16),
-    fallback: 1,
-    help: 'Worker threads that evaluate. More than the cores left over by HTTP only queue.',
-  },
-  {
-    key: 'policy.deadlineMs',
-    ...whole(5, 1000),
-    fallback: 250,
-    help: 'Milliseconds a decision may take before it is a denial. Short: busy machines deny. Long: a runaway policy holds a worker.',
-  },
+  ...policyRows,
   {
     key: 'callers.apiKeys',
     ...optionalText,

@@ -1,6 +1,7 @@
 import type { Callers } from '../keys/callers.ts';
 import type { LedgerSecret } from '../keys/ledger-secret.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { PolicyFeed } from '../policy/feed.ts';
 import type { PolicyPool } from '../policy/pool.ts';
 
 /** Where the gateway says what it does: one line an event. `fields` hold no credential and no input. */
@@ -16,6 +17,8 @@ export interface ServedLedger {
   readonly name: string;
   readonly ledger: Ledger;
   readonly policy: Pick<PolicyPool, 'policy' | 'append' | 'read'>;
+  /** Where its next policies come from; null where it follows no source. */
+  readonly feed: Pick<PolicyFeed, 'status'> | null;
   /** Shared by all writers of the ledger; knows a repeated write. */
   readonly secret: LedgerSecret;
   /** C2SP verifier keys whose signatures stand on its checkpoints. */

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Callers } from '../keys/callers.ts';
+import type { FeedStatus } from '../policy/feed.ts';
 import type { Desk } from './desk.ts';
 
 /** Seconds: from one fast append to a caller who waits for a slow store. */
@@ -50,6 +51,7 @@ export class GatewayMetrics {
     });
     registerLedgerGauges(desks, registers);
     registerCallersGauge(callers, registers);
+    registerFeedGauges(desks, registers);
   }
 
   /** Counts one answered request. */
@@ -131,6 +133,57 @@ const LEDGER_GAUGES: readonly LedgerGauge[] = [
     value: ({ summary }) => summary.pending,
   },
 ];
+
+interface FeedGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly value: (status: FeedStatus) => number;
+}
+
+/** Of ledgers that follow a source of policies. */
+const FEED_GAUGES: readonly FeedGauge[] = [
+  {
+    name: 'stele_policy_source_failing',
+    help: 'Whether the last look at the source of policies came to nothing, or its bundle was refused.',
+    value: ({ failure }) => Number(failure !== null),
+  },
+  {
+    name: 'stele_policy_source_looked_seconds',
+    help: 'Unix time at which the source answered last; 0 before the first time.',
+    value: ({ lookedAt }) => (lookedAt ?? 0) / 1000,
+  },
+  {
+    name: 'stele_policy_bundles_staged',
+    help: 'Bundles that passed their staging since the start.',
+    value: ({ staged }) => staged,
+  },
+  {
+    name: 'stele_policy_bundles_refused',
+    help: 'Bundles that were refused since the start.',
+    value: ({ refused }) => refused,
+  },
+  {
+    name: 'stele_policy_source_failures',
+    help: 'Looks at the source that failed since the start.',
+    value: ({ failed }) => failed,
+  },
+];
+
+function registerFeedGauges(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {
+  for (const { name, help, value } of FEED_GAUGES) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['ledger'],
+      registers,
+      collect() {
+        for (const [ledger, { served }] of desks) {
+          if (served.feed !== null) this.labels(ledger).set(value(served.feed.status));
+        }
+      },
+    });
+  }
+}
 
 function registerLedgerGauges(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {
   for (const { name, help, value } of LEDGER_GAUGES) {

@@ -87,9 +87,7 @@ export function parseBundle(
   files: ReadonlyMap<string, Uint8Array>,
 ): PolicyBundle {
   const names = [...files.keys()];
-  if (names.some((name) => /(?:^|\/)patch\.json$/.test(name))) {
-    throw new BundleError('bundle is a delta', undefined, 'bundle_delta');
-  }
+  refuseDelta(files);
   const manifest = parseManifest(parseJsonFile(files, MANIFEST));
   const stray = names.find((name) => MEANINGFUL.test(name) && !OWN_PLACE.has(name));
   if (stray !== undefined) {
@@ -108,6 +106,14 @@ export function parseBundle(
     sha256: sha256Base64Url(archive),
     files,
   };
+}
+
+/** A delta carries no signature, so it is named as what it is before one is missed. @throws {@link BundleError} */
+export function refuseDelta(files: ReadonlyMap<string, Uint8Array>): void {
+  for (const name of files.keys()) {
+    if (!/(?:^|\/)patch\.json$/.test(name)) continue;
+    throw new BundleError('bundle is a delta', undefined, 'bundle_delta');
+  }
 }
 
 /**

@@ -14,7 +14,12 @@ export class PolicyError extends SteleError {
 }
 
 /** Why a bundle may not decide. Stable. */
-export type BundleCode = 'bundle_invalid' | 'bundle_delta';
+export type BundleCode =
+  | 'bundle_invalid'
+  | 'bundle_delta'
+  | 'bundle_case_malformed'
+  | 'bundle_case_failed'
+  | 'bundle_not_ready';
 
 /** A bundle, a module or its data that may not decide. Nothing of it was activated. */
 export class BundleError extends SteleError {

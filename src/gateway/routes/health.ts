@@ -1,5 +1,6 @@
 import { queryOf } from '../arrival.ts';
 import type { Answer } from '../answer.ts';
+import type { FeedStatus } from '../../policy/feed.ts';
 import type { Gateway } from '../gateway.ts';
 import { openRoute } from '../pipeline.ts';
 import type { Route } from '../pipeline.ts';
@@ -64,7 +65,17 @@ function checksOf(gateway: Gateway): readonly Check[] {
     warns: fault !== null,
     detail: fault === null ? 'ok' : 'what was read before holds; the log says why',
   }));
-  return [shutdown, ...ledgers, ...policies, ...callers];
+  const feeds = [...gateway.desks].flatMap(([name, { served }]) =>
+    served.feed === null ? [] : [feedCheck(`policy-source/${name}`, served.feed.status)],
+  );
+  return [shutdown, ...ledgers, ...policies, ...callers, ...feeds];
+}
+
+/** A source that fails, or gives what is refused, keeps nobody from deciding by the policy in charge. */
+function feedCheck(name: string, { source, candidate, failure }: FeedStatus): Check {
+  const found = candidate === null ? 'no candidate' : `candidate ${candidate.digest}`;
+  const fault = failure === null ? '' : `, ${failure.code} ${failure.digest ?? ''}`.trimEnd();
+  return { name, ok: true, warns: failure !== null, detail: `${source} (${found}${fault})` };
 }
 
 function text(status: number, body: string): Answer {

@@ -11,6 +11,7 @@ import { ApiKeys, generateApiKey } from '../../../src/keys/api-keys.ts';
 import { Callers, callersDefaults } from '../../../src/keys/callers.ts';
 import { generateLedgerSecret } from '../../../src/keys/ledger-secret.ts';
 import { localKeys, tokenDefaults, tokenVerifier } from '../../../src/keys/tokens.ts';
+import type { ServedLedger } from '../../../src/gateway/components.ts';
 import { readBundle } from '../../../src/policy/bundle.ts';
 import type { DecideSettings } from '../../../src/policy/decide.ts';
 import { openInProcessPool } from '../../../src/policy/in-process.ts';
@@ -66,6 +67,8 @@ export interface WorldOptions {
   readonly anonymous?: boolean;
   /** Makes the pool that decides; default: the committed default policy, in process. */
   readonly pool?: (settings: DecideSettings) => PolicyPool | Promise<PolicyPool>;
+  /** Where its next policies come from; default: nowhere. */
+  readonly feed?: ServedLedger['feed'];
 }
 
 const DEFAULT_BUNDLE = 'bundles/default/bundle.tar.gz';
@@ -130,6 +133,7 @@ export async function startWorld(
           name: 'demo',
           ledger,
           policy: pool,
+          feed: options.feed ?? null,
           secret,
           vkeys: [vkey],
           jwks: entryKeys,

@@ -20,6 +20,9 @@ import { resolveConfiguration } from '../../../src/cli/configuration.ts';
 import { exitCodeOf } from '../../../src/cli/exit.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { MalformedError, SteleError } from '../../../src/core/errors.ts';
+import { generateKey, saveKey } from '../../../src/keys/key-files.ts';
+import { unpackBundle } from '../../../src/policy/bundle.ts';
+import { pack } from '../../support/bundles.ts';
 
 let folder = '';
 let said = '';
@@ -189,12 +192,68 @@ test('a setting takes one word, so a command may come after it', async () => {
   expect(text).toMatch(/^listen.port +1 +\(flag\)$/m);
 });
 
+describe('a policy bundle', () => {
+  const bundle = () => join(folder, 'bundle.tar.gz');
+  beforeAll(async () => {
+    await writeFile(bundle(), await readFile('bundles/default/bundle.tar.gz'));
+    await saveKey(join(folder, 'author.pem'), generateKey());
+  });
+  const sign = async (...more: string[]) =>
+    stele('policy', 'sign', bundle(), '--signing-key', join(folder, 'author.pem'), ...more);
+
+  test('is signed in place, with its cases; again, it has the same bytes', async () => {
+    const said = (await sign('--cases', 'rego/cases')).text;
+    expect(said).toMatch(/revision default-[0-9a-f]{12}, 10 files signed by [\w-]{43}/);
+    const first = await readFile(bundle());
+    const again = JSON.parse((await sign('--json')).text) as Record<string, unknown>;
+    expect((await readFile(bundle())).equals(first)).toBe(true);
+    expect(again).toMatchObject({ files: 10, cases: 38, scope: '' });
+    expect(said).toContain(String(again['digest']));
+  });
+
+  test('is signed anew by another key into another file, the cases replaced', async () => {
+    const before = await readFile(bundle());
+    const none = await mkdtemp(join(folder, 'cases-'));
+    await saveKey(join(folder, 'other.jwk'), generateKey());
+    const output = join(folder, 'other.tar.gz');
+    const key = ['--signing-key', join(folder, 'other.jwk'), '--output', output];
+    const words = ['policy', 'sign', bundle(), ...key, '--cases', none, '--scope', 'write'];
+    const other = JSON.parse((await stele(...words, '--json')).text) as Record<string, unknown>;
+    expect(other).toMatchObject({ bundle: output, files: 8, cases: 0, scope: 'write' });
+    expect((await readFile(bundle())).equals(before)).toBe(true);
+  });
+
+  test('that was signed while it was built is not signed over', async () => {
+    const path = join(folder, 'foreign.tar.gz');
+    const files = await unpackBundle(await readFile(bundle()));
+    await writeFile(path, await pack(files));
+    const key = ['--signing-key', join(folder, 'author.pem')];
+    await expect(stele('policy', 'sign', path, ...key)).rejects.toMatchObject({
+      code: 'bundle_signed',
+    });
+  });
+
+  test('with cases that nobody could run is not signed', async () => {
+    const cases = await mkdtemp(join(folder, 'bad-'));
+    await writeFile(join(cases, 'append.json'), '{"append": [{}]}');
+    await expect(sign('--cases', cases)).rejects.toMatchObject({ code: 'bundle_case_malformed' });
+  });
+});
+
 test('settings are shown with their origin, and secrets are not', async () => {
   const text = (await stele('config', '--set', 'store.secretAccessKey=hunter2')).text;
   expect(text).toContain('store.secretAccessKey');
   expect(text).toContain('(hidden)');
   expect(text).not.toContain('hunter2');
 });
+
+const unsignedFrom = (place: string): string[] => [
+  'init',
+  '--set',
+  `policy.bundle=${place}`,
+  '--set',
+  'policy.unsigned=true',
+];
 
 describe('what goes wrong says what to do', () => {
   test.each([
@@ -205,7 +264,28 @@ describe('what goes wrong says what to do', () => {
       'configuration_invalid',
     ],
     ['S3 without a bucket', ['fsck', '--set', 'store.kind=s3'], 'configuration_invalid'],
-    ['a bundle that is not there', ['init', '--set', 'policy.bundle=/nowhere'], 'bundle_missing'],
+    [
+      'a bundle that is not there',
+      ['init', '--set', 'policy.bundle=/nowhere', '--set', 'policy.unsigned=true'],
+      'bundle_missing',
+    ],
+    [
+      'a bundle that somebody may have signed',
+      ['init', '--set', 'policy.bundle=bundles/default'],
+      'configuration_invalid',
+    ],
+    ['a source with a password', unsignedFrom('https://me:secret@host/b'), 'configuration_invalid'],
+    [
+      'a token that everybody on the way could read',
+      [...unsignedFrom('http://host/b'), '--set', 'policy.tokenFile=/token'],
+      'configuration_invalid',
+    ],
+    [
+      'half of a client certificate',
+      [...unsignedFrom('https://host/b'), '--set', 'policy.clientCert=/cert'],
+      'configuration_invalid',
+    ],
+    ['a bucket without a name', unsignedFrom('s3://'), 'configuration_invalid'],
     [
       'a gateway that is not there',
       ['entry', '1', '--url', 'http://127.0.0.1:1'],
