@@ -9,30 +9,18 @@ test_only_texts_are_roles if {
 	caller.roles == set() with input as {}
 }
 
-test_a_caller_without_a_name_owns_nothing if {
-	nobody := {"id": "", "issuer": null, "type": "anonymous"}
-	not caller.is_owner with input as {
-		"resource": {"type": "entry", "properties": {"owner": nobody}},
-		"subject": {"type": "anonymous", "id": "", "properties": {"issuer": null}},
-	}
-}
-
 test_only_entries_have_owners if {
-	ada := {"id": "ada", "issuer": null, "type": "user"}
-	subject := {"type": "user", "id": "ada", "properties": {"issuer": null}}
-	caller.is_owner with input as {
-		"resource": {"type": "entry", "properties": {"owner": ada}},
-		"subject": subject,
-	}
-	not caller.is_owner with input as {
-		"resource": {"type": "ledger", "properties": {"owner": ada}},
-		"subject": subject,
+	caller.is_owner with input as {"resource": {"type": "entry", "properties": {"owned": true}}}
+	not caller.is_owner with input as {"resource": {"type": "ledger", "properties": {"owned": true}}}
+}
+
+test_only_true_is_owned if {
+	every word in [false, null, "true", 1, {}] {
+		not caller.is_owner with input as {"resource": {"type": "entry", "properties": {"owned": word}}}
 	}
 }
 
-test_two_missing_issuers_are_not_the_same if {
-	not caller.is_owner with input as {
-		"resource": {"type": "entry", "properties": {"owner": {"id": "ada", "type": "user"}}},
-		"subject": {"type": "user", "id": "ada", "properties": {}},
-	}
+test_nothing_said_is_not_owned if {
+	not caller.is_owner with input as {"resource": {"type": "entry", "properties": {}}}
+	not caller.is_owner with input as {"resource": {"type": "entry"}}
 }

@@ -19,6 +19,8 @@ const help: Readonly<Record<keyof typeof gatewayRanges, string>> = {
     'Milliseconds between two summaries of what was counted instead of recorded. Long: a crash loses more counts.',
   denialsPerMinute:
     'Denials of one caller in a minute that are entries of their own; more are counted.',
+  denialBytesPerMinute:
+    'Bytes of such entries of one caller in a minute; what does not fit is counted. Many: whoever is refused fills locked storage.',
   drainMs: 'Milliseconds that requests in flight get at shutdown.',
   readinessDelayMs: 'Milliseconds between saying "not ready" and closing the door.',
 };

@@ -99,7 +99,7 @@ export class Desk {
     this.#settings = settings;
     const { name, ledger, policy } = served;
     this.summary = new Summary(ledger, components.clock, components.log);
-    const budget = new DenialBudget(settings.denialsPerMinute);
+    const budget = new DenialBudget(settings.denialsPerMinute, settings.denialBytesPerMinute);
     this.#recorder = new Recorder(ledger, this.summary, budget);
     this.#ledgerFacts = Object.freeze({ name, origin: ledger.genesis.origin });
     this.#ledgerResource = Object.freeze({ type: 'ledger', id: name, properties: {} });

@@ -46,7 +46,12 @@ export interface ReadSpec<Wish, Found> {
   readonly wish: (arrival: Arrival, gateway: Gateway) => Wish;
   readonly find: (desk: Desk, wish: Wish, caller: Caller) => Promise<Found>;
   /** What the policy sees of it, without anything of its record. */
-  readonly resource: (desk: Desk, wish: Wish, found: Found) => KnownFacts['resource'];
+  readonly resource: (
+    desk: Desk,
+    wish: Wish,
+    found: Found,
+    caller: Caller,
+  ) => KnownFacts['resource'];
   readonly mediaType: (wish: Wish) => string;
   /** Runs after the access is durable. */
   readonly answer: (
@@ -81,7 +86,7 @@ export function readRoute<Wish, Found>(
     const found = await spec.find(admitted.desk, wish, admitted.asker.caller);
     const decided = await admitted.desk.decideRead(admitted.asker, {
       action: spec.action,
-      resource: spec.resource(admitted.desk, wish, found),
+      resource: spec.resource(admitted.desk, wish, found, admitted.asker.caller),
       mediaType: spec.mediaType(wish),
     });
     return spec.answer(admitted, wish, found, decided);

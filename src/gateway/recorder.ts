@@ -43,7 +43,8 @@ export class Recorder {
 
   /** @returns the id of the denial's entry, or null where it was counted. */
   async recordDenial(caller: Caller, outcome: DecidedAppend): Promise<string | null> {
-    if (this.#budget.take(caller, outcome.at)) return (await this.record(outcome)).jti;
+    const bytes = sizeOf(outcome.prefix, outcome.record);
+    if (this.#budget.take(caller, outcome.at, bytes)) return (await this.record(outcome)).jti;
     this.#countDenial('stele/append', 'entry.append', outcome.err);
     return null;
   }
@@ -59,7 +60,7 @@ export class Recorder {
       this.#summary.count({ entrypoint: 'stele/read', action, allow });
       return null;
     }
-    if (!allow && !this.#budget.take(caller, at)) {
+    if (!allow && !this.#budget.take(caller, at, sizeOf(prefix, recordLine))) {
       this.#countDenial('stele/read', action, outcome.err);
       return null;
     }
@@ -81,4 +82,9 @@ export class Recorder {
       return recorded;
     }
   }
+}
+
+/** About what an entry takes of locked storage; texts are mostly ASCII. */
+function sizeOf(prefix: string, record: string | null): number {
+  return prefix.length + (record?.length ?? 0);
 }

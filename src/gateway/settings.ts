@@ -64,6 +64,13 @@ export interface GatewaySettings {
    */
   readonly denialsPerMinute: number;
   /**
+   * Bytes of such entries of one caller in a minute, 16,384 to 1,073,741,824; a denial that does not fit is counted. Fewer:
+   * less detail. More: whoever is refused fills locked storage, by 1.5 GB a day at the default.
+   *
+   * @defaultValue 1,048,576
+   */
+  readonly denialBytesPerMinute: number;
+  /**
    * Milliseconds that requests in flight get at shutdown, 0 to 300,000. Shorter: callers see cut connections and must
    * retry. Longer: the supervisor may kill the process first.
    *
@@ -109,6 +116,7 @@ export const gatewayDefaults: GatewaySettings = Object.freeze({
   proofWaitMs: 30_000,
   summaryMs: 60_000,
   denialsPerMinute: 600,
+  denialBytesPerMinute: 1_048_576,
   drainMs: 10_000,
   readinessDelayMs: 0,
   trustedProxies: Object.freeze([]),
@@ -127,6 +135,7 @@ export const gatewayRanges = Object.freeze({
   proofWaitMs: [0, 60_000],
   summaryMs: [1_000, 3_600_000],
   denialsPerMinute: [1, 1_000_000],
+  denialBytesPerMinute: [16_384, 1_073_741_824],
   drainMs: [0, 300_000],
   readinessDelayMs: [0, 60_000],
 } as const satisfies Partial<Record<keyof GatewaySettings, readonly [number, number]>>);

@@ -235,7 +235,40 @@ describe('a policy that denies', () => {
   });
 });
 
+describe('a denied read', () => {
+  test('tells whoever was denied nothing of who wrote the entry', async () => {
+    const world = await startWorld();
+    const written = (await (await post(world, {}, world.keys.service)).json()) as { id: string };
+    const read = async (id: string, key: string): Promise<Response> =>
+      fetch(`${world.url}${ENTRIES}/${id}`, { headers: { authorization: `Bearer ${key}` } });
+    const denied = await read(written.id, world.keys.other);
+    expect(denied.status).toBe(403);
+    const { decision } = (await denied.json()) as { decision: string };
+    const own = await (await read(decision, world.keys.other)).text();
+    expect(JSON.parse(own)).toMatchObject({
+      record: { input: { resource: { id: written.id, properties: { owned: false } } } },
+    });
+    const { properties } = (
+      JSON.parse(own) as { record: { input: { resource: { properties: object } } } }
+    ).record.input.resource;
+    const known = ['at', 'class', 'index', 'kind', 'labels', 'owned'];
+    expect(Object.keys(properties).sort()).toEqual(known);
+    expect((await read(written.id, world.keys.service)).status).toBe(200);
+    await world.close();
+  });
+});
+
 describe('a caller that is denied again and again', () => {
+  test('has a budget of bytes too', async () => {
+    const world = await startWorld({ denialBytesPerMinute: 16_384 });
+    for (let n = 0; n < 5; n += 1) await post(world, { n: 'x'.repeat(4_000) }, world.keys.other);
+    expect(world.recorded()).toBe(2);
+    // What is small still fits.
+    await post(world, {}, world.keys.other);
+    expect(world.recorded()).toBe(3);
+    await world.close();
+  });
+
   test('has a budget of entries; beyond it denials are counted and sealed as a summary', async () => {
     const world = await startWorld({ denialsPerMinute: 3 });
     const answers: Response[] = [];

@@ -2,12 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseDsc } from '../../core/disclosure.ts';
 import { entryBytes, parseEntry } from '../../core/entry.ts';
 import type { EntryPayload } from '../../core/entry.ts';
-import { isJsonObject } from '../../core/json-pointer.ts';
 import { discloseStored, parseRecord } from '../../core/record.ts';
 import type { StoredRecord } from '../../core/record.ts';
 import { selectDisclosures } from '../../core/redact.ts';
 import type { Selection } from '../../core/redact.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/strict-json.ts';
 import { toBase64 } from '../../core/bytes.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { FoundEntry } from '../../ledger/receipt.ts';
@@ -18,6 +17,7 @@ import { jsonAnswer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
 import type { Desk } from '../desk.ts';
 import type { Gateway } from '../gateway.ts';
+import { isOwner } from '../ownership.ts';
 import { readRoute } from '../pipeline.ts';
 import { ProblemError } from '../problem.ts';
 import { entryIdSchema, noQuerySchema, proofQuerySchema } from '../schemas.ts';
@@ -136,8 +136,13 @@ async function findEntry(
   return { ...found, payload, opened: found.record === null ? null : parseRecord(found.record) };
 }
 
-/** What a policy may know of an entry before it decides who sees it: its leaf, and who wrote it. */
-function resourceOf(_desk: Desk, wish: EntryWish, found: OpenEntry | null): KnownFacts['resource'] {
+/** What a policy may know of an entry before it decides who sees it: its leaf, and whether the caller wrote it. */
+function resourceOf(
+  _desk: Desk,
+  wish: EntryWish,
+  found: OpenEntry | null,
+  caller: Caller,
+): KnownFacts['resource'] {
   if (found === null) return { type: 'entry', id: String(wish.id), properties: {} };
   const { payload, index, opened } = found;
   return {
@@ -149,21 +154,8 @@ function resourceOf(_desk: Desk, wish: EntryWish, found: OpenEntry | null): Know
       labels: payload.lbl ?? {},
       at: payload.at,
       index,
-      owner: ownerOf(opened),
+      owned: isOwner(caller, opened?.input),
     },
-  };
-}
-
-/** The subject that wrote the entry, of the issuer that named it. */
-function ownerOf(record: StoredRecord | null): JsonValue {
-  const input = record?.input;
-  const subject = isJsonObject(input) ? input['subject'] : undefined;
-  if (!isJsonObject(subject)) return null;
-  const properties = subject['properties'];
-  return {
-    type: subject['type'] ?? null,
-    id: subject['id'] ?? null,
-    issuer: isJsonObject(properties) ? (properties['issuer'] ?? null) : null,
   };
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test as plainTest } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
 import { SteleError } from '../../../src/core/errors.ts';
 import { parseStrictJson } from '../../../src/core/strict-json.ts';
+import type { JsonValue } from '../../../src/core/strict-json.ts';
 import { DEFAULT_INPUT_LIMITS } from '../../../src/policy/input.ts';
 import type { DenialCode } from '../../../src/policy/decision.ts';
 import { collector } from '../../../src/gateway/collect.ts';
@@ -13,7 +14,9 @@ import { mediaTypeOf } from '../../../src/gateway/media-type.ts';
 import { problemOf, ProblemError } from '../../../src/gateway/problem.ts';
 import { gatewayDefaults, gatewayRanges } from '../../../src/gateway/settings.ts';
 import { Summary } from '../../../src/gateway/summary.ts';
+import { isOwner } from '../../../src/gateway/ownership.ts';
 import { ANONYMOUS } from '../../../src/keys/caller.ts';
+import type { Caller } from '../../../src/keys/caller.ts';
 import { uuid7Time } from '../../../src/core/uuid7.ts';
 import type { Receipt } from '../../../src/ledger/receipt.ts';
 
@@ -168,11 +171,63 @@ describe('Summary', () => {
 
 describe('DenialBudget', () => {
   plainTest('is a minute long, and starts again when the clock goes back', () => {
-    const budget = new DenialBudget(2);
-    const take = (now: number): boolean => budget.take(ANONYMOUS, now);
+    const budget = new DenialBudget(2, 1000);
+    const take = (now: number): boolean => budget.take(ANONYMOUS, now, 1);
     expect([take(0), take(1), take(59_999)]).toEqual([true, true, false]);
     expect([take(60_000), take(60_001), take(60_002)]).toEqual([true, true, false]);
     expect(take(10)).toBe(true);
+  });
+});
+
+describe('DenialBudget of bytes', () => {
+  plainTest(
+    'is spent by what is kept, and what does not fit leaves the rest to smaller ones',
+    () => {
+      const budget = new DenialBudget(100, 1000);
+      const take = (bytes: number): boolean => budget.take(ANONYMOUS, 0, bytes);
+      expect([600, 600, 300, 200, 100, 1].map(take)).toEqual([
+        true,
+        false,
+        true,
+        false,
+        true,
+        false,
+      ]);
+      // The first of a minute is always kept: at least one denial shows as it was.
+      expect(budget.take(ANONYMOUS, 60_000, 5000)).toBe(true);
+    },
+  );
+});
+
+describe('isOwner', () => {
+  const ada: Caller = {
+    subject: { type: 'user', id: 'ada', properties: { issuer: null, roles: [] } },
+    auth: { method: 'api_key', issuer: null, subject: 'ada', key_id: 'k', token_sha256: null },
+  };
+  const author = { type: 'user', id: 'ada', properties: { issuer: null } };
+
+  plainTest.each<[string, Caller, JsonValue | undefined, boolean]>([
+    ['who wrote it', ada, { subject: author }, true],
+    [
+      'the same name of another issuer',
+      ada,
+      { subject: { ...author, properties: { issuer: 'https://other.example' } } },
+      false,
+    ],
+    ['a service with the name of a user', ada, { subject: { ...author, type: 'service' } }, false],
+    ['somebody else', ada, { subject: { ...author, id: 'bob' } }, false],
+    [
+      'an author of whom no issuer is known',
+      ada,
+      { subject: { ...author, properties: {} } },
+      false,
+    ],
+    ['an entry without a record', ada, undefined, false],
+    ['an entry without an author', ada, {}, false],
+    ['an author that is no object', ada, { subject: 'ada' }, false],
+    ['a stranger', ANONYMOUS, { subject: ANONYMOUS.subject as unknown as JsonValue }, false],
+  ])('%s: %#', (_about, caller, input, want) => {
+    expect(isOwner(caller, input)).toBe(want);
   });
 });
 
