@@ -4,7 +4,7 @@
  * anything there: a pipe that nobody fills, a link out of the store, a hole of terabytes.
  */
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, lstatSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { toHex, utf8Bytes } from '../core/bytes.ts';
@@ -40,7 +40,7 @@ export interface NamedContent {
 
 /** Opens what stands under a name, if it is a plain file. @returns null when the name is free. */
 export async function openContent(file: string): Promise<NamedContent | null> {
-  const stat = await lookAt(file);
+  const stat = lookAt(file);
   if (stat === null) return null;
   if (!stat.isFile()) return { handle: null, stat };
   const handle = await fs.open(file, SAFELY).catch(nullIfMissing);
@@ -57,8 +57,12 @@ export async function openContent(file: string): Promise<NamedContent | null> {
 }
 
 /** The name itself, not what a link leads to. @returns null when it is free, or below something that is no folder. */
-export async function lookAt(file: string): Promise<BigIntStats | null> {
-  return fs.lstat(file, { bigint: true }).catch(nullIfMissing);
+export function lookAt(file: string): BigIntStats | null {
+  try {
+    return lstatSync(file, { bigint: true });
+  } catch (error) {
+    return nullIfMissing(error);
+  }
 }
 
 /** Bytes of a content: none of what is no plain file. */

@@ -36,14 +36,14 @@ export async function placeMetadata(
   const { file } = metadataRegister(files.root, key, metadata.versionId);
   const mark = attemptMark(files.root, key, metadata.versionId);
   await files.ensureDirectory(path.dirname(file));
-  const isFirst = await files.createEmpty(mark);
+  const isFirst = files.createEmpty(mark);
   let isAttempt = true;
   try {
     await files.writeSynced(file, formatMetadata(metadata));
   } catch (error) {
     if (!isFileError(error, 'EEXIST')) throw error;
     isAttempt = !isFirst;
-    if (!isAttempt) await files.remove(mark);
+    if (!isAttempt) files.remove(mark);
     await grown(async () => growMetadata(files, key, metadata), file);
     await files.syncFile(file);
   }

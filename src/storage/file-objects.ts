@@ -81,7 +81,7 @@ export class FileObjects {
 
   /** The same without the bytes: of a file that is remembered, for the price of one look at it. */
   async find(key: string, versionId?: string): Promise<FoundObject | null> {
-    const stat = await lookAt(this.path(key));
+    const stat = lookAt(this.path(key));
     if (stat === null) return null;
     const identity = stat.isFile() ? this.#remembered(key, stat) : undefined;
     if (identity !== undefined) {
@@ -96,8 +96,8 @@ export class FileObjects {
   /**
    * Remembers which version a file is that was just put, so that it need not be read again to tell.
    */
-  async remember(key: string, identity: FileIdentity): Promise<void> {
-    const stat = await lookAt(this.path(key));
+  remember(key: string, identity: FileIdentity): void {
+    const stat = lookAt(this.path(key));
     if (stat !== null) this.#identities.set(stampOf(key, stat), identity);
   }
 

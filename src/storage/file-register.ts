@@ -72,7 +72,7 @@ export async function swapRegister(
     await forget(files, register, latest - KEPT);
     return true;
   } finally {
-    await files.remove(temp);
+    files.remove(temp);
   }
 }
 
@@ -80,7 +80,7 @@ export async function swapRegister(
 async function project(files: DurableFiles, register: Register, newest: number): Promise<void> {
   let generation = newest;
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    if (!(await isSameFile(register.file, generationPath(register, generation)))) {
+    if (!isSameFile(register.file, generationPath(register, generation))) {
       const link = files.tempPath();
       // The generation can be cleared away meanwhile: only when newer ones are there, which the
       // loop finds.
@@ -100,8 +100,9 @@ async function project(files: DurableFiles, register: Register, newest: number):
   throw overtaken();
 }
 
-async function isSameFile(a: string, b: string): Promise<boolean> {
-  const [left, right] = await Promise.all([lookAt(a), lookAt(b)]);
+function isSameFile(a: string, b: string): boolean {
+  const left = lookAt(a);
+  const right = lookAt(b);
   return left !== null && right !== null && left.ino === right.ino;
 }
 
@@ -124,7 +125,7 @@ async function generationsOf({ generations }: Register): Promise<number[]> {
 
 async function forget(files: DurableFiles, register: Register, upTo: number): Promise<void> {
   for (const number of await generationsOf(register)) {
-    if (number <= upTo) await files.remove(generationPath(register, number));
+    if (number <= upTo) files.remove(generationPath(register, number));
   }
 }
 

@@ -127,11 +127,11 @@ export class FileStore implements port.ObjectStore {
       try {
         const isNew = await this.#files.linkNew(temp, this.#objects.path(key));
         if (!isNew) return await this.#lose(key, versionId, isAttempt);
-        if (isAttempt) await this.#files.remove(attemptMark(this.#files.root, key, versionId));
-        await this.#objects.remember(key, { versionId, recorded: locked && sha256Hash });
+        if (isAttempt) this.#files.remove(attemptMark(this.#files.root, key, versionId));
+        this.#objects.remember(key, { versionId, recorded: locked && sha256Hash });
         return { versionId };
       } finally {
-        await this.#files.remove(temp);
+        this.#files.remove(temp);
       }
     });
   }
@@ -225,7 +225,7 @@ export class FileStore implements port.ObjectStore {
     const register = { file, generations, ...(view === null ? {} : { mode: view.file }) };
     const swapped = await converted(key, 'unknown', async () => {
       await this.#files.ensureDirectory(path.dirname(file));
-      if (view !== null) await this.#files.letIn(path.dirname(file), view.folder);
+      if (view !== null) this.#files.letIn(path.dirname(file), view.folder);
       return swapRegister(this.#files, register, options.etag, bytes);
     });
     if (!swapped) throw new PreconditionError(key);
@@ -261,7 +261,7 @@ export class FileStore implements port.ObjectStore {
     for (const other of [folder, metadata]) {
       if (other.status === 'fulfilled') continue;
       // A disk that is full must not become fuller with every attempt.
-      await this.#files.remove(temp.value);
+      this.#files.remove(temp.value);
       throw other.reason;
     }
     return { temp: temp.value, isAttempt: metadata.status === 'fulfilled' && metadata.value };
@@ -275,9 +275,9 @@ export class FileStore implements port.ObjectStore {
     if (isAttempt) {
       const { root } = this.#files;
       if ((await this.#objects.tag(key)) !== versionId) {
-        await this.#files.remove(metadataRegister(root, key, versionId).file);
+        this.#files.remove(metadataRegister(root, key, versionId).file);
       }
-      await this.#files.remove(attemptMark(root, key, versionId));
+      this.#files.remove(attemptMark(root, key, versionId));
     }
     throw new ObjectExistsError(key);
   }

@@ -1,6 +1,7 @@
 /** When the disk itself fails: a sync that failed once is never trusted again. */
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import * as systemFs from 'node:fs';
 import * as realFs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -11,48 +12,71 @@ type Step = 'open' | 'write' | 'datasync' | 'sync' | 'link' | 'readdir' | 'stat'
 const failing = new Map<Step, string>();
 
 /** What happens between the next look and the link that follows. */
-let beforeLink: (() => Promise<void>) | null = null;
+let beforeLink: (() => void) | null = null;
 
 function failIf(step: Step): void {
   const code = failing.get(step);
   if (code !== undefined) throw Object.assign(new Error(`injected ${code}`), { code });
 }
 
-/** A handle with the failures of the moment. */
+/** A handle for reading with the failures of the moment. */
 function wrap(handle: realFs.FileHandle): realFs.FileHandle {
-  const steps = { writeFile: 'write', datasync: 'datasync', sync: 'sync', read: 'read' } as const;
   return new Proxy(handle, {
     get: (target, name: string) => {
       const member: unknown = Reflect.get(target, name, target);
       if (typeof member !== 'function') return member;
       return async (...args: unknown[]): Promise<unknown> => {
-        if (name in steps) failIf(steps[name as keyof typeof steps]);
+        if (name === 'datasync' || name === 'read') failIf(name);
         return (await Reflect.apply(member, target, args)) as unknown;
       };
     },
   });
 }
 
+/** A call of the system that fails as long as `step` does. */
+function failingNow<F extends (...args: never[]) => unknown>(step: Step, call: F): F {
+  return ((...args: Parameters<F>) => {
+    failIf(step);
+    return call(...args);
+  }) as F;
+}
+
+/** The same for one that answers by a callback, its last argument. */
+function failingLater(step: Step, call: (fd: number, done: (error: unknown) => void) => void) {
+  return (fd: number, done: (error: unknown) => void): void => {
+    try {
+      failIf(step);
+      call(fd, done);
+    } catch (error) {
+      setImmediate(done, error);
+    }
+  };
+}
+
+jest.unstable_mockModule('node:fs', () => ({
+  ...systemFs,
+  openSync: failingNow('open', systemFs.openSync),
+  writeSync: failingNow('write', systemFs.writeSync as (...args: never[]) => number),
+  fdatasync: failingLater('datasync', systemFs.fdatasync),
+  fsync: failingLater('sync', systemFs.fsync),
+  lstatSync: failingNow('stat', systemFs.lstatSync as (...args: never[]) => unknown),
+  linkSync: (from: string, to: string) => {
+    failIf('link');
+    const meanwhile = beforeLink;
+    beforeLink = null;
+    meanwhile?.();
+    systemFs.linkSync(from, to);
+  },
+}));
 jest.unstable_mockModule('node:fs/promises', () => ({
   ...realFs,
   open: async (...args: Parameters<typeof realFs.open>) => {
     failIf('open');
     return wrap(await realFs.open(...args));
   },
-  link: async (...args: Parameters<typeof realFs.link>) => {
-    failIf('link');
-    const meanwhile = beforeLink;
-    beforeLink = null;
-    await meanwhile?.();
-    return realFs.link(...args);
-  },
   readdir: async (...args: Parameters<typeof realFs.readdir>) => {
     failIf('readdir');
     return realFs.readdir(...args);
-  },
-  lstat: async (...args: Parameters<typeof realFs.lstat>) => {
-    failIf('stat');
-    return realFs.lstat(...args);
   },
 }));
 const { openFileStore } = await import('../../../src/storage/file-store.ts');
@@ -147,9 +171,8 @@ test.each(['EACCES', 'EMFILE'])(
   'a folder that cannot be opened with %s once the name is made: the outcome is unknown',
   async (code) => {
     await store.putNew('d/b', bytes, locked);
-    beforeLink = async () => {
+    beforeLink = () => {
       failing.set('open', code);
-      return Promise.resolve();
     };
     await expect(store.putNew('d/a', bytes, locked)).rejects.toMatchObject({
       code: 'store_unavailable',
@@ -189,7 +212,9 @@ test('a process that slept through many replacements cannot tell what became of 
   // While it is between its look and its link, others come as far as number 20 and clear the way behind them.
   const generations = path.join(folder, '.cas/c');
   const read = await store.get('c');
-  beforeLink = async () => realFs.writeFile(path.join(generations, '0000000000000020'), 'theirs');
+  beforeLink = () => {
+    systemFs.writeFileSync(path.join(generations, '0000000000000020'), 'theirs');
+  };
   await expect(
     store.replace('c', Buffer.from('mine'), { ...options, etag: read!.etag }),
   ).rejects.toMatchObject({ code: 'store_unavailable', durability: 'unknown' });
