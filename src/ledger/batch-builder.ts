@@ -15,7 +15,12 @@ import { HaltError, NotTakenError } from './errors.ts';
 import { planRecord } from './journal-records.ts';
 import { judgeOwnBatch } from './judged-batch.ts';
 import type { Journal } from './journal.ts';
-import { BATCH_RECORD_BYTES_MAX, LOCK_MARGIN_MS } from './limits.ts';
+import {
+  BATCH_RECORD_BYTES_MAX,
+  LOCK_MARGIN_MS,
+  ORPHANS_LISTED_MAX,
+  REFERENCE_BYTES_MAX,
+} from './limits.ts';
 import type { LogView } from './log-view.ts';
 import { preparePayloads, uploadPayload } from './payload-writer.ts';
 import type { PreparedPayload } from './payload-writer.ts';
@@ -24,8 +29,8 @@ import type { Segment } from './segment.ts';
 
 const DAY_MS = 86_400_000;
 const BATCH_ID_BYTES = 16;
-/** Members of a header that are always there, its payload references but for their members, and base64url. */
-const HEADER_FIXED_BYTES = 8192;
+/** Members of a header that are always there, with the own certificates and a checkpoint, and as many orphans. */
+const HEADER_FIXED_BYTES = 8192 + ORPHANS_LISTED_MAX * REFERENCE_BYTES_MAX;
 const BASE64_GROWTH = 4 / 3;
 
 /** Entries of a batch to be, with their payload objects. */

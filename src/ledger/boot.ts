@@ -5,6 +5,7 @@
 import { toBase64Url } from '../core/bytes.ts';
 import { entryPrefix, parseEntry } from '../core/entry.ts';
 import type { EntryPayload } from '../core/entry.ts';
+import { isBeforeFinal } from '../core/key-status.ts';
 import { bootHead } from '../core/log-state.ts';
 import type { LogState } from '../core/log-state.ts';
 import { parseRecordLine } from './recovered.ts';
@@ -62,10 +63,17 @@ export function lineageOf({ context, view, pending }: BootParts, firstSegment: n
   return { last: { boot: head.boot, seq: head.seq }, prev: head.hash, firstSegment };
 }
 
-/** Whether an entry can never be sealed as it is: the log has another one in its place, or a later one of its boot. */
+/**
+ * Whether an entry can never be sealed as it is: the log has another one in its place, or a later one of its boot; or
+ * its key was revoked, or retired before it.
+ */
 export function isStranded({ facts }: PendingEntry, state: LogState): boolean {
-  const head = bootHead(state, facts.writer, facts.boot);
-  return head !== undefined && facts.seq <= head.seq;
+  const { kid, writer: id, boot, seq } = facts;
+  const head = bootHead(state, id, boot);
+  if (head !== undefined && seq <= head.seq) return true;
+  const key = state.keys.get(kid);
+  if (key?.status === 'revoked') return true;
+  return key?.status === 'retired' && !isBeforeFinal(state, key, { id, boot, seq });
 }
 
 /** An id that the log does not know: a machine image may draw the same numbers twice. */
@@ -126,7 +134,7 @@ export function bootDraft({ context, view }: BootParts, { last }: Lineage): Entr
  * both in the journal, and the next start knows the pair by `was`.
  */
 export async function reissue(
-  { pending }: BootParts,
+  { context, pending }: BootParts,
   boot: Boot,
   stranded: readonly PendingEntry[],
 ): Promise<void> {
@@ -138,6 +146,7 @@ export async function reissue(
       return pending.reissueOf(old.identity) === undefined && payload.kind !== 'boot';
     });
   const drafts = again.map(({ old, payload }) => reissueDraft(old, payload));
+  if (drafts.length > 0) context.log.warn('entries_reissued', { entries: drafts.length });
   if (drafts.length > 0)
     await boot.issuer.issue(
       drafts,

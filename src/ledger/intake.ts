@@ -6,7 +6,7 @@ import { assert } from '../core/errors.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { beginBoot, bootDraft, lineageOf, reissue } from './boot.ts';
 import type { Boot, BootParts } from './boot.ts';
-import { LedgerHaltedError, NotTakenError } from './errors.ts';
+import { HaltError, LedgerHaltedError, NotTakenError } from './errors.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { IdempotencyWindow } from './idempotency.ts';
 import type { Learner } from './learn.ts';
@@ -60,7 +60,7 @@ export class Intake {
 
   /** Why nothing is taken now; null when entries are. */
   get refusal(): string | null {
-    if (this.#halted !== null) return 'ledger_halted';
+    if (this.#halted !== null) return isFinal(this.#halted) ? 'ledger_final' : 'ledger_halted';
     if (this.#closing) return 'closing';
     if (this.#parts.clocks.isOff) return 'clock_skew';
     if (!this.#open) return 'store_unreachable';
@@ -97,6 +97,7 @@ export class Intake {
   /** Between two batches: a boot that has a double, or whose clock was set back, ends, and what can never be sealed as it is, is issued again. */
   async settle(): Promise<void> {
     const { learner, view } = this.#parts;
+    if (this.#halted !== null) return;
     if (learner.cloned || this.#isClockBehind()) await this.#reboot();
     else if (learner.suspect) await this.#reissue(learner.stranded(view.state));
     await this.#beat();
@@ -243,6 +244,10 @@ export class Intake {
 /** About what an entry takes: its prefix in base64url, the rest of the JWS, its record. */
 function sizeOf({ prefix, record }: EntryDraft): number {
   return Math.ceil((prefix.length * 4) / 3) + 512 + (record?.length ?? 0);
+}
+
+function isFinal(error: unknown): boolean {
+  return error instanceof HaltError && error.code === 'ledger_final';
 }
 
 function halted(cause: unknown): LedgerHaltedError {

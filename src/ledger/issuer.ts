@@ -64,6 +64,12 @@ interface Group {
 /** Characters of a sealed JWS behind its signing input: a dot and 64 bytes in base64url. */
 const SEAL_CHARS = 87;
 
+/**
+ * Kept free by every entry, so that it can be issued again whatever becomes of its boot: `was` takes 51 bytes, and a
+ * number in another boot up to 15 digits more, in base64url.
+ */
+const REISSUE_CHARS = 90;
+
 /** `ctl` comes right after `at` in canonical order, and only these members before it. */
 const HAS_CONTROL = /^\{(?:"_sd":\[[^\]]*\],"_sd_alg":"[^"]*",)?"at":[0-9]+,"ctl":/;
 
@@ -106,7 +112,7 @@ export class Issuer {
     if (reissued === undefined) this.#checkAge(drafts);
     // Everything that can refuse an entry is behind us when its place is taken.
     const start = this.#place;
-    const { issued, place } = this.#placeAll(drafts);
+    const { issued, place } = this.#placeAll(drafts, reissued === undefined ? REISSUE_CHARS : 0);
     const generation = this.#generation;
     this.#place = place;
     for (const { at } of drafts) this.#highestAt = Math.max(this.#highestAt, at);
@@ -134,7 +140,8 @@ export class Issuer {
     }
   }
 
-  #placeAll(drafts: readonly EntryDraft[]): { issued: Issued[]; place: Place } {
+  /** @param reserve - Characters that each entry has to leave free. */
+  #placeAll(drafts: readonly EntryDraft[], reserve: number): { issued: Issued[]; place: Place } {
     const { signer, writer, boot } = this.#parts;
     const { entryBytes: max } = this.#parts.bounds();
     let { seq, prev } = this.#place;
@@ -142,7 +149,7 @@ export class Issuer {
       const payload = completePayload(draft.prefix, { id: writer, boot, seq, prev });
       this.#check(payload);
       const input = signingInput(signer.kid, payload, signer.alg);
-      const bytes = input.length + SEAL_CHARS;
+      const bytes = input.length + SEAL_CHARS + reserve;
       if (bytes > max) throw tooLarge(bytes, max);
       const identity = sha256Base64Url(input);
       const each = { draft, input, identity, seq };

@@ -53,12 +53,12 @@ export interface ParsedSegment {
   readonly torn: boolean;
 }
 
-/** A journal segment has a bad record before good ones: synced bytes changed. Nothing may go on from it. */
+/** A journal segment has a bad record where synced ones stood: its bytes changed. Nothing may go on from it. */
 export class JournalCorruptError extends SteleError {
   constructor(name: string, offset: number) {
     super(
       'journal_corrupt',
-      `segment ${name} has a bad record at byte ${offset} before good ones`,
+      `segment ${name} has a bad record at byte ${offset}, where everything had been synced`,
       {
         disposition: 'halt',
       },

@@ -87,3 +87,9 @@ export const NOTE_BYTES_MAX = 1_048_576;
 
 /** The same of a tile or entry bundle: 256 entries of the largest size, with their lengths. */
 export const TILE_BYTES_MAX = 16_777_472;
+
+/** Bytes that the reference to a payload object takes in a header, or an orphan, but for its members; at most. */
+export const REFERENCE_BYTES_MAX = 640;
+
+/** Orphans listed in one batch: the rest waits for the next, so that any legal header has room for entries. */
+export const ORPHANS_LISTED_MAX = 16;

@@ -9,6 +9,7 @@ import type { Boot } from './boot.ts';
 import type { BuiltBatch } from './commit.ts';
 import { lockClock } from './context.ts';
 import type { LedgerContext } from './context.ts';
+import { ORPHANS_LISTED_MAX } from './limits.ts';
 import type { LogView } from './log-view.ts';
 import { findOrphans } from './payload-writer.ts';
 import type { PendingEntries } from './pending.ts';
@@ -18,6 +19,12 @@ import { assertTail } from './tip.ts';
 /** Payload objects that no batch names, and the file of the journal that remembers them. */
 export interface KeptOrphans {
   readonly orphans: readonly Orphan[];
+  readonly plan: Segment | null;
+}
+
+interface KeptOrphan {
+  /** Null where nothing of a plan was found: its file goes with the next batch. */
+  readonly orphan: Orphan | null;
   readonly plan: Segment | null;
 }
 
@@ -39,7 +46,8 @@ export class NextBatch {
   /** Whether a batch in the log names the payload objects of what is prepared. */
   #isNamed = false;
   #built: BuiltBatch | null = null;
-  #orphans: KeptOrphans[] = [];
+  /** In the order in which they are to be listed; the last one of a plan has its file. */
+  #orphans: KeptOrphan[] = [];
   /** How many of them the built batch lists. */
   #listed = 0;
 
@@ -53,8 +61,11 @@ export class NextBatch {
   }
 
   /** Takes payload objects of earlier plans: the next batch lists them. */
-  addOrphans(orphans: KeptOrphans): void {
-    this.#orphans.push(orphans);
+  addOrphans({ orphans, plan }: KeptOrphans): void {
+    if (orphans.length === 0) this.#orphans.push({ orphan: null, plan });
+    for (const [i, orphan] of orphans.entries()) {
+      this.#orphans.push({ orphan, plan: i === orphans.length - 1 ? plan : null });
+    }
   }
 
   /** A batch names this payload object: it is no orphan, whatever becomes of what is prepared. */
@@ -78,10 +89,10 @@ export class NextBatch {
     // At once, so that the look costs no time.
     await Promise.all([uploadPayloads(context, prepared), assertTail(context, view.state)]);
     if (this.#built?.number === view.next && !isExpired(this.#built, context)) return this.#built;
-    this.#listed = this.#orphans.length;
+    this.#listed = Math.min(this.#orphans.length, ORPHANS_LISTED_MAX);
     this.#built = await buildBatch(context, view, prepared, {
       boot: this.#parts.boot().id,
-      orphans: this.#orphans.flatMap(({ orphans }) => orphans),
+      orphans: this.#orphans.slice(0, this.#listed).flatMap(({ orphan }) => orphan ?? []),
       checkpoints: this.#parts.checkpoints(),
     });
     return this.#built;
@@ -123,7 +134,7 @@ export class NextBatch {
   /** Its uploaded objects stay in the store, locked; the journal has their keys until a batch lists them. */
   async #abandon({ payloads, plan }: PreparedBatch): Promise<void> {
     const orphans = this.#isNamed ? [] : await findOrphans(this.#parts.context, payloads);
-    this.#orphans.push({ orphans, plan });
+    this.addOrphans({ orphans, plan });
     this.#prepared = null;
     this.#built = null;
   }

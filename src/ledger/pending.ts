@@ -1,6 +1,7 @@
 import type { LeafFacts } from '../core/batch-plan.ts';
 import { assert } from '../core/errors.ts';
 import type { Statement } from '../core/statement.ts';
+import { REFERENCE_BYTES_MAX } from './limits.ts';
 import type { EntryRetention, PublishedAt, Receipt, SealedAt } from './receipt.ts';
 import type { Segment } from './segment.ts';
 
@@ -173,11 +174,12 @@ export class PendingEntries {
   first(bounds: BatchBounds): PendingEntry[] {
     const taken: PendingEntry[] = [];
     const ids = new Set<string>();
+    const named = new Set<string>();
     let [leafBytes, recordBytes, headerBytes] = [0, 0, 0];
     for (const entry of this.#entries.values()) {
       leafBytes += entry.bytes.length + 2;
       recordBytes += entry.record?.length ?? 0;
-      headerBytes += headerCost(entry, taken.at(-1));
+      headerBytes += headerCost(entry, taken.at(-1), named);
       const full =
         taken.length >= bounds.entries ||
         leafBytes > bounds.leafBytes ||
@@ -201,11 +203,27 @@ function sizeOf(entry: PendingEntry): number {
   return entry.bytes.length + (entry.record?.length ?? 0);
 }
 
-/** At most what a leaf adds to a header: its offset in `control`, a run, its share of a payload's members. */
-function headerCost(entry: PendingEntry, before: PendingEntry | undefined): number {
-  const control = entry.facts.control ? 8 : 0;
-  const run = entry.facts.boot === before?.facts.boot ? 0 : 160;
+/**
+ * At most what a leaf adds to a header: its offset in `control`, a run, its share of a payload's members, and for the
+ * first of a key or of a class and mode its certificate or the reference to the payload object.
+ *
+ * @param named - Keys and payload objects that the header has.
+ */
+function headerCost(
+  { facts, record, ret, cert }: PendingEntry,
+  before: PendingEntry | undefined,
+  named: Set<string>,
+): number {
+  const control = facts.control ? 8 : 0;
+  const run = facts.boot === before?.facts.boot ? 0 : 160;
   // A member holds at least half of its bound, or one long record.
-  const members = entry.record === null ? 0 : Math.min(24, entry.record.length / 1000);
-  return control + run + members;
+  const members = record === null ? 0 : Math.min(24, record.length / 1000);
+  const once = (name: string, bytes: number): number => {
+    if (named.has(name)) return 0;
+    named.add(name);
+    return bytes;
+  };
+  const certificate = once(facts.kid, cert.join().length + 16);
+  const reference = record === null ? 0 : once(`${ret.class} ${ret.mode}`, REFERENCE_BYTES_MAX);
+  return control + run + members + certificate + reference;
 }

@@ -7,6 +7,8 @@ import { parseEntry } from '../core/entry.ts';
 import type { Orphan } from '../core/batch-header.ts';
 import { parseBase64Url } from '../core/bytes.ts';
 import { parseSha256Hash } from '../core/hash.ts';
+import { bootHead } from '../core/log-state.ts';
+import type { LogState } from '../core/log-state.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { LedgerContext } from './context.ts';
 import { healGenesis } from './heal.ts';
@@ -36,6 +38,8 @@ export interface RecoveryParts {
   readonly clocks: ClockWatch;
   /** Ends the waiting for a store that is away. */
   readonly signal: AbortSignal;
+  /** Told that the log has ended for good: no boot begins behind it. */
+  readonly onFinal: () => void;
   /** Told whether the store has answered. */
   readonly onReach: (isReachable: boolean) => void;
 }
@@ -54,8 +58,14 @@ export async function recover(parts: RecoveryParts): Promise<boolean> {
       await healGenesis(context);
       await replica.catchUp();
       await assertTip(context, view);
+      inheritance.noteHoles(context, view.state);
       const orphans = await inheritance.orphans(context);
       parts.onReach(true);
+      if (view.state.final) {
+        // What is in the journal stays there: no log takes it.
+        parts.onFinal();
+        return true;
+      }
       await intake.begin(inheritance.nextSegment);
       // In this boot's journal, so that those of earlier boots can go.
       const plan = orphans.length === 0 ? null : await keepPlan(intake, orphans);
@@ -83,6 +93,7 @@ async function keepPlan(intake: Intake, orphans: readonly Orphan[]): Promise<Seg
 export class Inheritance {
   readonly #taken: TakenJournal;
   readonly #plans: Map<string, PlannedPayload>;
+  readonly #pending: PendingEntries;
 
   /** Makes every entry of the journal pending; those in the log go when it is learnt. */
   constructor(
@@ -92,10 +103,14 @@ export class Inheritance {
     identities: IdempotencyWindow,
   ) {
     this.#taken = taken;
+    this.#pending = pending;
     const plans = taken.segments.flatMap((segment) => segment.plans);
     this.#plans = new Map(plans.map((plan) => [plan.key, plan]));
     for (const entry of recoveredEntries(taken.segments, context.clock())) {
-      if (pending.has(entry.identity)) continue;
+      if (pending.has(entry.identity)) {
+        entry.segment.release();
+        continue;
+      }
       pending.add(entry);
       const { idk, idb, jti, at } = parseEntry(entry.bytes).payload;
       if (idk !== undefined && idb !== undefined) {
@@ -107,6 +122,20 @@ export class Inheritance {
   /** A batch names this payload object: it is no orphan. */
   isNamed(key: string): void {
     this.#plans.delete(key);
+  }
+
+  /**
+   * Reports numbers that neither the log nor the journal has, of boots that the journal goes on with: what stood there
+   * was acknowledged, and this disk has lost it. Call when the log is learnt.
+   */
+  noteHoles(context: LedgerContext, state: LogState): void {
+    const last = new Map<string, number>();
+    for (const { facts } of this.#pending.values()) {
+      const { writer, boot, seq } = facts;
+      const before = last.get(boot) ?? bootHead(state, writer, boot)?.seq ?? -1;
+      if (seq > before + 1) context.finding('seq_hole', { boot, from: before + 1, to: seq - 1 });
+      last.set(boot, Math.max(before, seq));
+    }
   }
 
   /** Payload objects that were uploaded for batches that never came to be. Call when the log is learnt. */

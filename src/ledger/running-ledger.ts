@@ -6,7 +6,7 @@ import type { JsonObject } from '../core/strict-json.ts';
 import type { Boot } from './boot.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { LedgerContext } from './context.ts';
-import { LedgerHaltedError } from './errors.ts';
+import { HaltError, LedgerHaltedError } from './errors.ts';
 import type { FindingCounter } from './findings.ts';
 import { IdempotencyWindow } from './idempotency.ts';
 import type { Reservation } from './idempotency.ts';
@@ -204,6 +204,9 @@ export class RunningLedger implements Ledger {
         next: this.#next,
         clocks: this.#clocks,
         signal: this.#closing.signal,
+        onFinal: () => {
+          this.#end();
+        },
         onReach: (isReachable) => {
           this.#isStoreReachable = isReachable;
         },
@@ -220,6 +223,15 @@ export class RunningLedger implements Ledger {
   #learn(learnt: LearntBatch): void {
     this.#learnPast(learnt);
     this.#replica.learn(learnt);
+    if (learnt.state.final) this.#end();
+  }
+
+  /** The log has ended for good: nothing more is taken, by anybody; reading goes on. */
+  #end(): void {
+    const message = 'the last batch of this ledger says that none follows';
+    const error = new HaltError('ledger_final', message);
+    this.#intake.halt(error);
+    this.#failReceipts(error);
   }
 
   #learnPast(batch: PastBatch): void {

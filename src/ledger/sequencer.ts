@@ -117,7 +117,8 @@ export class Sequencer {
       this.#lookedAtMs = this.#context.clock();
       for (const { resolve } of waiting) resolve();
     }
-    if (this.#pending.size > 0) await this.#seal();
+    // Behind a final batch nothing is ever sealed; who reads the log is served.
+    if (this.#pending.size > 0 && !this.#view.state.final) await this.#seal();
     else await this.#idle();
   }
 

@@ -10,7 +10,12 @@ import { lockFolder } from './folder-lock.ts';
 import type { FolderLock } from './folder-lock.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { journalFiles } from './journal-files.ts';
-import { parseSegment, parseSegmentFile, segmentFile } from './journal-format.ts';
+import {
+  JournalCorruptError,
+  parseSegment,
+  parseSegmentFile,
+  segmentFile,
+} from './journal-format.ts';
 import type { SegmentName } from './journal-format.ts';
 import { parseEntryRecord, parsePlanRecord, parseSegmentRecord } from './journal-records.ts';
 import type { JournalledEntry, PlannedPayload, SegmentHead } from './journal-records.ts';
@@ -93,8 +98,10 @@ export async function takeOver(
 ): Promise<TakenJournal> {
   const names = await seize(files, folder.journal);
   const segments: TakenSegment[] = [];
-  for (const name of names) {
-    const taken = await readSegment(files, folder.journal, name);
+  for (const [i, name] of names.entries()) {
+    // The next segment of a boot is begun when everything in this one is synced: a torn end of it was no crash.
+    const wasSynced = names.slice(i + 1).some(({ boot }) => boot === name.boot);
+    const taken = await readSegment(files, folder.journal, name, wasSynced);
     if (taken === null) continue;
     const { head } = taken;
     if (head.writer !== folder.writer || head.gen !== gen) {
@@ -125,12 +132,14 @@ async function readSegment(
   files: JournalFiles,
   journal: string,
   name: SegmentName,
+  wasSynced: boolean,
 ): Promise<TakenSegment | null> {
   const file = segmentFile(name, 'seized');
   const path = join(journal, file);
   const bytes = await files.read(path);
   if (bytes === null) return null;
-  const { records, goodBytes } = parseSegment(bytes, name);
+  const { records, goodBytes, torn } = parseSegment(bytes, name);
+  if (torn && wasSynced) throw new JournalCorruptError(file, goodBytes);
   const [first, ...rest] = records;
   // Torn at its very beginning: its first group was never synced, so it never held an acknowledged entry.
   if (first?.kind !== 'segment') {
