@@ -77,6 +77,9 @@ export const CLOCK_SKEW_MAX_MS = 60_000;
 /** How often an unknown outcome is sent again before the store counts as unavailable. */
 const ATTEMPTS = 5;
 
+const WANTED =
+  'make a bucket with Object Lock, which turns versioning on, and without a default retention';
+
 type Outcome = Pick<ProbeFinding, 'verdict' | 'detail'>;
 
 const passed: Outcome = { verdict: 'passed', detail: '' };
@@ -86,7 +89,8 @@ const advisory = (detail: string): Outcome => ({ verdict: 'advisory', detail });
 /**
  * Tries a store under a fresh prefix: about 25 requests and a few small objects, locked for a day.
  *
- * @throws {@link StoreProbeError} when a check failed; the ledger must not be opened then.
+ * @throws {@link StoreProbeError} when a check failed; the ledger must not be opened then. It ends with the check that
+ *   was refused, if the reason was among those before.
  * @throws {@link StoreUnavailableError} when the store does not answer, and {@link
  *   StoreDeniedError} when it refuses the very first create: nothing is known about it then.
  */
@@ -96,8 +100,16 @@ export async function probeStore(
 ): Promise<ProbeReport> {
   const probe = new Probe(store, components);
   const checks: ProbeFinding[] = [];
-  for (const check of PROBE_CHECKS) checks.push({ check, ...(await outcomeOf(probe, check)) });
   const report = { checks };
+  for (const check of PROBE_CHECKS) {
+    try {
+      checks.push({ check, ...(await outcomeOf(probe, check)) });
+    } catch (error) {
+      // A refusal whose reason was seen before: that the bucket has no Object Lock says more.
+      const isExplained = checks.some(({ verdict }) => verdict === 'failed');
+      throw isExplained && error instanceof StoreDeniedError ? new StoreProbeError(report) : error;
+    }
+  }
   if (checks.some(({ verdict }) => verdict === 'failed')) throw new StoreProbeError(report);
   return report;
 }
@@ -173,16 +185,17 @@ class Probe {
     const found = { versioning, object_lock: objectLock, no_default_retention: defaultRetention }[
       check
     ];
-    if (found === 'disabled') return failed(`${check} is off`);
-    if (found === 'present') return failed('the bucket has a default retention: it must have none');
+    if (found === 'disabled') return failed(`off: ${WANTED}`);
+    if (found === 'present') return failed(`the bucket has a default retention: ${WANTED}`);
     if (found === 'unknown') return advisory('the caller may not read this setting');
     if (found === 'advisory') return advisory('recorded and not enforced: not WORM');
     return passed;
   }
 
   async #create(): Promise<Outcome> {
-    // The store's clock may be ahead: the lock must end a day after the later of the two.
-    await this.#store.head(this.#key);
+    // The store's clock may be ahead: the lock must end a day after the later of the two. A listing, for a refused
+    // one says why, and a refused HEAD has no words.
+    await this.#store.listVersions(this.#key);
     const until = wholeSecond(Math.max(this.#clock(), this.#store.now() ?? 0) + LOCK_MS);
     this.#retention = { mode: 'compliance', until };
     const answer = await this.#put(this.#key, this.#bytes);

@@ -7,6 +7,7 @@ import {
   StoreDeniedError,
   StoreUnavailableError,
 } from './errors.ts';
+import { s3Advice } from './s3-advice.ts';
 
 /** What S3 answered: `status` is null when no answer came. */
 export interface S3Failure {
@@ -29,6 +30,9 @@ const TRANSIENT = new Set([
   'XAmzContentChecksumMismatch',
   'XAmzContentSHA256Mismatch',
 ]);
+
+/** Answers of the 404 kind that are about something else than the object. */
+const NOT_OF_THE_OBJECT = new Set(['NoSuchBucket', 'XAdminUserNotFound']);
 
 /** What became of a create or a replacement that failed. */
 export type Condition = 'if-none-match' | 'if-match';
@@ -59,12 +63,12 @@ export function s3WriteError(error: unknown, key: string, condition: Condition):
       ? new PreconditionError(key, error)
       : new ObjectExistsError(key, error);
   }
-  if (status === 404 && condition === 'if-match' && code !== 'NoSuchBucket') {
+  if (status === 404 && condition === 'if-match' && !NOT_OF_THE_OBJECT.has(code)) {
     return new PreconditionError(key, error);
   }
   if (isRefusal(status, code)) return denied(`write of ${key}`, status, code, error);
   if (status === 409) return new StoreConflictError(key, error);
-  return new StoreUnavailableError(`write of ${key}: ${code}`, {
+  return new StoreUnavailableError(`write of ${key}: ${inWords(code, error)}`, {
     durability: 'unknown',
     cause: error,
   });
@@ -75,17 +79,17 @@ export function s3ReadError(error: unknown, what: string): SteleError {
   if (error instanceof SteleError) return error;
   const { status, code } = failureOf(error);
   if (isRefusal(status, code)) return denied(what, status, code, error);
-  return new StoreUnavailableError(`${what}: ${code}`, { cause: error });
+  return new StoreUnavailableError(`${what}: ${inWords(code, error)}`, { cause: error });
 }
 
 /**
  * Whether an answer says that there is no such object, version or body to read. 405 is a delete
  * marker read by its id; 400 with a version id is an id that this store cannot have given. A
- * missing bucket and an old session are something else.
+ * missing bucket or user and an old session are something else.
  */
 export function isAbsence(error: unknown, hasVersionId: boolean): boolean {
   const { status, code } = failureOf(error);
-  if (code === 'NoSuchBucket' || TRANSIENT.has(code)) return false;
+  if (NOT_OF_THE_OBJECT.has(code) || TRANSIENT.has(code)) return false;
   return status === 404 || status === 405 || (hasVersionId && status === 400);
 }
 
@@ -98,6 +102,8 @@ export function isLockRefusal(error: unknown): boolean {
 }
 
 function isRefusal(status: number | null, code: string): boolean {
+  // Nothing was sent.
+  if (code === 'CredentialsProviderError') return true;
   if (status === null || TRANSIENT.has(code) || status === 408 || status === 429) return false;
   // Writers in each other's way; but that a bucket has no Object Lock comes with 409 too, and no
   // repetition cures it.
@@ -106,5 +112,11 @@ function isRefusal(status: number | null, code: string): boolean {
 }
 
 function denied(what: string, status: number | null, code: string, cause: unknown): SteleError {
-  return new StoreDeniedError(`${what}: ${status ?? ''} ${code}`, cause);
+  const words = inWords(code, cause);
+  return new StoreDeniedError(`${what}: ${status === null ? '' : `${status} `}${words}`, cause);
+}
+
+function inWords(code: string, error: unknown): string {
+  const advice = s3Advice(code, error);
+  return advice === '' ? code : `${code}: ${advice}`;
 }

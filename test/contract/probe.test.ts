@@ -67,22 +67,25 @@ for (const kind of kinds) {
         }
       }, 60_000);
 
-    test('a bucket without Object Lock is refused', async () => {
+    test('a bucket without Object Lock is refused, and the error says what to do', async () => {
       await server.createBucket('bare', { objectLock: false });
       const store = server.openStore({ bucket: 'bare' });
       const error: unknown = await probe(store).catch((thrown: unknown) => thrown);
       await store.close();
-      // Some servers refuse a locked create there, the others are found out by their settings.
-      expect(error instanceof StoreDeniedError || error instanceof StoreProbeError).toBe(true);
+      expect(error).toBeInstanceOf(StoreProbeError);
+      expect((error as Error).message).toMatch(/object_lock \(off: make a bucket with Object Lock/);
     }, 60_000);
 
     test.each([
-      ['a bucket that is not there', { bucket: 'missing' }],
-      ['a wrong secret', { secretAccessKey: 'wrong' }],
-    ])('%s is a refusal, not a verdict', async (_, changes) => {
+      ['a bucket that is not there', { bucket: 'missing' }, 'store.bucket'],
+      ['a wrong secret', { secretAccessKey: 'wrong' }, 'store.secretAccessKey'],
+      ['an unknown access key', { accessKeyId: 'nobody' }, 'store.accessKeyId'],
+    ])('%s is a refusal, not a verdict, and says what to do', async (_, changes, words) => {
       const store = server.openStore(changes);
-      await expect(probe(store)).rejects.toBeInstanceOf(StoreDeniedError);
+      const error: unknown = await probe(store).catch((thrown: unknown) => thrown);
       await store.close();
+      expect(error).toBeInstanceOf(StoreDeniedError);
+      expect((error as Error).message).toContain(words);
     });
 
     test('a server that does not answer is unavailable, not refused', async () => {

@@ -29,6 +29,8 @@ test.each<[string, unknown, string, string, string]>([
   ['429',                            answer(429, 'TooManyRequests'),                  'store_unavailable', 'store_unavailable',   'store_unavailable'],
   ['500',                            answer(500, 'InternalError'),                    'store_unavailable', 'store_unavailable',   'store_unavailable'],
   ['503',                            answer(503, 'SlowDown'),                         'store_unavailable', 'store_unavailable',   'store_unavailable'],
+  ['404 of the user',                answer(404, 'XAdminUserNotFound'),               'store_denied',      'store_denied',        'store_denied'],
+  ['no credentials to send with',    Object.assign(new Error(), { name: 'CredentialsProviderError' }), 'store_denied', 'store_denied', 'store_denied'],
   ['200 that cannot be read',        answer(200, 'SyntaxError'),                      'store_unavailable', 'store_unavailable',   'store_unavailable'],
   ['a reset',                        noAnswer('ECONNRESET'),                          'store_unavailable', 'store_unavailable',   'store_unavailable'],
   ['nothing in time',                Object.assign(new Error(), { name: 'TimeoutError' }), 'store_unavailable', 'store_unavailable', 'store_unavailable'],
@@ -46,6 +48,31 @@ test('only a refusal says that nothing was written', () => {
   for (const error of [answer(409, 'x'), answer(500, 'x'), answer(412, 'x'), noAnswer('EPIPE')]) {
     expect(durability(error)).toBe('unknown');
   }
+});
+
+// prettier-ignore
+test.each<[string, unknown, string]>([
+  // What is wrong                Error                                            What to look at
+  ['no such bucket',              answer(404, 'NoSuchBucket'),                     'store.bucket'],
+  ['an unknown access key',       answer(403, 'InvalidAccessKeyId'),               'store.accessKeyId'],
+  ['a wrong secret',              answer(403, 'SignatureDoesNotMatch'),            'store.secretAccessKey'],
+  ['no credentials',              Object.assign(new Error(), { name: 'CredentialsProviderError' }), 'no credentials were found'],
+  ['a missing right',             answer(403, 'AccessDenied'),                     'lack the right'],
+  ['another region',              answer(400, 'AuthorizationHeaderMalformed'),     'store.region'],
+  ['a wrong clock',               answer(403, 'RequestTimeTooSkewed'),             'clock'],
+  ['a bucket without Object Lock', answer(409, 'InvalidBucketState'),              'with it'],
+  ['the same, said in its text',  Object.assign(new Error('Bucket is missing Object Lock Configuration'), { name: 'InvalidRequest', $metadata: { httpStatusCode: 400 } }), 'has no Object Lock'],
+  ['nobody there',                noAnswer('ECONNREFUSED'),                        'store.endpoint'],
+])('%s: the error says what to do', (_, error, words) => {
+  expect(s3WriteError(error, 'k', 'if-none-match').message).toContain(words);
+  expect(s3ReadError(error, 'read of k').message).toContain(words);
+});
+
+test('a code without advice stands alone, whatever it is called', () => {
+  expect(s3ReadError(answer(400, 'InvalidRequest'), 'read of k').message).toBe(
+    'read of k: 400 InvalidRequest',
+  );
+  expect(s3ReadError(answer(500, 'toString'), 'read of k').message).toBe('read of k: toString');
 });
 
 test('our own errors pass', () => {
