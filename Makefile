@@ -26,7 +26,7 @@ setup: $(NODE_STAMP) ## Install the pinned packages
 build: $(BUILD_STAMP) ## Compile src to dist
 
 run: $(BUILD_STAMP) ## Start the demo: gateway on 127.0.0.1:8420 with real events; needs Node and npm only
-	@node dist/cli/main.js demo $(ARGS)
+	@node --max-semi-space-size=32 dist/cli/main.js demo $(ARGS)
 
 tools: $(NODE_STAMP) ## Install what the tests need beside Node (OPA, S3 servers, judges) into .tools
 	@node infra/gate/tools.mjs

@@ -1,11 +1,13 @@
 // A real gateway process on a fresh ledger, and the requests that the benchmarks send to it.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, start } from './process.mjs';
 
 const cli = 'dist/cli/main.js';
+/** As `npx stele` starts it: the options are in its first line. */
+const nodeOptions = () => readFileSync(cli, 'utf8').split('\n', 1)[0].split(' ').slice(3);
 
 /**
  * Makes a ledger `bench` and serves it.
@@ -29,7 +31,7 @@ export async function startStele(settings = {}) {
   const url = `http://127.0.0.1:${port}`;
   const { child, stop } = await start({
     command: process.execPath,
-    args: [cli, 'serve', ...set],
+    args: [...nodeOptions(), cli, 'serve', ...set],
     url: `${url}/readyz`,
   });
   return {
