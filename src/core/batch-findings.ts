@@ -5,14 +5,16 @@ import type { VoidSlot } from './batch-header.ts';
 import { equalBytes } from './bytes.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { controlFacts } from './ctl.ts';
+import { decisionFindings } from './decision-findings.ts';
 import { leafFindings, repetitionFindings, signatureFindings } from './entry-findings.ts';
 import type { LogMemory } from './entry-findings.ts';
 import { finding } from './findings.ts';
 import type { Finding } from './findings.ts';
+import { EMPTY_ROOT } from './hash.ts';
 import type { Sha256Hash } from './hash.ts';
 import { readCertificates } from './key-status.ts';
 import type { Certificates } from './key-status.ts';
-import { controlEffect } from './log-effects.ts';
+import { controlEffect, withLeaves } from './log-effects.ts';
 import { bootHead } from './log-position.ts';
 import type { LogState } from './log-position.ts';
 import { membersFault } from './payload-object.ts';
@@ -28,8 +30,10 @@ const VOIDS_NAMED_MAX = 1000;
 
 /** What a caller knows beside the batch. What is left out is not looked at. */
 export interface FindingsContext extends LogMemory {
-  /** Roots of earlier sizes. */
+  /** Roots of earlier sizes. Without `knowsAllRoots`, undefined says that the root is not known. */
   readonly rootAt?: (size: number) => Sha256Hash | undefined;
+  /** Default false. Whether `rootAt` knows the end of every batch: then no honest checkpoint has another size. */
+  readonly knowsAllRoots?: boolean;
   /** What was found on the numbers that the batch declares void. */
   readonly voids?: readonly VoidSlot[];
   /** Default true. Without, a signature a leaf is saved. */
@@ -58,8 +62,9 @@ export function findingsOf(
       ? []
       : signatureFindings(state, entries, certificates, number)),
     ...leafFindings(state, entries, time, number),
+    ...decisionFindings(batch),
     ...repetitionFindings(state, entries, context, number),
-    ...controlFindings(state, batch),
+    ...controlFindings(withLeaves(state, entries, certificates), batch),
   ];
 }
 
@@ -173,7 +178,10 @@ function checkpointFindings(
         const opened = openCheckpoint(note, state.genesis.origin, verifiers);
         const { size, root } = opened.checkpoint;
         if (size > state.size) return `size ${size} is not of an earlier tree`;
-        const known = size === state.size ? edgeRoot(state.edge) : context.rootAt?.(size);
+        const known = knownRoot(state, context, size);
+        if (known === undefined && context.knowsAllRoots === true) {
+          return `no batch ended at size ${size}`;
+        }
         if (known !== undefined && !equalBytes(known, root)) return `root of size ${size} differs`;
         const expired = trusted.find(({ vkey, kid }) => {
           const signed = opened.verified.some(({ id }) => id === parseVkey(vkey).id);
@@ -223,6 +231,15 @@ function pastFinal(state: LogState, statement: readonly string[]): string | unde
   if (certificate?.use !== 'writer') return undefined;
   const seq = bootHead(state, certificate.writer, says.final.boot)?.seq ?? -1;
   return seq > says.final.seq ? `final is ${says.final.seq}, the log has ${seq}` : undefined;
+}
+
+function knownRoot(
+  { size, edge }: LogState,
+  { rootAt }: FindingsContext,
+  at: number,
+): Sha256Hash | undefined {
+  if (at === size) return edgeRoot(edge);
+  return at === 0 ? EMPTY_ROOT : rootAt?.(at);
 }
 
 function floorSecond(ms: number): number {

@@ -21,6 +21,16 @@ import {
 } from './schema.ts';
 import type { JsonValue } from './strict-json.ts';
 
+/**
+ * What fits: a leaf has 65,535 bytes, so about 48,000 for its payload. A key id takes 25 of them, the place of a payload at
+ * most 43, an index at most 17; both lists are full together, and what is more goes into another entry.
+ */
+const ERASURE_KEYS_MAX = 900;
+const PURGE_OBJECTS_MAX = 512;
+const OPENING_FAILED_MAX = 128;
+/** A row takes some 190 bytes. */
+const SUMMARY_COUNTS_MAX = 256;
+
 /** A boot begins. `prevBoot` and `lastSeq` are what its journal knows of the boot before; `policy` decides first. */
 const BootFacts = z
   .strictObject({
@@ -102,15 +112,15 @@ const HoldFacts = z.strictObject({
 const Opening = z.strictObject({
   checked: Count,
   absent: Count,
-  failed: z.array(Count).max(1024),
+  failed: z.array(Count).max(OPENING_FAILED_MAX),
 });
 
 /** Keys of sealed sets to be destroyed, then what was destroyed and what was still found at the look afterwards. */
 const ErasureFacts = z.strictObject({
   act: z.enum(['intent', 'done', 'refuse']),
   id: Base64Url16,
-  keys: z.array(Base64Url16).max(2048),
-  remaining: z.array(Base64Url16).max(2048),
+  keys: z.array(Base64Url16).max(ERASURE_KEYS_MAX),
+  remaining: z.array(Base64Url16).max(ERASURE_KEYS_MAX),
   intent: Count.nullable(),
   hold: Count.nullable(),
   approvals: z.array(ApprovalJws).max(32),
@@ -129,8 +139,8 @@ const PurgeFacts = z.strictObject({
   act: z.enum(['intent', 'done', 'refuse']),
   id: Base64Url16,
   class: ClassName.nullable(),
-  objects: z.array(PayloadPlace).max(1024),
-  remaining: z.array(PayloadPlace).max(1024),
+  objects: z.array(PayloadPlace).max(PURGE_OBJECTS_MAX),
+  remaining: z.array(PayloadPlace).max(PURGE_OBJECTS_MAX),
   intent: Count.nullable(),
   hold: Count.nullable(),
   opening: z.exactOptional(Opening),
@@ -154,7 +164,7 @@ const SummaryFacts = z
           policy: z.exactOptional(Base64Url32),
         }),
       )
-      .max(1024),
+      .max(SUMMARY_COUNTS_MAX),
   })
   .refine((summary) => summary.to >= summary.from, { error: 'to is before from', path: ['to'] });
 

@@ -9,6 +9,7 @@ import { controlFacts } from './ctl.ts';
 import type { ControlFacts } from './ctl.ts';
 import type { Entry } from './entry.ts';
 import type { Sha256Hash } from './hash.ts';
+import { jwkThumbprint } from './jws.ts';
 import { statementIdentity } from './key-status.ts';
 import type { Certificates } from './key-status.ts';
 import { authorityOf, changeConfig } from './log-config.ts';
@@ -44,10 +45,7 @@ export interface ControlFault {
 export function advance(state: LogState, batch: ValidBatch): LogState {
   const { header, entries, edge } = batch;
   const moved: LogState = {
-    ...state,
-    ...movedHeads(state, entries),
-    keys: withCertificates(state, batch.certificates),
-    verified: withVerified(state, batch.certificates),
+    ...withLeaves(state, entries, batch.certificates),
     number: header.number,
     sha256: batch.sha256,
     versionId: batch.versionId,
@@ -60,6 +58,20 @@ export function advance(state: LogState, batch: ValidBatch): LogState {
     const effect = controlEffect(current, entry, header.first + offset);
     return 'code' in effect ? current : effect;
   }, moved);
+}
+
+/** The state as far as control entries ask for it: heads and keys with all of the batch, before any effect. */
+export function withLeaves(
+  state: LogState,
+  entries: readonly Entry[],
+  certificates: Certificates,
+): LogState {
+  return {
+    ...state,
+    ...movedHeads(state, entries),
+    keys: withCertificates(state, certificates),
+    verified: withVerified(state, certificates),
+  };
 }
 
 /**
@@ -222,9 +234,12 @@ function withKey(state: LogState, record: KeyRecord): LogState {
   return { ...state, keys: state.keys.with(record.kid, record) };
 }
 
-function configEffect(state: LogState, entry: Entry): LogState {
+function configEffect(state: LogState, entry: Entry): LogState | ControlFault {
   const { statement } = controlFacts('config', entry.payload.ctl);
   const config = changeConfig(statement, state.genesis, state.config);
+  // Three kinds of keys, never mixed: a certificate of a root key is refused where it is parsed.
+  const certified = config.roots.keys.map(jwkThumbprint).find((kid) => state.keys.get(kid));
+  if (certified !== undefined) return badStatement(`key ${certified} is certified for something`);
   // What other roots vouched for has to be vouched for again.
   const verified =
     config.roots === state.config.roots ? state.verified : PersistentMap.empty<never>();

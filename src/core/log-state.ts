@@ -142,7 +142,9 @@ function applyHeader(state: LogState, candidate: Candidate): Acceptance | Refusa
   const edge = extendEdge(state.edge, leafHashes);
   const treeFault = checkTree(state, header, leaves.length, edge);
   if (treeFault !== undefined) return refusal('invalid_tree', treeFault);
-  const malformed = parsed.find((entry) => entry instanceof MalformedError);
+  // A leaf of a later version says *stop*, whatever garbage stands before it.
+  const faults = parsed.filter((entry) => entry instanceof MalformedError);
+  const malformed = faults.find(isNewerFormat) ?? faults[0];
   if (malformed !== undefined)
     return refusal('invalid_leaves', malformed, isNewerFormat(malformed));
   const entries = parsed as readonly Entry[];

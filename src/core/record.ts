@@ -13,7 +13,7 @@ import { formatPointer, isJsonObject, parsePointer } from './json-pointer.ts';
 import { refuseNewer } from './newer-format.ts';
 import { parseDsc, PART_NAMES } from './record-nodes.ts';
 import type { PartDepths, RecordParts } from './record-nodes.ts';
-import { placeValues } from './sealed-values.ts';
+import { isSealedJwe, placeValues } from './sealed-values.ts';
 import { parseStrictJson } from './strict-json.ts';
 import type { JsonLimits, JsonObject, JsonValue } from './strict-json.ts';
 import { uuid7Time } from './uuid7.ts';
@@ -74,7 +74,6 @@ export const RECORD_LIMITS: JsonLimits = {
 };
 
 const MEMBERS = ['input', 'jti', 'key', 'result', 'sealed', 'source', 'v'].join();
-const JWE = /^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+$/;
 
 /** Formats a record as its line, with the line feed. */
 export function formatRecord(record: StoredRecord): string {
@@ -188,7 +187,7 @@ function isSealedValues(value: JsonValue): boolean {
     (pointer) => typeof pointer === 'string' && isPlainPointer(pointer),
   );
   const digestsGood = (digests as readonly JsonValue[]).every(isHash);
-  return pointersGood && digestsGood && typeof jwe === 'string' && JWE.test(jwe);
+  return pointersGood && digestsGood && typeof jwe === 'string' && isSealedJwe(jwe);
 }
 
 /** Whether a text is a pointer that formatting gives back. */

@@ -1,8 +1,26 @@
 /** Values on their way into a sealed set and back: taken out of the parts of a record, and put in again. */
+import { parseBase64Url, utf8Text } from './bytes.ts';
 import { MalformedError } from './errors.ts';
 import { isJsonObject, parsePointer, valueAt } from './json-pointer.ts';
 import type { RecordParts } from './record-nodes.ts';
+import { caughtMalformed } from './schema.ts';
 import type { JsonObject, JsonValue } from './strict-json.ts';
+
+/** `dir` with A256GCM (RFC 7518 §4.5, §5.3): no encrypted key, an IV of 12 bytes, a tag of 16. */
+const JWE = /^([A-Za-z0-9_-]+)\.\.[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{21}[AQgw]$/;
+const JWE_HEADER = /^\{"alg":"dir","enc":"A256GCM","kid":"[A-Za-z0-9_-]{21}[AQgw]"\}$/;
+
+/** Whether a text is the JWE of a sealed set: its header is exactly the one with which `erasure` finds the key. */
+export function isSealedJwe(text: string): boolean {
+  const header = JWE.exec(text)?.[1];
+  if (header === undefined) return false;
+  try {
+    return JWE_HEADER.test(utf8Text(parseBase64Url(header)));
+  } catch (error) {
+    caughtMalformed(error);
+    return false;
+  }
+}
 
 /**
  * Takes values out of the parts, to be sealed.

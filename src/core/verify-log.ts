@@ -167,6 +167,7 @@ export class LogVerification {
       indexOfId: (jti) => this.#ids.get(jti),
       firstWithKey: (idk) => this.#keys.get(idk),
       rootAt: (size) => this.#roots.get(size),
+      knowsAllRoots: true,
       signatures: this.#options.signatures ?? true,
       ...(voids === undefined ? {} : { voids }),
     };

@@ -13,8 +13,8 @@ interface Count extends Uncounted {
   count: number;
 }
 
-/** Most different counts of one summary: its schema allows 1,024. */
-const COUNTS_MAX = 1_000;
+/** Most different counts of one summary. Its schema allows 256, and what could not be sealed comes on top. */
+const COUNTS_MAX = 100;
 
 /**
  * Counts what is left out of a ledger and seals the counts as `summary` entries, each over the time since the one

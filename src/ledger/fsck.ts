@@ -22,7 +22,6 @@ import { sha256 } from '#platform';
 import { objectKeys } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { CarriedCheck } from './fsck-carried.ts';
-import { decisionFindings } from './fsck-decisions.ts';
 import { confirmBytes, lockFindings, readRecorded } from './fsck-objects.ts';
 import type { FsckContext } from './fsck-objects.ts';
 import { checkPayloads } from './fsck-payloads.ts';
@@ -196,7 +195,6 @@ class Fsck {
       lockFindings(this.#context, object, batch.header, at),
       checkPayloads(this.#context, batch, state.config.fallbackClass),
     ]);
-    this.#note(decisionFindings(batch));
     this.#note(locks);
     this.#note(payloads.findings);
     this.#records += payloads.opened;

@@ -230,7 +230,9 @@ export class World {
 
   async entry(writer: TestWriter, kind: string, changes: EntryChanges = {}): Promise<Drafted> {
     this.time += 10;
-    const leaf = await this.log.entry(writer, kind, { at: this.time, ...changes });
+    const bare = { pol: undefined, _sd: undefined, _sd_alg: undefined, dsc: undefined };
+    const all = { at: this.time, ...bare, ...changes } as EntryChanges;
+    const leaf = await this.log.entry(writer, kind, all);
     return { leaf, line: null };
   }
 
@@ -249,7 +251,9 @@ export class World {
     const set = { pointers: sealed, key: bytesOf(`set key ${jti}`) };
     const sets = sealed.length === 0 ? [] : [set];
     const disclosed = discloseRecord({ jti, key, depth: DEFAULT_DEPTHS, parts, sealed: sets });
-    const head = toBase64Url(utf8Bytes('{"alg":"dir","enc":"A256GCM","kid":"attack"}'));
+    const head = toBase64Url(
+      utf8Bytes(`{"alg":"dir","enc":"A256GCM","kid":"${idOf('subject key')}"}`),
+    );
     const jwe = `${head}..${idOf('iv', 12)}.${idOf('ciphertext', 32)}.${idOf('tag', 16)}`;
     const stored: StoredRecord = {
       v: 1,

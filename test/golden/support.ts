@@ -7,6 +7,7 @@ import { leafFacts, planBatch } from '../../src/core/batch-plan.ts';
 import type { BatchDraft } from '../../src/core/batch-plan.ts';
 import { toBase64Url, utf8Bytes } from '../../src/core/bytes.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
+import { plainKinds } from '../../src/core/ctl.ts';
 import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/disclosure.ts';
 import type { DisclosedRecord, RecordParts } from '../../src/core/disclosure.ts';
 import { ENTRY_TYP, entryBytes, parseEntry } from '../../src/core/entry.ts';
@@ -133,7 +134,7 @@ export class MiniLog {
     const at = changes.at ?? START + this.#made * 1000;
     const number = this.#made;
     this.#made += 1;
-    return {
+    const payload = {
       v: 1,
       iss: this.genesis.origin,
       gen: this.genesis.gen,
@@ -144,7 +145,23 @@ export class MiniLog {
       ret: { class: 'standard', mode: 'compliance', until: at - (at % 1000) + 31536000000 },
       sby: at + 60000,
       wtr: { id: writer.id, boot: writer.boot, seq: writer.seq, prev: writer.prev },
+      ...(plainKinds.some((plain) => plain === kind) ? this.#decided(kind, number) : {}),
       ...changes,
+    };
+    // A member that a test sets to undefined is left out.
+    const given = Object.entries<unknown>(payload).filter(([, value]) => value !== undefined);
+    return Object.fromEntries(given) as unknown as EntryPayload;
+  }
+
+  /** What an entry has that a policy decided: who decided it, and digests of a record that nobody stored. */
+  #decided(kind: string, number: number): EntryChanges {
+    const { policy } = this.genesis;
+    const entrypoint = kind === 'access' ? 'stele/read' : 'stele/append';
+    return {
+      ...(policy !== null && { pol: { id: policy.id, entrypoint, allow: kind !== 'denial' } }),
+      dsc: formatDsc(DEFAULT_DEPTHS),
+      _sd: ['input', 'result', 'source'].map((part) => idOf(`${part} ${number}`, 32)).sort(),
+      _sd_alg: 'sha-256',
     };
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { canonicalJson } from '../../../src/core/canonical-json.ts';
 import { checkControl, controlFacts, isControlKind, knownKinds } from '../../../src/core/ctl.ts';
 import { ENTRY_KINDS } from '../../../src/core/entry.ts';
 import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
@@ -119,6 +120,30 @@ describe('facts of control kinds', () => {
   ];
   test.each(bad)('refuses %s', (_name, kind, ctl) => {
     expect(codeOf(kind, ctl)).toBe('malformed_control');
+  });
+
+  const full = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
+  const place = { batch: Number.MAX_SAFE_INTEGER, payload: 2047 };
+  const opening = { checked: 1, absent: 0, failed: full(128, Number.MAX_SAFE_INTEGER) };
+  const count = {
+    ...{ entrypoint: 'stele/append', action: 'entry.append', allow: false, count: 1_000_000_000 },
+    ...{ code: 'policy_bad_output', policy: hash },
+  };
+  test.each<[string, (more: number) => JsonObject]>([
+    ['erasure', (more) => ({ ...erasure, keys: full(900 + more, id), remaining: full(900, id) })],
+    [
+      'purge',
+      (more) => ({
+        ...{ ...purge, opening },
+        ...{ objects: full(512 + more, place), remaining: full(512, place) },
+      }),
+    ],
+    ['summary', (more) => ({ from: 1, to: 2, counts: full(256 + more, count) })],
+  ])('a full %s fits into a leaf, and more is refused', (kind, ctl) => {
+    expect(codeOf(kind, ctl(0))).toBe('none');
+    expect(codeOf(kind, ctl(1))).toBe('malformed_control');
+    // Of 65,535 bytes: base64url of the payload, with a kilobyte for its other members, and of header and signature.
+    expect(((canonicalJson(ctl(0)).length + 1024) * 4) / 3 + 250).toBeLessThan(65_535);
   });
 
   test('plain kinds have none, unknown kinds may have anything', () => {

@@ -11,6 +11,7 @@ import type { Finding } from '../../../src/core/findings.ts';
 import { EMPTY_ROOT } from '../../../src/core/hash.ts';
 import { applyBatch } from '../../../src/core/log-state.ts';
 import { caughtMalformed } from '../../../src/core/schema.ts';
+import { makeConfigStatement } from '../../../src/core/log-config.ts';
 import { makeKeyStatement } from '../../../src/core/statement.ts';
 import type { KeyStatement } from '../../../src/core/statement.ts';
 import type { JsonObject } from '../../../src/core/strict-json.ts';
@@ -190,6 +191,35 @@ describe('entries', () => {
       ['idempotency_conflict', 3, 'with entry 1'],
       ['duplicate_idk', 4, 'as entry 0'],
     ]);
+  });
+});
+
+describe('decisions', () => {
+  const bare = { _sd: undefined, _sd_alg: undefined, dsc: undefined };
+  const rows: readonly [string, string, object, string[]][] = [
+    ['an event that nothing decided', 'event', { pol: undefined }, ['not_adopted']],
+    ['a read that nothing decided', 'access', { pol: undefined }, ['not_adopted']],
+    ['an event without a record', 'event', bare, ['record_mismatch']],
+    ['neither', 'decision', { ...bare, pol: undefined }, ['not_adopted', 'record_mismatch']],
+    [
+      'an event without a record that was denied',
+      'event',
+      bare,
+      ['record_mismatch', 'disagreement'],
+    ],
+    ['a denial without a record that allowed', 'denial', bare, ['record_mismatch', 'disagreement']],
+    ['a read without a record that was denied', 'access', bare, ['record_mismatch']],
+  ];
+  test.each(rows)('%s', async (name, kind, changes, want) => {
+    const id = log.genesis.policy!.id;
+    const allow = !name.includes('denied') && (kind !== 'denial' || name.includes('allowed'));
+    const pol = { id, entrypoint: 'stele/append', allow };
+    const all = { pol, ...changes } as EntryChanges;
+    expect(await codes([await log.entry(w, kind, all)])).toEqual(want);
+  });
+
+  test('entries of the system are not decided', async () => {
+    expect(await codes([await log.entry(w, 'heartbeat', { ctl: {} })])).toEqual([]);
   });
 });
 
@@ -426,6 +456,35 @@ describe('control entries', () => {
     expect(await codes([past])).toContain('past_final');
   });
 
+  test('that retire a key in the batch that brings its certificate, behind what it signed', async () => {
+    const two = await log.writer('two');
+    const leaves = [
+      await log.entry(two, 'boot', bootFacts(log)),
+      await log.entry(two, 'event'),
+      await keyEntry(
+        { act: 'retire', final: { boot: two.boot, seq: 0 } },
+        log.roots,
+        two.signer.kid,
+      ),
+    ];
+    expect(await codes(leaves, { certs: [w.cert, two.cert] })).toEqual(['past_final']);
+  });
+
+  test('that make a certified key a root key', async () => {
+    const roots = { threshold: 1, keys: [signerOf('root a').jwk], next: [w.signer.kid] };
+    log = await MiniLog.create({ roots });
+    w = await log.writer('one');
+    await log.seal(w, [await log.entry(w, 'boot', bootFacts(log))]);
+    const set = { roots: { threshold: 1, keys: [w.signer.jwk], next: [] } };
+    const fields = { v: 1 as const, gen: log.genesis.gen, previous: log.state.config.hash, set };
+    const statement = await makeConfigStatement(fields, [w.signer]);
+    const leaf = await log.entry(w, 'config', { ctl: { statement } });
+    expect(await found([leaf])).toMatchObject([
+      { code: 'bad_statement', detail: `key ${w.signer.kid} is certified for something` },
+    ]);
+    expect(log.state.config.hash).toBe(log.genesis.gen);
+  });
+
   test('that declare a loss', async () => {
     const gap = { writer: w.id, boot: w.boot, first: 2, last: 9, reason: 'journal_lost' };
     expect(await found([await log.entry(w, 'gap', { ctl: gap })])).toMatchObject([
@@ -611,6 +670,21 @@ describe('checkpoints that a batch carries', () => {
     await log.seal(w, [await log.entry(w, 'event')]);
     expect(await codes([], draft, { rootAt: () => EMPTY_ROOT })).toEqual(['bad_checkpoint']);
     expect(await codes([], draft)).toEqual([]);
+  });
+
+  test('of a size at which no batch ended, where all ends are known', async () => {
+    const key = await checkpointKey(log);
+    const note = await signHead(key, log.genesis.origin, 2, EMPTY_ROOT);
+    await log.seal(w, [await log.entry(w, 'event'), await log.entry(w, 'event')]);
+    const draft = { certs: [w.cert, key.cert], checkpoints: [note] };
+    const rootAt = (): undefined => undefined;
+    expect(await codes([], draft, { rootAt })).toEqual([]);
+    expect(await found([], draft, { rootAt, knowsAllRoots: true })).toMatchObject([
+      { code: 'bad_checkpoint', detail: 'checkpoint 0: no batch ended at size 2' },
+    ]);
+    const empty = await signHead(key, log.genesis.origin, 0, EMPTY_ROOT);
+    const whole = { ...draft, checkpoints: [empty] };
+    expect(await codes([], whole, { rootAt, knowsAllRoots: true })).toEqual([]);
   });
 
   test('by a key that was out of use at that size', async () => {

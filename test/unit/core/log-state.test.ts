@@ -403,16 +403,20 @@ describe('what a later version makes', () => {
     expect(refusalOf(await signed([], () => ({ v: 2 })))).toMatchObject({ stop: false });
   });
 
-  test('stops the reader as a leaf of a batch', async () => {
+  test.each([
+    ['alone', []],
+    ['behind garbage', [utf8Bytes('garbage')]],
+  ])('stops the reader as a leaf of a batch, %s', async (_where, before) => {
     const payload = { ...log.payload(w, 'event'), v: 2 } as unknown as JsonValue;
     const leaf = entryBytes(await signJws('stele-entry+sd-jwt', payload, w.signer));
     const { header } = planBatch(log.state, {
       ...log.draft(w, []),
-      leaves: [
-        { bytes: leaf, kid: w.signer.kid, writer: w.id, boot: w.boot, seq: 1, control: false },
-      ],
+      leaves: [...before, leaf].map((bytes, i) => {
+        const { kid } = w.signer;
+        return { bytes, kid, writer: w.id, boot: w.boot, seq: 1 + i, control: false };
+      }),
     });
-    const bytes = await encodeBatch(header, [leaf], w.signer);
+    const bytes = await encodeBatch(header, [...before, leaf], w.signer);
     expect(refusalOf(bytes)).toMatchObject({ reason: 'invalid_leaves', stop: true });
   });
 

@@ -20,7 +20,19 @@ import {
   storedOf,
 } from '../../support/entries.ts';
 
-const JWE = 'eyJh..AAAA.AAAA.AAAA';
+const jweOf = (header: string, iv = 12, tag = 16): string => {
+  const [head, ...rest] = [
+    Buffer.from(header),
+    Buffer.alloc(iv),
+    Buffer.alloc(9),
+    Buffer.alloc(tag),
+  ];
+  return [head.toString('base64url'), '', ...rest.map((part) => part.toString('base64url'))].join(
+    '.',
+  );
+};
+const KID = 'A'.repeat(22);
+const JWE = jweOf(`{"alg":"dir","enc":"A256GCM","kid":"${KID}"}`);
 const POINTERS = ['/input/event/actor', '/source/auth'];
 const SEALED_KEY = new Uint8Array(32).fill(0xee);
 const record = storedOf();
@@ -96,6 +108,12 @@ describe('a stored record', () => {
     ['a pointer no text',            lineOf({ sealed: [{ ...set, pointers: [1, '/a'] }] }), 'bad_record'],
     ['a pointer no pointer',         lineOf({ sealed: [{ ...set, pointers: ['a', '/a'] }] }), 'bad_record'],
     ['a JWE no text',                lineOf({ sealed: [{ ...set, jwe: 1 }] }),      'bad_record'],
+    ['a JWE whose header says more', lineOf({ sealed: [{ ...set, jwe: jweOf(`{"alg":"dir","enc":"A256GCM","kid":"${KID}","zip":"DEF"}`) }] }), 'bad_record'],
+    ['a JWE in another order',       lineOf({ sealed: [{ ...set, jwe: jweOf(`{"enc":"A256GCM","alg":"dir","kid":"${KID}"}`) }] }), 'bad_record'],
+    ['a JWE whose key has no id',    lineOf({ sealed: [{ ...set, jwe: jweOf('{"alg":"dir","enc":"A256GCM","kid":"x"}') }] }), 'bad_record'],
+    ['a JWE with a header of no text', lineOf({ sealed: [{ ...set, jwe: JWE.replace(/^[^.]*/, '_w') }] }), 'bad_record'],
+    ['a JWE with a short IV',        lineOf({ sealed: [{ ...set, jwe: jweOf(`{"alg":"dir","enc":"A256GCM","kid":"${KID}"}`, 9) }] }), 'bad_record'],
+    ['a JWE with a short tag',       lineOf({ sealed: [{ ...set, jwe: jweOf(`{"alg":"dir","enc":"A256GCM","kid":"${KID}"}`, 12, 12) }] }), 'bad_record'],
     ['a JWE with a wrapped key',     lineOf({ sealed: [{ ...set, jwe: 'a.b.c.d.e' }] }), 'bad_record'],
   ])('is refused with %s', (_name, line, code) => {
     expect(() => parseRecord(line)).toThrow(expect.objectContaining({ code }));

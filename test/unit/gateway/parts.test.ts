@@ -157,12 +157,12 @@ describe('Summary', () => {
   plainTest('kinds of requests that somebody makes up share a row', async () => {
     const ledger = ledgerThat(() => false);
     const summary = new Summary(ledger, () => 1, log);
-    for (let n = 0; n < 1100; n += 1)
+    for (let n = 0; n < 200; n += 1)
       summary.count({ ...row, action: `a${n}`, allow: n % 2 === 0 });
     await summary.flush();
     const { counts } = ledger.sealed[0] as { counts: { action: string; count: number }[] };
-    expect(counts).toHaveLength(1002);
-    expect(counts.slice(1000)).toMatchObject([
+    expect(counts).toHaveLength(102);
+    expect(counts.slice(100)).toMatchObject([
       { action: 'other', count: 50 },
       { action: 'other', count: 50 },
     ]);

@@ -2,14 +2,14 @@
  * What a leaf by itself must say of the decision behind it: events, reads and denials were decided by a policy and have
  * a record, and their kind is the outcome's. A writer that skips its policy cannot hide behind an entry of the system.
  */
-import type { Batch } from '../core/batch.ts';
-import { plainKinds } from '../core/ctl.ts';
-import { finding } from '../core/findings.ts';
-import type { Finding } from '../core/findings.ts';
+import type { Batch } from './batch.ts';
+import { plainKinds } from './ctl.ts';
+import { finding } from './findings.ts';
+import type { Finding } from './findings.ts';
 
 const DECIDED: ReadonlySet<string> = new Set(plainKinds);
 
-/** Findings of the leaves that only a decision can have made. */
+/** Findings of the leaves that only a decision can have made. Section 10 of docs/formats.md. */
 export function decisionFindings({ header, entries }: Batch): Finding[] {
   return entries.flatMap(({ payload: { kind, pol, _sd } }, offset) => {
     if (!DECIDED.has(kind)) return [];
