@@ -31,6 +31,11 @@ const tools = {
     present: () => inPath('python3'),
     path: () => installed('judges-python/bin/python'),
   },
+  openssl: {
+    label: 'openssl',
+    present: () => false,
+    path: () => (inPath('openssl') ? 'openssl' : null),
+  },
   mount: { label: 'the right to mount', present: () => false, path: () => mounter() },
 } satisfies Record<string, Tool>;
 
