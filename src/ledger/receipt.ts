@@ -87,7 +87,10 @@ export interface ProofAt {
 export interface LedgerStatus {
   /** Whether `append` takes entries now. */
   readonly ready: boolean;
-  /** Why not: a code, such as `store_unreachable`, `backlog_full`, `ledger_halted`, `ledger_final`, `closing`. */
+  /**
+   * Why not: a code, such as `store_unreachable`, `clock_skew`, `backlog_full`, `ledger_halted`,
+   * `ledger_final`, `closing`.
+   */
   readonly reason: string | null;
   readonly backlogEntries: number;
   readonly backlogBytes: number;
