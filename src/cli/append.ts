@@ -18,6 +18,8 @@ export interface LineResult {
   readonly id?: string;
   readonly code?: string;
   readonly detail?: string;
+  /** Why the policy denied. */
+  readonly reasons?: readonly string[];
 }
 
 /** `stele append`: events from files or standard input, one JSON text a line. */
@@ -28,7 +30,7 @@ export function addAppendCommand(program: Command): void {
     .argument('[files...]', 'files, or - for standard input', ['-'])
     .addHelpText(
       'after',
-      '\nExamples:\n  echo \'{"action":"login"}\' | stele append --key $KEY\n  stele append events.ndjson.gz --key $KEY',
+      '\nExamples:\n  export STELE_KEY=stele_…\n  echo \'{"action":"login"}\' | stele append\n  stele append events.ndjson.gz',
     )
     .action(async (files: string[], _options: unknown, command: Command) => {
       const { output, connection } = contextOf(command);
@@ -94,7 +96,8 @@ function report(
     else if (result.status === 403) counts.denied += 1;
     else counts.refused += 1;
     if (result.status >= 300) {
-      output.note(`${result.status} ${result.code ?? ''}: ${result.detail ?? ''}`);
+      const why = [result.detail, ...(result.reasons ?? [])].filter((text) => text !== undefined);
+      output.note(`${result.status} ${result.code ?? ''}: ${why.join('; ')}`);
     }
   }
 }

@@ -41,11 +41,22 @@ export async function call(connection: Connection, request: GatewayRequest): Pro
     throw new SteleError(
       'gateway_unreachable',
       `no gateway answers at ${connection.url}: is \`stele serve\` running?`,
-      { disposition: 'retry', durability: 'unknown', cause },
+      {
+        disposition: 'retry',
+        ...(request.method === 'POST' ? { durability: 'unknown' } : {}),
+        cause,
+      },
     );
   }
   if (!response.ok) throw await problemOf(response);
   return response;
+}
+
+/** What to do about it on this command line. */
+function hint(code: string | undefined): string {
+  return code === 'credentials_missing'
+    ? ': set STELE_KEY to an API key (`stele keygen` makes them) or a JWT'
+    : '';
 }
 
 /** RFC 9457: what a gateway says is wrong, as our own error. */
@@ -59,13 +70,15 @@ async function problemOf(response: Response): Promise<SteleError> {
   }
   const word = (name: string): string | undefined =>
     typeof problem[name] === 'string' ? problem[name] : undefined;
+  const { reasons } = problem;
+  const why = Array.isArray(reasons) && reasons.length > 0 ? `: ${reasons.join('; ')}` : '';
   const pointer = word('pointer');
   const durability = word('durability') as Durability | undefined;
   const retry: Disposition =
     response.status >= 500 || response.status === 429 ? 'retry' : 'fix-input';
   return new SteleError(
     word('code') ?? `http_${response.status}`,
-    word('detail') ?? word('title') ?? `the gateway answered ${response.status}`,
+    `${word('detail') ?? word('title') ?? `the gateway answered ${response.status}`}${why}${hint(word('code'))}`,
     {
       disposition: retry,
       ...(pointer === undefined ? {} : { pointer }),

@@ -60,7 +60,12 @@ export function addDemoCommand(program: Command): void {
         };
         await fill(connection, composition, output);
         const report = await verifyWhole(configuration, composition, output);
-        tellWhatHappened(configuration, composition, keys, report, output);
+        tellWhatHappened(
+          configuration,
+          composition,
+          { keys, report, goesOn: options.once !== true },
+          output,
+        );
         if (options.once === true) await composition.close();
         else await untilStopped(composition);
       } catch (error) {
@@ -152,8 +157,7 @@ async function verifyWhole(
 function tellWhatHappened(
   configuration: Configuration,
   composition: Composition,
-  keys: DemoKeys,
-  report: Report,
+  { keys, report, goesOn }: { keys: DemoKeys; report: Report; goesOn: boolean },
   output: Output,
 ): void {
   const { treeSize, batchNumber } = composition.ledger.status();
@@ -178,7 +182,7 @@ Try, in another terminal, in this folder:
   prove    npx stele prove 5 --key ${keys.auditor}${at} --out five
            npx stele verify five.tlog-proof --vkey '${composition.vkey}'
 
-Ctrl-C stops it.`;
+${goesOn ? 'Ctrl-C stops it.' : '`stele demo` without --once serves it again.'}`;
   output.result(
     {
       url: composition.url,

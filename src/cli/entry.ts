@@ -9,7 +9,7 @@ export function addEntryCommand(program: Command): void {
     .description('read one entry, redacted as the policy decides for you')
     .argument('<id>', 'entry id or leaf index')
     .option('--sd-jwt', 'print the SD-JWT (the signed entry and what is disclosed) instead of JSON')
-    .addHelpText('after', '\nExample:\n  stele entry 0 --key $AUDITOR_KEY')
+    .addHelpText('after', '\nExample:\n  STELE_KEY=$AUDITOR_KEY stele entry 0')
     .action(async (id: string, options: { sdJwt?: boolean }, command: Command) => {
       const { output, connection } = contextOf(command);
       const asToken = options.sdJwt === true;

@@ -25,6 +25,8 @@ export interface Founding {
   readonly genesis: Genesis;
   /** Whether the ledger is new, or this gateway joined one that was there. */
   readonly created: boolean;
+  /** Whether this gateway was a writer of it already, so that nothing was to be done. */
+  readonly known: boolean;
   readonly vkey: string;
   readonly writer: string;
 }
@@ -44,6 +46,7 @@ export async function foundLedger(
 ): Promise<Founding> {
   const home = homeOf(configuration);
   const found = await readGenesis(store, configuration.text('ledger'));
+  const known = found !== null && (await exists(home.writerCertificate));
   const writerKey = await keyAt(home.writerKey);
   const checkpointKey = await keyAt(home.checkpointKey);
   // Before genesis: once that stands, nobody can tell a secret that was never made from one that was lost.
@@ -73,7 +76,7 @@ export async function foundLedger(
       await makeCertificate({ gen, use: 'checkpoint', jwk: checkpointKey.jwk, vkey }, [root]),
     );
   }
-  return { genesis, created: found === null, vkey, writer };
+  return { genesis, created: found === null, known, vkey, writer };
 }
 
 /** The root key of a ledger that is there; null when it is put away and this gateway has its certificates. */

@@ -9,6 +9,7 @@ import type { Configuration } from './configuration.ts';
 import { contextOf } from './context.ts';
 import { openStore } from './open-store.ts';
 import type { Output } from './output.ts';
+import { checkAnchors } from './verify-files.ts';
 import { exitCodeOfReport, printReport } from './report-text.ts';
 
 /** What `stele fsck` and `stele verify <store>` are told. */
@@ -46,6 +47,7 @@ export function addFsckCommand(program: Command): void {
     )
     .action(async (flags: CheckFlags, command: Command) => {
       const { configuration, output } = contextOf(command);
+      checkAnchors(flags);
       const store = await openStore(configuration);
       try {
         const report = await checkStore(configuration, store, flags, output);

@@ -23,7 +23,9 @@ export function addInitCommand(program: Command): void {
         output.note(
           done.created
             ? `founded ${origin}; move ${homeOf(configuration).rootKey} to a safe place`
-            : `joined ${origin} as writer ${done.writer}`,
+            : done.known
+              ? `${origin} is founded, and this gateway is its writer ${done.writer}: nothing to do`
+              : `joined ${origin} as writer ${done.writer}`,
         );
         output.result(
           { origin, genesis: gen, vkey: done.vkey, writer: done.writer, created: done.created },

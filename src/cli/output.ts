@@ -1,5 +1,6 @@
 import { MultiBar, Presets } from 'cli-progress';
 import pc from 'picocolors';
+import { toBase64Url } from '../core/bytes.ts';
 
 /** How a command talks: data on stdout, everything else on stderr, so that output can be piped. */
 export interface Output {
@@ -25,7 +26,7 @@ export function createOutput(options: { readonly json: boolean }): Output {
   return {
     json: options.json,
     result(value, text) {
-      process.stdout.write(`${options.json ? JSON.stringify(value) : text}\n`);
+      process.stdout.write(`${options.json ? JSON.stringify(value, textForms) : text}\n`);
     },
     note(text) {
       if (!options.json) process.stderr.write(`${text}\n`);
@@ -34,6 +35,11 @@ export function createOutput(options: { readonly json: boolean }): Output {
       return process.stderr.isTTY && !options.json ? drawn(label, total) : silent;
     },
   };
+}
+
+/** Bytes stand in JSON as everywhere else of ours: base64url. */
+function textForms(_name: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? toBase64Url(value) : value;
 }
 
 function drawn(label: string, total: number): Progress {

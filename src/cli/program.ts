@@ -23,8 +23,7 @@ export function createProgram(): Command {
     .option(
       '--set <key=value>',
       'one setting, over the environment and the file; may be given again',
-      (text: string, before: readonly string[]) => [...before, text],
-      [],
+      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
     )
     .option('--ledger <name>', 'the ledger (setting `ledger`)')
     .option(

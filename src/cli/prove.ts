@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { SteleError } from '../core/errors.ts';
 import { call } from './client.ts';
 import { contextOf } from './context.ts';
 
@@ -23,10 +24,15 @@ export function addProveCommand(program: Command): void {
     .option('--wait <seconds>', 'how long to wait for the seal', '5')
     .addHelpText(
       'after',
-      '\nExample:\n  stele prove 0 --out first --key $KEY && stele verify first.tlog-proof --vkey "$VKEY"',
+      '\nExample:\n  stele prove 0 --out first && stele verify first.tlog-proof --vkey "$VKEY"',
     )
     .action(async (id: string, options: { out: string; wait: string }, command: Command) => {
       const { output, connection } = contextOf(command);
+      if (!/^[0-9]{1,5}$/.test(options.wait)) {
+        throw new SteleError('option_malformed', '--wait wants whole seconds, as in 5', {
+          disposition: 'fix-configuration',
+        });
+      }
       const name = encodeURIComponent(id);
       // The proof first: with it the entry is known to be sealed.
       const proof = await call(connection, {

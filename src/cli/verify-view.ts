@@ -120,9 +120,13 @@ async function tryRead(url: string): Promise<Uint8Array | null> {
   }
   if (response.status === 404) return null;
   if (!response.ok) {
-    throw new SteleError('log_unreachable', `${url} answered ${response.status}`, {
-      disposition: 'retry',
-    });
+    throw new SteleError(
+      'log_unreachable',
+      `${url} answered ${response.status}${response.status === 401 ? ': this log is not open to strangers; verify its store, or have callers.anonymous set' : ''}`,
+      {
+        disposition: 'retry',
+      },
+    );
   }
   return new Uint8Array(await response.arrayBuffer());
 }

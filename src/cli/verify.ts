@@ -1,11 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { parsePublicJwk } from '../core/jws.ts';
-import type { PublicJwk } from '../core/jws.ts';
-import type { JsonValue } from '../core/strict-json.ts';
 import type { Report } from '../core/report.ts';
-import type { Statement } from '../core/statement.ts';
 import { SteleError } from '../core/errors.ts';
 import { verifyProof } from '../core/verify.ts';
 import type { ProofAnchors, ProofEvidence } from '../core/verify.ts';
@@ -18,6 +14,7 @@ import { exists } from './home.ts';
 import { openStore } from './open-store.ts';
 import type { Output } from './output.ts';
 import { exitCodeOfReport, printReport } from './report-text.ts';
+import { checkAnchors, readKeys, readStatements } from './verify-files.ts';
 import { verifyServedLog } from './verify-view.ts';
 
 interface VerifyFlags extends CheckFlags {
@@ -59,6 +56,7 @@ export function addVerifyCommand(program: Command): void {
     )
     .action(async (target: string, flags: VerifyFlags, command: Command) => {
       const { configuration, output } = contextOf(command);
+      checkAnchors(flags);
       const report = await verifyTarget(target, flags, configuration, output);
       printReport(report, output);
       process.exitCode = exitCodeOfReport(report);
@@ -135,29 +133,17 @@ async function readEvidence(target: string, flags: VerifyFlags): Promise<ProofEv
   };
   const genesis = await beside(flags.genesisFile, '.genesis.json');
   const certificates = await beside(flags.certificates, '.certificates.json');
-  const json = async (path: string): Promise<unknown> => JSON.parse(await readFile(path, 'utf8'));
   return {
     proof: await readFile(target, 'utf8'),
     entry: (await readFile(entry, 'utf8')).trim(),
     ...(genesis === null ? {} : { genesis: await readFile(genesis) }),
-    ...(certificates === null ? {} : { certificates: (await json(certificates)) as Statement[] }),
+    ...(certificates === null ? {} : { certificates: await readStatements(certificates) }),
     ...(flags.jwks === undefined
       ? {}
       : {
-          keys: ((await json(flags.jwks)) as { keys: Record<string, JsonValue>[] }).keys.map(
-            bareJwk,
-          ),
+          keys: await readKeys(flags.jwks),
         }),
   };
-}
-
-/** The members that identify a public key; a JWKS carries others beside them. */
-function bareJwk(jwk: Record<string, JsonValue>): PublicJwk {
-  const named = ['crv', 'kty', 'x', 'y'].flatMap((name) => {
-    const value = jwk[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  return parsePublicJwk(Object.fromEntries(named));
 }
 
 function anchorsOf(flags: VerifyFlags): ProofAnchors {

@@ -8,7 +8,7 @@ const DECIMAL = /^(?:0|[1-9][0-9]{0,15})$/;
 
 const decimal = z
   .string()
-  .regex(DECIMAL)
+  .regex(DECIMAL, 'want a whole number without leading zeros')
   .transform(Number)
   .refine((value) => Number.isSafeInteger(value), { message: 'is above 2^53 - 1' });
 
@@ -24,7 +24,7 @@ export const appendQuerySchema = z.strictObject({
 export const proofQuerySchema = z.strictObject({
   wait: z
     .string()
-    .regex(/^[0-9]{1,6}(?:ms|s)$/)
+    .regex(/^[0-9]{1,6}(?:ms|s)$/, 'want a whole number and ms or s, as in 500ms or 5s')
     .transform((text) => Number.parseInt(text, 10) * (text.endsWith('ms') ? 1 : 1000))
     .optional()
     .meta({ description: 'How long to wait for the seal: a number and `ms` or `s`. Capped.' }),

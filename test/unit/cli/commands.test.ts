@@ -102,6 +102,8 @@ describe('a ledger from its founding to its verification', () => {
 
   test('a second init changes nothing, and a caller gets one key', async () => {
     expect((await stele('--json', 'init', ...settings())).text).toContain('"created":false');
+    await stele('init', ...settings());
+    expect(noted).toContain('nothing to do');
     await expect(stele('keygen', '--id', 'app', ...settings())).rejects.toMatchObject({
       code: 'caller_exists',
     });
@@ -122,6 +124,7 @@ describe('a ledger from its founding to its verification', () => {
     expect(noted).toContain('duplicate_key');
     await writeFile(file, '{"a":1}\n');
     expect((await stele('append', file, ...client(auditor))).text).toContain('1 denied');
+    expect(noted).toMatch(/403 denied: .*append/);
   });
 
   test('an entry is read, proven and verified with nothing of the gateway', async () => {
@@ -136,6 +139,19 @@ describe('a ledger from its founding to its verification', () => {
     expect(verified.text).toMatch(/entry signature +\S*pass/);
     expect(verified.code).toBe(0);
     expect((await stele('verify', `${out}.tlog-proof`)).code).toBe(4);
+    const report = JSON.parse((await stele('--json', 'verify', `${out}.tlog-proof`)).text) as {
+      entry: { bytes: unknown; signature: unknown };
+    };
+    expect(report.entry.signature).toMatch(/^[A-Za-z0-9_-]{86}$/);
+    expect(typeof report.entry.bytes).toBe('string');
+    await writeFile(join(folder, 'bad.json'), '{}');
+    for (const [option, code] of [
+      ['--jwks', 'jwks_malformed'],
+      ['--certificates', 'certificates_malformed'],
+    ] as const) {
+      const wrong = ['verify', `${out}.tlog-proof`, option, join(folder, 'bad.json')];
+      await expect(stele(...wrong)).rejects.toMatchObject({ code });
+    }
     const proof = await readFile(`${out}.tlog-proof`, 'utf8');
     await writeFile(`${out}.tlog-proof`, proof.replace(/^index \d+/m, 'index 4'));
     const forged = await stele('verify', `${out}.tlog-proof`, '--vkey', vkey);
@@ -183,6 +199,7 @@ test('the demo runs once, verifies what it made, and goes on with it the second 
   expect(report.treeSize).toBeGreaterThan(2000);
   const second = await stele('demo', '--once', ...own);
   expect(second.text).toContain('whole ledger');
+  expect(second.text).not.toContain('Ctrl-C');
   expect(noted).toContain('entries from before');
 }, 120_000);
 
@@ -264,6 +281,10 @@ describe('what goes wrong says what to do', () => {
       ['config', '--config', '/nowhere.yaml'],
       'configuration_invalid',
     ],
+    ['a key of no log', ['verify', 'x.tlog-proof', '--vkey', 'garbage'], 'vkey_malformed'],
+    ['a key of no log for a store', ['fsck', '--vkey', 'garbage'], 'vkey_malformed'],
+    ['a hash that is none', ['verify', 'x.tlog-proof', '--genesis', 'x'], 'genesis_malformed'],
+    ['a time that is none', ['prove', '1', '--wait', 'soon'], 'option_malformed'],
     ['S3 without a bucket', ['fsck', '--set', 'store.kind=s3'], 'configuration_invalid'],
     [
       'a bundle that is not there',
