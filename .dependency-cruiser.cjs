@@ -3,10 +3,11 @@ const mayImport = {
   core: [],
   storage: ['core'],
   policy: ['core'],
+  toolchain: ['core'],
   keys: ['core'],
   ledger: ['core', 'storage'],
   gateway: ['core', 'policy', 'keys', 'ledger'],
-  cli: ['core', 'storage', 'policy', 'keys', 'ledger', 'gateway'],
+  cli: ['core', 'storage', 'policy', 'toolchain', 'keys', 'ledger', 'gateway'],
 };
 const layering = Object.entries(mayImport).map(([layer, below]) => ({
   name: `${layer}-imports-only-downward`,
