@@ -1,8 +1,34 @@
 import type { Command } from 'commander';
+import { addPolicyBench } from './policy-bench.ts';
+import { addPolicyBuild } from './policy-build.ts';
+import { addPolicyCheck } from './policy-check.ts';
+import { addPolicyDev } from './policy-dev.ts';
+import { addPolicyExplain } from './policy-explain.ts';
+import { addPolicyFmt } from './policy-fmt.ts';
+import { addPolicyInit } from './policy-init.ts';
 import { addPolicySignCommand } from './policy-sign.ts';
+import { addPolicyTest } from './policy-test.ts';
 
-/** `stele policy …`: what authors and approvers of policies do; one file a sub-command. */
+/** `stele policy`: what policy authors and operators do with policies, each command in a file of its own. */
 export function addPolicyCommand(program: Command): void {
-  const policy = program.command('policy').description('make, sign and follow policy bundles');
-  for (const add of [addPolicySignCommand]) add(policy);
+  const group = program
+    .command('policy')
+    .description('write, check, test and build policies; no OPA is needed')
+    .addHelpText(
+      'after',
+      '\nStart here:\n  stele policy init my-policy\n  stele policy dev my-policy',
+    );
+  for (const add of [
+    addPolicyInit,
+    addPolicyDev,
+    addPolicyCheck,
+    addPolicyFmt,
+    addPolicyTest,
+    addPolicyBuild,
+    addPolicyBench,
+    addPolicyExplain,
+    addPolicySignCommand,
+  ]) {
+    add(group);
+  }
 }

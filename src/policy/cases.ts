@@ -7,8 +7,9 @@ import { utf8Text } from '../core/bytes.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 import { z } from 'zod';
+import { ENTRYPOINTS, parseAppendResult, parseReadResult } from './decision.ts';
 import type { Evaluator } from './engine.ts';
-import { BundleError } from './policy-error.ts';
+import { BundleError, PolicyError } from './policy-error.ts';
 
 /** Where cases stand in a bundle. */
 export const CASES_FOLDER = 'cases/';
@@ -26,6 +27,20 @@ export interface GoldenCase {
   readonly input: JsonObject;
   readonly want: JsonValue;
 }
+
+/** A case that did not get its answer. */
+export interface CaseFailure {
+  readonly case: GoldenCase;
+  /** The answer; null where there was none. */
+  readonly got: JsonValue;
+  /** The code of the denial that this would be, where it is none. */
+  readonly err: string | null;
+}
+
+const parsers: Readonly<Record<string, (value: JsonValue) => unknown>> = {
+  [ENTRYPOINTS.append]: parseAppendResult,
+  [ENTRYPOINTS.read]: parseReadResult,
+};
 
 /** `{"append": [{about, input, want}]}`: cases of `stele/append`. `opa test` loads the same file as `data.append`. */
 const fileSchema = z.record(
@@ -63,6 +78,24 @@ export function runCases(evaluator: Evaluator, cases: readonly GoldenCase[]): vo
     const given = answerOf(evaluator, entrypoint, input, about);
     if (given !== canonicalJson(want)) throw failed(entrypoint, about, 'another answer');
   }
+}
+
+/** Runs one case, for its author. @returns null when the answer is the wanted one, and one that a gateway would take. */
+export function tryCase(evaluator: Evaluator, golden: GoldenCase): CaseFailure | null {
+  let got: JsonValue;
+  try {
+    got = evaluator.evaluate(golden.entrypoint, canonicalJson(golden.input));
+  } catch (error) {
+    if (error instanceof PolicyError) return { case: golden, got: null, err: error.code };
+    throw error;
+  }
+  const parse = parsers[golden.entrypoint];
+  if (parse !== undefined && parse(got) === undefined) {
+    return { case: golden, got, err: 'policy_bad_output' };
+  }
+  return canonicalJson(got) === canonicalJson(golden.want)
+    ? null
+    : { case: golden, got, err: null };
 }
 
 function answerOf(

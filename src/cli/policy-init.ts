@@ -1,0 +1,53 @@
+import { cp, mkdir, readdir } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { SteleError } from '../core/errors.ts';
+import { createOutput } from './output.ts';
+import { isPolicySource } from './policy-folder.ts';
+import { packageRoot } from './version.ts';
+
+/** The default policy, as the project tests it: what a new policy begins with is what decided before. */
+const STARTER = fileURLToPath(new URL('rego', packageRoot));
+
+/** `stele policy init`: a folder with a policy that works at once. */
+export function addPolicyInit(group: Command): void {
+  group
+    .command('init')
+    .description(
+      'begin a policy of your own: Rego, data, tests, golden cases, capabilities, README',
+    )
+    .argument('[folder]', 'where; new or empty', 'policy')
+    .addHelpText(
+      'after',
+      '\nExample:\n  stele policy init my-policy\n  stele policy dev my-policy\n\nIt begins as a copy of the default policy, with all of its tests.',
+    )
+    .action(async (path: string, _flags: unknown, command: Command) => {
+      const { json } = command.optsWithGlobals<{ json?: boolean }>();
+      const files = await copyStarter(path);
+      createOutput({ json: json === true }).result(
+        { folder: path, files },
+        `${path}  ${files.length} files; next: stele policy test ${path}`,
+      );
+    });
+}
+
+/** @returns the names of the files that were made, ascending. @throws {@link SteleError} `folder_not_empty`. */
+async function copyStarter(path: string): Promise<string[]> {
+  await mkdir(path, { recursive: true });
+  if ((await readdir(path)).length > 0) {
+    throw new SteleError('folder_not_empty', `${path} has files already`, {
+      disposition: 'fix-configuration',
+    });
+  }
+  const files: string[] = [];
+  await cp(STARTER, path, {
+    recursive: true,
+    filter: (source) => {
+      const name = relative(STARTER, source);
+      if (isPolicySource(name) || name === 'README.md') files.push(name);
+      return true;
+    },
+  });
+  return files.sort();
+}
