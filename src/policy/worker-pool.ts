@@ -76,6 +76,7 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
   #opened: ((failure: Error | null) => void) | undefined;
   #drained: (() => void) | undefined;
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(policy: PreparedPolicy | null, decide: DecideSettings, settings: WorkerPoolSettings) {
     this.#policy = policy;
@@ -122,6 +123,10 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
   }
 
   async close(): Promise<void> {
+    return (this.#closing ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
     this.#closed = true;
     if (this.#isBusy()) await new Promise<void>((resolve) => (this.#drained = resolve));
     clearTimeout(this.#watch);
