@@ -65,7 +65,7 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
     const secret = await loadLedgerSecret(homeOf(configuration).ledgerSecret);
     const pool = await openPool(configuration, policy, genesis, secret);
     closers.push(async () => pool.close());
-    const { ledger, vkey, jwk } = await openOwnLedger(configuration, {
+    const { ledger, vkey } = await openOwnLedger(configuration, {
       store,
       genesis,
       log,
@@ -83,9 +83,7 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
     });
     const gateway = await startGateway(
       {
-        ledgers: [
-          { name, ledger, policy: pool, feed, secret, vkeys: [vkey], jwks: { keys: [jwk] } },
-        ],
+        ledgers: [{ name, ledger, policy: pool, feed, secret }],
         callers,
         clock: () => Date.now(),
         random: (bytes) => randomBytes(bytes),
@@ -146,7 +144,7 @@ async function openPool(
 async function openOwnLedger(
   configuration: Configuration,
   parts: { store: ObjectStore; genesis: Genesis; log: Log; policyId: string },
-): Promise<{ ledger: Ledger; vkey: string; jwk: Readonly<Record<string, unknown>> }> {
+): Promise<{ ledger: Ledger; vkey: string }> {
   const home = homeOf(configuration);
   const { store, genesis, log, policyId } = parts;
   const name = configuration.text('ledger');
@@ -179,6 +177,5 @@ async function openOwnLedger(
       policy: policyId,
     },
   );
-  const { kid, jwk, alg } = writerSigner;
-  return { ledger, vkey: checkpointSigner.vkey, jwk: { ...jwk, kid, alg, use: 'sig' } };
+  return { ledger, vkey: checkpointSigner.vkey };
 }

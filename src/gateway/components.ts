@@ -21,10 +21,6 @@ export interface ServedLedger {
   readonly feed: Pick<PolicyFeed, 'status'> | null;
   /** Shared by all writers of the ledger; knows a repeated write. */
   readonly secret: LedgerSecret;
-  /** C2SP verifier keys whose signatures stand on its checkpoints. */
-  readonly vkeys: readonly string[];
-  /** Public keys that sign entries here, as a JWKS. */
-  readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
 }
 
 /** The objects with behaviour that a gateway is made of. */

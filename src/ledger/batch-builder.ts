@@ -98,7 +98,7 @@ export async function buildBatch(
   const plan = planBatch(view.state, {
     id: toBase64Url(context.random(BATCH_ID_BYTES)),
     writer: { id: context.writer, boot: extras.boot },
-    certs: certificatesOf(context, entries, extras),
+    certs: certificatesOf(context, view, entries, extras),
     leaves: entries.map(({ bytes, facts }) => ({ ...facts, bytes })),
     voids: view.voids,
     payloads: references ?? [],
@@ -135,14 +135,17 @@ function batchLock(context: LedgerContext, view: LogView, entries: readonly Pend
   return { mode, retainUntil: wholeSecond(until) };
 }
 
+/** Of the keys in the batch; and of the own checkpoint key, before anybody sees a checkpoint by it. */
 function certificatesOf(
   context: LedgerContext,
+  { state }: LogView,
   entries: readonly PendingEntry[],
   { checkpoints }: HeaderExtras,
 ): Statement[] {
   const { writerCert, checkpointCert } = context;
   const byKid = new Map<string, Statement>([[writerCert.kid, writerCert.statement]]);
-  if (checkpoints.length > 0) byKid.set(checkpointCert.kid, checkpointCert.statement);
+  const isNamed = state.keys.get(checkpointCert.kid) !== undefined;
+  if (checkpoints.length > 0 || !isNamed) byKid.set(checkpointCert.kid, checkpointCert.statement);
   for (const { facts, cert } of entries) {
     if (!byKid.has(facts.kid)) byKid.set(facts.kid, cert);
   }

@@ -1,6 +1,7 @@
 import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { Statement } from '../core/statement.ts';
+import type { LogKeys } from './log-keys.ts';
 import type { Reservation } from './idempotency.ts';
 import type {
   EntryDraft,
@@ -55,6 +56,9 @@ export interface Ledger {
    * verifier needs beside genesis.
    */
   certificates(): readonly Statement[];
+
+  /** Public keys of all writers that the log has named, and of this one; none that is revoked. */
+  keys(): LogKeys;
 
   /** The newest signed head; null before the first. */
   head(): SignedHead | null;

@@ -225,7 +225,9 @@ export class Replica {
 
   async #publish(): Promise<void> {
     const head = this.#signer.head;
-    if (head === null) return;
+    // Others could not tell our checkpoint from junk before a batch has named its key.
+    const { kid } = this.#context.checkpointCert;
+    if (head === null || this.#view.state.keys.get(kid) === undefined) return;
     await this.#derive(async () => {
       const verifiers = checkpointVerifiers(this.#context, this.#view.state);
       await this.#publisher.publish(head, verifiers);

@@ -14,6 +14,8 @@ import { Intake } from './intake.ts';
 import type { Ledger } from './ledger.ts';
 import { Learner } from './learn.ts';
 import { IDENTITIES_MAX, IDENTITY_MS_MAX } from './limits.ts';
+import { certificatesOf, logKeys } from './log-keys.ts';
+import type { LogKeys } from './log-keys.ts';
 import { LogView } from './log-view.ts';
 import type { LearntBatch } from './log-view.ts';
 import type { PastBatch } from './look-back.ts';
@@ -135,13 +137,11 @@ export class RunningLedger implements Ledger {
   }
 
   certificates(): readonly Statement[] {
-    const { writerCert, checkpointCert } = this.#context;
-    const own = [writerCert.statement, checkpointCert.statement];
-    const inLog = [...this.#view.state.keys.entries()].flatMap(([, { certificate }]) =>
-      certificate === null ? [] : [certificate.statement],
-    );
-    const distinct = new Map([...inLog, ...own].map((statement) => [statement.join(), statement]));
-    return [...distinct.values()];
+    return certificatesOf(this.#context, this.#view.state);
+  }
+
+  keys(): LogKeys {
+    return logKeys(this.#context, this.#view.state);
   }
 
   head(): SignedHead | null {

@@ -4,10 +4,10 @@
  * whoever sees a checkpoint finds its tiles.
  */
 import { equalBytes, utf8Bytes, utf8Text } from '../core/bytes.ts';
-import { openCheckpoint } from '../core/checkpoint.ts';
+import { openCheckpoint, parseCheckpoint } from '../core/checkpoint.ts';
 import { MalformedError } from '../core/errors.ts';
 import type { LogState } from '../core/log-state.ts';
-import { parseVkey, verifierOf } from '../core/signed-note.ts';
+import { parseSignedNote, parseVkey, verifierOf } from '../core/signed-note.ts';
 import type { NoteVerifier } from '../core/signed-note.ts';
 import { entryBundlePath, TILE_WIDTH, tilePath, tilesOf } from '../core/tile.ts';
 import { parseTreeSize } from '../core/tree.ts';
@@ -35,27 +35,52 @@ export function checkpointVerifiers(context: LedgerContext, state: LogState): No
   return [...vkeys].map((vkey) => verifierOf(parseVkey(vkey)));
 }
 
-/**
- * Reads the published checkpoint. It is a hint: only its signature is checked here.
- * @returns `checkpoint: null` when there is none, or one that no key of the log has signed, which is a finding.
- */
+/** What stands where the checkpoint is published. */
+export interface Published {
+  readonly etag: string | null;
+  /** Null when there is none, or none that a known key has signed. */
+  readonly checkpoint: PublishedCheckpoint | null;
+  /** The size that a checkpoint of this log claims whose key no batch has named, as far as the log is learnt. */
+  readonly claimed: number | null;
+}
+
+/** Reads the published checkpoint. It is a hint: only its signature is checked here. What is none is a finding. */
 export async function readPublished(
   context: LedgerContext,
   verifiers: readonly NoteVerifier[],
-): Promise<{ readonly etag: string | null; readonly checkpoint: PublishedCheckpoint | null }> {
+): Promise<Published> {
   const range = { start: 0, end: NOTE_BYTES_MAX };
   const found = await context.store.get(context.keys.checkpoint, { range });
-  if (found === null) return { etag: null, checkpoint: null };
+  if (found === null) return { etag: null, checkpoint: null, claimed: null };
+  const { etag } = found;
+  const { origin } = context.genesis;
   try {
     const note = utf8Text(found.bytes);
-    const { checkpoint } = openCheckpoint(note, context.genesis.origin, verifiers);
-    const { size, root } = checkpoint;
-    return { etag: found.etag, checkpoint: { head: { size, root }, note } };
+    const claim = parseCheckpoint(parseSignedNote(note).text);
+    if (claim.origin === origin && !isSignedBy(note, origin, verifiers)) {
+      return { etag, checkpoint: null, claimed: claim.size };
+    }
+    const { size, root } = openCheckpoint(note, origin, verifiers).checkpoint;
+    return { etag, checkpoint: { head: { size, root }, note }, claimed: null };
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    context.finding('bad_checkpoint', { key: context.keys.checkpoint, reason: error.code });
-    return { etag: found.etag, checkpoint: null };
+    badCheckpoint(context, error.code);
+    return { etag, checkpoint: null, claimed: null };
   }
+}
+
+function isSignedBy(note: string, origin: string, verifiers: readonly NoteVerifier[]): boolean {
+  try {
+    openCheckpoint(note, origin, verifiers);
+    return true;
+  } catch (error) {
+    if (error instanceof MalformedError && error.code === 'note_unverified') return false;
+    throw error;
+  }
+}
+
+function badCheckpoint({ finding, keys }: LedgerContext, reason: string): void {
+  finding('bad_checkpoint', { key: keys.checkpoint, reason });
 }
 
 /** Publishes the static view. Calls must not overlap. */
@@ -64,6 +89,8 @@ export class ViewPublisher {
   readonly #tree: TileTree;
   readonly #reader: TileReader;
   #size = 0;
+  /** A checkpoint of an unknown key that stands there, and since when we know it. */
+  #doubted: { readonly etag: string | null; readonly sinceMs: number } = { etag: null, sinceMs: 0 };
 
   constructor(context: LedgerContext, tree: TileTree, reader: TileReader) {
     this.#context = context;
@@ -107,11 +134,12 @@ export class ViewPublisher {
   async #publishCheckpoint(head: SignedHead, verifiers: readonly NoteVerifier[]): Promise<void> {
     const { store, keys } = this.#context;
     for (;;) {
-      const { etag, checkpoint } = await readPublished(this.#context, verifiers);
+      const { etag, checkpoint, claimed } = await readPublished(this.#context, verifiers);
       if (checkpoint !== null && checkpoint.head.size >= head.size) {
         this.#size = checkpoint.head.size;
         return;
       }
+      if (claimed !== null && !this.#isJunk(etag, claimed, head)) return;
       try {
         await store.replace(keys.checkpoint, utf8Bytes(head.note), { etag, ...CHECKPOINT });
         this.#size = head.size;
@@ -121,6 +149,18 @@ export class ViewPublisher {
         if (!(error instanceof PreconditionError)) throw error;
       }
     }
+  }
+
+  /**
+   * Whether a checkpoint of an unknown key may be replaced. One that is ahead of us may be of a gateway whose batch we
+   * have not learnt: it stands until we have looked at the log again. Nobody publishes before the log names his key.
+   */
+  #isJunk(etag: string | null, claimed: number, head: SignedHead): boolean {
+    const { clock, settings } = this.#context;
+    if (etag !== this.#doubted.etag) this.#doubted = { etag, sinceMs: clock() };
+    if (claimed > head.size && clock() - this.#doubted.sinceMs < settings.followMs) return false;
+    badCheckpoint(this.#context, 'note_unverified');
+    return true;
   }
 
   /** Who comes second wrote the same, for what a tile holds follows from its address; or it is put right. */

@@ -18,8 +18,9 @@ export const ledgerRoute = readRoute(
     resource: (desk) => desk.ledgerResource,
     mediaType: () => JSON_TYPE,
     answer: ({ desk }, _wish, head) => {
-      const { name, ledger, vkeys, jwks } = desk.served;
+      const { name, ledger } = desk.served;
       const { genesis } = ledger;
+      const { vkeys, jwks } = ledger.keys();
       return jsonAnswer(200, {
         name,
         origin: genesis.origin,

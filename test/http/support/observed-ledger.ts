@@ -42,7 +42,6 @@ export interface ObservedLedger extends Ledger {
 export interface LedgerWithKeys {
   readonly ledger: ObservedLedger;
   readonly vkey: string;
-  readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
 }
 
 /** Founds and opens a ledger. */
@@ -87,7 +86,6 @@ export async function openObserved(): Promise<LedgerWithKeys> {
   return {
     ledger: observe(ledger, gate),
     vkey: checkpointSigner.vkey,
-    jwks: { keys: [{ ...writerSigner.jwk, kid: writerSigner.kid }] },
   };
 }
 
@@ -172,6 +170,7 @@ function observe(inner: Ledger, gate: Gate): ObservedLedger {
     },
     reserve: (idk, idb) => inner.reserve(idk, idb),
     certificates: () => inner.certificates(),
+    keys: () => inner.keys(),
     head: () => inner.head(),
     entry: async (idOrIndex) => inner.entry(idOrIndex),
     inclusion: async (index, size) => inner.inclusion(index, size),

@@ -88,7 +88,7 @@ export async function startWorld(
   options: WorldOptions = {},
 ): Promise<World> {
   const clock = (): number => Date.now();
-  const { ledger, vkey, jwks: entryKeys } = await openObserved();
+  const { ledger, vkey } = await openObserved();
   const secret = generateLedgerSecret();
   const { ed, rsa } = await issuerKeys();
   const jwks = {
@@ -135,8 +135,6 @@ export async function startWorld(
           policy: pool,
           feed: options.feed ?? null,
           secret,
-          vkeys: [vkey],
-          jwks: entryKeys,
         },
       ],
       callers,
