@@ -2,9 +2,10 @@
 # title: What the gateway asks
 # description: |
 #   The only rules that the gateway calls. Each puts together one decision from the package that reasons about it.
-#   `stele/admin` and `stele/alert` will stand here beside them.
+#   `stele/alert` will stand here beside them.
 package stele
 
+import data.policy.admin as admin_policy
 import data.policy.append as append_policy
 import data.policy.read as read_policy
 
@@ -32,3 +33,13 @@ read := object.union(
 	},
 	read_policy.view,
 )
+
+# METADATA
+# title: May this be administered, and with how many approvals?
+# description: Always one object of the shape in rego/README.md.
+# entrypoint: true
+admin := {
+	"allow": admin_policy.allow,
+	"approvals_needed": admin_policy.approvals_needed,
+	"reasons": sort(admin_policy.reasons),
+}

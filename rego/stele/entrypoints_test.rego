@@ -19,12 +19,28 @@ test_read_cases[about] if {
 	_as_json(answer) == case.want
 }
 
+test_admin_cases[about] if {
+	some case in data.cases.admin
+	about := case.about
+	answer := stele.admin with input as case.input
+	_as_json(answer) == case.want
+}
+
+test_an_unsigned_bundle_may_be_refused if {
+	input_of_first := data.cases.admin[0].input
+	answer := stele.admin with input as input_of_first with data.settings.activation.unsigned as false
+	not answer.allow
+	answer.reasons == ["the bundle is not signed by a known author"]
+}
+
 # A case that gives nothing, or a file that is not loaded, would not show above.
 test_every_case_ran if {
 	count(data.cases.append) > 10
 	count(data.cases.read) > 10
+	count(data.cases.admin) > 5
 	{case.about | some case in data.cases.append} == {about | some about; test_append_cases[about]}
 	{case.about | some case in data.cases.read} == {about | some about; test_read_cases[about]}
+	{case.about | some case in data.cases.admin} == {about | some about; test_admin_cases[about]}
 }
 
 # A CloudEvent has its payload under `data`.

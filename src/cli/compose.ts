@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Genesis } from '../core/genesis.ts';
+import type { PolicyChanges } from '../gateway/components.ts';
+import { PoolSwitch } from '../gateway/policy-switch.ts';
 import { startGateway } from '../gateway/server.ts';
 import { loadKey } from '../keys/key-files.ts';
 import { loadLedgerSecret } from '../keys/ledger-secret.ts';
@@ -9,9 +11,10 @@ import { readGenesis } from '../ledger/init.ts';
 import { openLedger } from '../ledger/open-ledger.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
-import type { PreparedPolicy } from '../policy/prepare.ts';
+import type { DecideSettings } from '../policy/decide.ts';
+import { evaluateOnce } from '../policy/one-shot.ts';
+import { SwapPool } from '../policy/swap-pool.ts';
 import { openWorkerPool } from '../policy/worker-pool.ts';
-import type { WorkerPool } from '../policy/worker-pool.ts';
 import { SteleError } from '../core/errors.ts';
 import { objectKeys } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -22,8 +25,9 @@ import { homeOf, loadStatement } from './home.ts';
 import { createLog } from './logging.ts';
 import type { Log } from './logging.ts';
 import { openCallers } from './open-callers.ts';
+import { stageArchived, stageSubmitted } from './open-policy.ts';
 import { openStore } from './open-store.ts';
-import { openFeed, policyInCharge } from './policy-feed.ts';
+import { archiveFounding, openFeed } from './policy-feed.ts';
 import { version } from './version.ts';
 
 /** A gateway that serves, and what it is made of. */
@@ -60,17 +64,14 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
     const opened = await openFeed(configuration, log);
     const feed = opened?.feed ?? null;
     closers.push(async () => feed?.close());
-    const inCharge = { feed, store, ledger: name };
-    const { prepared: policy } = await policyInCharge(genesis.policy?.id ?? null, inCharge);
+    await archiveFounding(genesis, { feed, store, ledger: name, log });
     const secret = await loadLedgerSecret(homeOf(configuration).ledgerSecret);
-    const pool = await openPool(configuration, policy, genesis, secret);
+    const decide = decideSettingsOf(genesis, secret);
+    const pool = await openPool(configuration, decide);
     closers.push(async () => pool.close());
-    const { ledger, vkey } = await openOwnLedger(configuration, {
-      store,
-      genesis,
-      log,
-      policyId: policy.identity.id,
-    });
+    const policies = new PoolSwitch({ pool, stage: stageArchived });
+    const parts = { store, genesis, log, policies };
+    const { ledger, vkey } = await openOwnLedger(configuration, parts);
     closers.push(async () => ledger.close());
     opened?.attach(ledger);
     feed?.start();
@@ -81,9 +82,18 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
       following.stop();
       return Promise.resolve();
     });
+    const changes: PolicyChanges = {
+      prepared: () => pool.prepared,
+      stage: async (archive, authors) => stageSubmitted(archive, authors, configuration),
+      keep: (staged) => {
+        policies.keep(staged);
+      },
+      evaluate: evaluateOnce,
+      decide,
+    };
     const gateway = await startGateway(
       {
-        ledgers: [{ name, ledger, policy: pool, feed, secret }],
+        ledgers: [{ name, ledger, policy: pool, feed, changes, secret }],
         callers,
         clock: () => Date.now(),
         random: (bytes) => randomBytes(bytes),
@@ -114,39 +124,27 @@ async function genesisOf(configuration: Configuration, store: ObjectStore): Prom
   );
 }
 
-async function openPool(
-  configuration: Configuration,
-  policy: PreparedPolicy,
-  genesis: Genesis,
-  secret: LedgerSecret,
-): Promise<WorkerPool> {
+function decideSettingsOf(genesis: Genesis, secret: LedgerSecret): DecideSettings {
   const { origin, gen, classes, fallbackClass, labels, maxSealMs } = genesis;
-  return openWorkerPool(
-    policy,
-    {
-      origin,
-      gen,
-      classes,
-      fallbackClass,
-      labels,
-      maxSealMs,
-      secret,
-      limits: DEFAULT_INPUT_LIMITS,
-    },
-    {
-      workers: configuration.whole('policy.workers'),
-      deadlineMs: configuration.whole('policy.deadlineMs'),
-    },
-  );
+  const limits = DEFAULT_INPUT_LIMITS;
+  return { origin, gen, classes, fallbackClass, labels, maxSealMs, secret, limits };
+}
+
+async function openPool(configuration: Configuration, decide: DecideSettings): Promise<SwapPool> {
+  const options = {
+    workers: configuration.whole('policy.workers'),
+    deadlineMs: configuration.whole('policy.deadlineMs'),
+  };
+  return SwapPool.open(async (policy) => openWorkerPool(policy, decide, options));
 }
 
 /** Opens the ledger as this gateway's writer, after the store has shown that it keeps its promises. */
 async function openOwnLedger(
   configuration: Configuration,
-  parts: { store: ObjectStore; genesis: Genesis; log: Log; policyId: string },
+  parts: { store: ObjectStore; genesis: Genesis; log: Log; policies: PoolSwitch },
 ): Promise<{ ledger: Ledger; vkey: string }> {
   const home = homeOf(configuration);
-  const { store, genesis, log, policyId } = parts;
+  const { store, genesis, log, policies } = parts;
   const name = configuration.text('ledger');
   const random = (bytes: number): Uint8Array => randomBytes(bytes);
   const clock = (): number => Date.now();
@@ -161,6 +159,7 @@ async function openOwnLedger(
       clock,
       random,
       log,
+      policies,
       writerSigner,
       writerCert: await loadStatement(home.writerCertificate),
       checkpointSigner,
@@ -174,7 +173,6 @@ async function openOwnLedger(
       followMs: configuration.whole('sealing.followMs'),
       backlogBytes: configuration.whole('journal.maxBytes'),
       backlogMs: configuration.whole('journal.maxAgeMs'),
-      policy: policyId,
     },
   );
   return { ledger, vkey: checkpointSigner.vkey };

@@ -15,7 +15,7 @@ import { probeStore } from '../storage/probe.ts';
 import type { Configuration } from './configuration.ts';
 import { exists, homeOf, keyAt, saveStatement } from './home.ts';
 import type { Home } from './home.ts';
-import { archivePolicy } from './policy-archive.ts';
+import { archivePolicy } from '../ledger/policy-archive.ts';
 
 /** PCI DSS 10.5.1 asks for twelve months; the margin covers clocks and leap days. */
 const STANDARD_DAYS = 400;
@@ -57,10 +57,9 @@ export async function foundLedger(
   const genesis = found ?? (await createGenesis(configuration, store, policy.prepared.identity.id));
   if (genesis.policy?.id === policy.prepared.identity.id) {
     const { id } = policy.prepared.identity;
-    await archivePolicy(store, configuration.text('ledger'), genesis, {
-      id,
-      archive: policy.archive,
-    });
+    const { archive } = policy;
+    const ledger = configuration.text('ledger');
+    await archivePolicy(store, ledger, genesis, { id, archive }, () => Date.now());
   }
   const root = await rootOf(home, genesis);
   const writer = await writerIdOf(home.writer, (bytes) => randomBytes(bytes));

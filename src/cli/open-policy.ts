@@ -1,12 +1,14 @@
-import { createHash } from 'node:crypto';
+import { createHash, createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { SteleError } from '../core/errors.ts';
+import type { PublicJwk } from '../core/jws.ts';
+import { BundleVerifier, SIGNATURES_FILE } from '../keys/bundle-signatures.ts';
+import { verificationKey } from '../keys/verification-keys.ts';
 import { DEFAULT_BUNDLE_LIMITS } from '../policy/bundle.ts';
 import { SourceError } from '../policy/sources/source.ts';
 import { stageBundle } from '../policy/stage.ts';
+import type { SignatureCheck } from '../policy/stage.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
-import { objectKeys } from '../storage/object-keys.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
 import type { Configuration } from './configuration.ts';
 import { openSource, openStager } from './open-source.ts';
 import { packageRoot } from './version.ts';
@@ -53,26 +55,31 @@ export async function openDefaultPolicy(): Promise<StagedPolicy> {
 }
 
 /**
- * A policy from the ledger's own archive. Its identity says that it is the one that was asked for, so no signature is
- * needed: whoever changed the archive made another policy of it.
- *
- * @returns null where it is not archived.
- * @throws {@link SteleError} `policy_archive_altered`; and whatever is wrong with what stands there.
+ * Stages a bundle of a ledger's own archive. No signature is needed: the log names its digest, and its identity says
+ * that it is the one that was asked for.
  */
-export async function openArchivedPolicy(
-  store: ObjectStore,
-  ledger: string,
-  id: string,
-): Promise<StagedPolicy | null> {
-  const key = objectKeys(ledger).policy(id, 'bundle.tar.gz');
-  const oldest = (await store.listVersions(key)).find(({ isDeleteMarker }) => !isDeleteMarker);
-  if (oldest === undefined) return null;
-  const end = ARCHIVE_LIMITS.packedBytes + 1;
-  const { versionId } = oldest;
-  const found = await store.get(key, { versionId, range: { start: 0, end } });
-  if (found === null) return null;
-  const staged = await stageBundle(found.bytes, unsigned, { limits: ARCHIVE_LIMITS });
-  if (staged.prepared.identity.id === id) return staged;
-  const message = `${key} holds policy ${staged.prepared.identity.id}`;
-  throw new SteleError('policy_archive_altered', message, { disposition: 'halt' });
+export async function stageArchived(archive: Uint8Array): Promise<StagedPolicy> {
+  return stageBundle(archive, unsigned, { limits: ARCHIVE_LIMITS });
+}
+
+/**
+ * Stages a bundle that is to be activated: signed by one of the authors that the request brings, or by nobody, which
+ * the policy in charge may refuse.
+ */
+export async function stageSubmitted(
+  archive: Uint8Array,
+  authors: readonly PublicJwk[],
+  configuration: Configuration,
+): Promise<StagedPolicy> {
+  const packedBytes = configuration.whole('policy.bundleBytes');
+  const limits = { ...DEFAULT_BUNDLE_LIMITS, packedBytes };
+  const keys = await Promise.all(
+    authors.map(async (jwk) => {
+      return verificationKey(createPublicKey({ key: { ...jwk }, format: 'jwk' }), 'a certificate');
+    }),
+  );
+  const verifier = new BundleVerifier(keys, configuration.text('policy.scope'));
+  const check: SignatureCheck = async (files) =>
+    files.has(SIGNATURES_FILE) ? verifier.verify(files) : null;
+  return stageBundle(archive, check, { limits });
 }

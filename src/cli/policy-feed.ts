@@ -1,12 +1,12 @@
-import { SteleError } from '../core/errors.ts';
+import type { Genesis } from '../core/genesis.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { archivePolicy } from '../ledger/policy-archive.ts';
 import { PolicyFeed } from '../policy/feed.ts';
 import type { FeedEvents, FeedFailure } from '../policy/feed.ts';
-import type { StagedPolicy } from '../policy/staged.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Configuration } from './configuration.ts';
 import type { Log } from './logging.ts';
-import { openArchivedPolicy, openDefaultPolicy } from './open-policy.ts';
+import { openDefaultPolicy } from './open-policy.ts';
 import { openSource, openStager } from './open-source.ts';
 
 /** Entries of refused bundles that one process makes in an hour; beyond, they are logged and counted only. */
@@ -66,34 +66,28 @@ export async function openFeed(configuration: Configuration, log: Log): Promise<
 }
 
 /**
- * The policy in charge: the one that the source has at present, where that is it, else the one that the ledger has archived.
- *
- * @param id - What the log says is in charge.
- * @throws {@link SteleError} `policy_not_active` when neither has it.
+ * What decides is what the log puts in charge, from the ledger's archive, and never what a source or a file has. Only
+ * where the archive lacks the policy that the ledger was founded with, it is taken from there, once.
  */
-export async function policyInCharge(
-  id: string | null,
+export async function archiveFounding(
+  genesis: Genesis,
   parts: {
     readonly feed: PolicyFeed | null;
     readonly store: ObjectStore;
     readonly ledger: string;
+    readonly log: Log;
   },
-): Promise<StagedPolicy> {
-  const { feed, store, ledger } = parts;
+): Promise<void> {
+  const { feed, store, ledger, log } = parts;
   const offered = feed === null ? await openDefaultPolicy() : await feed.look();
-  if (offered !== null && offered.prepared.identity.id === id) return offered;
-  const archived = id === null ? null : await openArchivedPolicy(store, ledger, id);
-  if (archived !== null) return archived;
-  const found = offered?.prepared.identity.id ?? feed?.status.failure?.message ?? 'none';
-  throw notActive(id, `${feed?.status.source ?? 'this version'} has ${found}`);
-}
-
-function notActive(id: string | null, offer: string): SteleError {
-  return new SteleError(
-    'policy_not_active',
-    `the ledger has policy ${id ?? 'none'} in charge, ${offer}, and it is not in the ledger's archive`,
-    { disposition: 'fix-configuration' },
-  );
+  const configured = offered?.prepared.identity.id ?? null;
+  const founding = genesis.policy?.id ?? null;
+  if (offered === null || founding === null || configured !== founding) {
+    log.info('configured_policy_decides_nothing', { configured, founding });
+    return;
+  }
+  const policy = { id: founding, archive: offered.archive };
+  await archivePolicy(store, ledger, genesis, policy, () => Date.now());
 }
 
 /** Makes entries of refused bundles: few, and not before there is a ledger to take them. */

@@ -90,12 +90,35 @@ const fixInput = rows({
   entry_unknown:             [404, 'There is no such entry', 'Check the id or index; another gateway may have it before it is sealed.'],
   log_resource_unknown:      [404, 'There is no such tile, bundle or checkpoint', 'Ask for what the newest checkpoint covers.'],
   range_invalid:             [400, 'The range is not within the tree', 'Use 0 <= from <= to <= size of the newest checkpoint.'],
+  // Changes of policy
+  activation_malformed:      [400, 'The request to change the policy is not well-formed', 'See Activation in /openapi.json, detail and pointer.'],
+  approval_malformed:        [400, 'An approval is not well-formed', 'Make it again with stele policy approve.'],
+  reason_missing:            [400, 'Breaking the glass needs a reason', 'Send one; it stands in the log for ever.'],
+  change_mismatch:           [422, 'The change is not of the kind that it says', 'What was in charge before comes back as a rollback, and nothing else does.'],
+  approver_unknown:          [403, 'A key is not certified to approve here', 'Send its certificate by the root keys of this ledger, for the person that the approval names.'],
+  approver_withdrawn:        [403, 'The root has withdrawn the key of an approver or author', 'Have it approved by others.'],
+  approval_signature:        [403, 'The signature of an approval does not verify', 'Make it again with stele policy approve.'],
+  approval_other:            [403, 'An approval is of something else', 'Approvals name ledger, policy, bundle, the policy before and the kind of change: see detail.'],
+  approval_expired:          [403, 'An approval has expired', 'Have it approved again.'],
+  approval_used:             [403, 'An approval was used before', 'Each is good once: have it approved again.'],
+  approval_own:              [403, 'The author of a bundle cannot approve it', 'Have it approved by somebody else.'],
+  approval_duplicate:        [403, 'A person approves twice', 'Have it approved by somebody else, too.'],
+  author_unknown:            [403, 'Nobody vouches for the key that signed the bundle', 'Send its certificate as an author’s.'],
+  approvals_missing:         [403, 'The change needs more approvals', 'See reasons for how many the policy in charge asks for.'],
+  activation_unavailable:    [403, 'The policy cannot be changed here', 'Ask whoever runs the gateway.'],
+  policy_unknown:            [404, 'There is no such policy in the archive', 'Send its bundle.'],
+  policy_active_already:     [409, 'The policy is in charge already', 'There is nothing to do.'],
+  activation_lost:           [409, 'Another change of policy came first', 'See what is in charge now, and have the change approved again.'],
+  bundle_refused:            [422, 'The bundle may not decide', 'See detail; the policy before stays in charge.'],
+  policy_without_admin:      [422, 'The bundle has no entrypoint stele/admin, so nothing could follow on it', 'Add one.'],
   idempotency_conflict:      [422, 'The Idempotency-Key was used for another body', 'Use a new key for a new event.'],
 }, 'not-durable', false);
 
 // prettier-ignore
 const tryAgain = rows({
   entry_not_sealed:          [409, 'The entry is durable and not yet sealed', 'Try again, or ask with wait.'],
+  activation_in_progress:    [409, 'Another change of policy is under way here', 'Try again in a moment.'],
+  policy_superseded:         [503, 'Another policy was put in charge meanwhile', 'Try again.'],
   overloaded:                [503, 'The gateway has no room', 'Try again; the event was not taken.'],
   closing:                   [503, 'The gateway is shutting down', 'Try again; another instance or the next start will answer.'],
   backlog_full:              [503, 'The journal holds all that it may', 'Try again when the store takes entries; see /readyz?verbose.'],
@@ -117,6 +140,7 @@ const unsure = rows({
 // prettier-ignore
 const ours = rows({
   internal:                  [500, 'Something went wrong here', 'Tell whoever runs the gateway the request id.'],
+  policy_archive_altered:    [503, 'The archive holds something else than the policy', 'Tell whoever runs the gateway: it needs a person.'],
   ledger_halted:             [503, 'The ledger has stopped', 'Tell whoever runs the gateway: it needs a person.'],
 }, 'unknown', false);
 

@@ -1,14 +1,31 @@
+import type { PublicJwk } from '../core/jws.ts';
 import type { Callers } from '../keys/callers.ts';
 import type { LedgerSecret } from '../keys/ledger-secret.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { PolicyFeed } from '../policy/feed.ts';
 import type { PolicyPool } from '../policy/pool.ts';
+import type { DecideSettings } from '../policy/decide.ts';
+import type { EvaluateOnce } from '../policy/one-shot.ts';
+import type { PreparedPolicy } from '../policy/prepare.ts';
+import type { StagedPolicy } from '../policy/staged.ts';
 
 /** Where the gateway says what it does: one line an event. `fields` hold no credential and no input. */
 export interface GatewayLog {
   info(event: string, fields?: Readonly<Record<string, unknown>>): void;
   warn(event: string, fields?: Readonly<Record<string, unknown>>): void;
   error(event: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** What a gateway needs to change the policy of a ledger. */
+export interface PolicyChanges {
+  /** The policy that decides here. */
+  readonly prepared: () => PreparedPolicy | null;
+  /** Takes a bundle through its staging. @param authors - Keys that may have signed it: of people, by the root. */
+  readonly stage: (archive: Uint8Array, authors: readonly PublicJwk[]) => Promise<StagedPolicy>;
+  /** Remembers what is about to be activated, so that it is not staged again. */
+  readonly keep: (staged: StagedPolicy) => void;
+  readonly evaluate: EvaluateOnce;
+  readonly decide: DecideSettings;
 }
 
 /** A ledger as the gateway serves it: under a name, decided by a policy. */
@@ -19,6 +36,8 @@ export interface ServedLedger {
   readonly policy: Pick<PolicyPool, 'policy' | 'append' | 'read'>;
   /** Where its next policies come from; null where it follows no source. */
   readonly feed: Pick<PolicyFeed, 'status'> | null;
+  /** How its policy can be changed here; absent where it cannot. */
+  readonly changes?: PolicyChanges;
   /** Shared by all writers of the ledger; knows a repeated write. */
   readonly secret: LedgerSecret;
 }

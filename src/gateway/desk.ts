@@ -1,5 +1,6 @@
 /** One served ledger at work: decides, records, waits. The order is the design: nothing has an effect unrecorded. */
 import { canonicalJson } from '../core/canonical-json.ts';
+import { SteleError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { formatTlogProof } from '../core/tlog-proof.ts';
@@ -21,6 +22,8 @@ import type {
   WriteIdentity,
 } from '../policy/jobs.ts';
 import { bodyDigest, identityDigest } from '../policy/write-identity.ts';
+import { Activations } from './activation.ts';
+import type { Asker } from './asker.ts';
 import { isProblemCode } from './codes.ts';
 import { collector } from './collect.ts';
 import type { Collect } from './collect.ts';
@@ -43,13 +46,6 @@ export interface Write {
   readonly mediaType: string;
   /** `null`: a repetition of it is another event. */
   readonly identity: WriteIdentity | null;
-}
-
-/** Who asks, and from where: the same for every event of a request. */
-export interface Asker {
-  readonly caller: Caller;
-  /** `ip` of the connection, or of the client behind trusted proxies, and `request_id`. One object for the request. */
-  readonly context: JsonObject;
 }
 
 /** A write that is durable at least. */
@@ -76,6 +72,8 @@ const APPEND_ACTION = Object.freeze({ name: 'entry.append' });
 const REPLAY_ACTION = 'entry.replay';
 /** Milliseconds that a sealed write waits for the signed head that proves it: usually it comes with the seal. */
 const HEAD_WAIT_MS = 1_000;
+/** Times that a request is decided while policies change: more than two changes in its time are not for a request. */
+const DECIDE_ATTEMPTS = 3;
 /** Media types of one caller that are remembered; in binary mode it may name any. */
 const MEDIA_TYPES_MAX = 16;
 
@@ -83,6 +81,7 @@ const MEDIA_TYPES_MAX = 16;
 export class Desk {
   readonly served: ServedLedger;
   readonly summary: Summary;
+  readonly activations: Activations;
   readonly finds = new Finds();
   readonly #ids: EntryIds;
   readonly #settings: GatewaySettings;
@@ -101,6 +100,7 @@ export class Desk {
     this.summary = new Summary(ledger, components.clock, components.log);
     const budget = new DenialBudget(settings.denialsPerMinute, settings.denialBytesPerMinute);
     this.#recorder = new Recorder(ledger, this.summary, budget);
+    this.activations = new Activations(served, components, settings, budget);
     this.#ledgerFacts = Object.freeze({ name, origin: ledger.genesis.origin });
     this.#ledgerResource = Object.freeze({ type: 'ledger', id: name, properties: {} });
     this.#decideAppend = collector(async (jobs) => policy.append(jobs), setImmediate);
@@ -143,6 +143,10 @@ export class Desk {
    * @throws {@link ProblemError} when denied.
    */
   async decideRead(asker: Asker, reading: Reading): Promise<DecidedRead> {
+    return again(async () => this.#decideReadOnce(asker, reading));
+  }
+
+  async #decideReadOnce(asker: Asker, reading: Reading): Promise<DecidedRead> {
     const { jti, at } = this.#ids.next();
     const outcome = await this.#decideRead({
       at,
@@ -185,6 +189,10 @@ export class Desk {
   }
 
   async #appendNew(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
+    return again(async () => this.#appendOnce(asker, write, ack));
+  }
+
+  async #appendOnce(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
     const { jti, at } = this.#ids.next();
     const outcome = await this.#decideAppend({
       at,
@@ -238,6 +246,21 @@ export class Desk {
     known.set(mediaType, source);
     this.#sources.set(auth, known);
     return source;
+  }
+}
+
+/**
+ * Decides again what the policy before decided while another was put in charge: no request fails because of that. Its
+ * identity stays reserved.
+ */
+async function again<T>(decide: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await decide();
+    } catch (error) {
+      const superseded = error instanceof SteleError && error.code === 'policy_superseded';
+      if (!superseded || attempt >= DECIDE_ATTEMPTS) throw error;
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import type {
 import { cloudEventSchema } from './cloudevents.ts';
 import { PROBLEM_TYPE } from './problem.ts';
 import {
+  activatedSchema,
+  activationSchema,
   appendQuerySchema,
   consistencyQuerySchema,
   consistencySchema,
@@ -132,6 +134,22 @@ const ledgerPaths: ZodOpenApiPathsObject = {
       summary: 'What a verifier needs to know first',
       requestParams: { path: z.object({ ledger }) },
       responses: { 200: json('The ledger.', ledgerSchema), ...failures },
+    },
+  },
+  '/v1/ledgers/{ledger}/policy': {
+    post: {
+      operationId: 'activate_policy',
+      summary: 'Put another policy in charge',
+      requestParams: { path: z.object({ ledger }) },
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: activationSchema } },
+      },
+      responses: {
+        201: json('Sealed.', activatedSchema),
+        202: json('Durable.', activatedSchema),
+        ...failures,
+      },
     },
   },
   '/v1/ledgers/{ledger}/consistency': {

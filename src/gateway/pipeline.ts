@@ -13,7 +13,8 @@ import type { DecidedRead, KnownFacts } from '../policy/jobs.ts';
 import { pathParameter } from './arrival.ts';
 import type { Arrival } from './arrival.ts';
 import type { Answer } from './answer.ts';
-import type { Asker, Desk } from './desk.ts';
+import type { Asker } from './asker.ts';
+import type { Desk } from './desk.ts';
 import type { Gateway } from './gateway.ts';
 import { ProblemError } from './problem.ts';
 import { ownerOf } from './shares.ts';
@@ -98,14 +99,15 @@ export function readRoute<Wish, Found>(
 export function writeRoute(
   facts: Pick<Route, 'name' | 'path'>,
   answer: (admitted: Admitted) => Promise<Answer>,
+  action: ActionName = 'entry.append',
 ): Route {
   return {
     ...facts,
     method: 'post',
     write: true,
     answer: async (gateway, arrival) => {
-      const admitted = await admit(gateway, arrival, 'entry.append');
-      return counted(admitted, 'entry.append', async () => answer(admitted));
+      const admitted = await admit(gateway, arrival, action);
+      return counted(admitted, action, async () => answer(admitted));
     },
   };
 }

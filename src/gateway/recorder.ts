@@ -55,7 +55,7 @@ export class Recorder {
     outcome: DecidedRead,
     action: ActionName,
   ): Promise<string | null> {
-    const { prefix, recordLine, jti, at, sby, ret, allow } = outcome;
+    const { prefix, recordLine, jti, at, sby, ret, allow, policy = null } = outcome;
     if (prefix === null) {
       this.#summary.count({ entrypoint: 'stele/read', action, allow });
       return null;
@@ -64,7 +64,7 @@ export class Recorder {
       this.#countDenial('stele/read', action, outcome.err);
       return null;
     }
-    return (await this.record({ jti, at, sby, ret, prefix, record: recordLine })).jti;
+    return (await this.record({ jti, at, sby, ret, prefix, record: recordLine, policy })).jti;
   }
 
   #countDenial(entrypoint: string, action: string, err: string | undefined): void {
@@ -72,6 +72,15 @@ export class Recorder {
   }
 
   async #recordGroup(drafts: readonly EntryDraft[]): Promise<readonly Recorded[]> {
+    const current = drafts.filter((draft) => this.#ledger.isCurrent(draft));
+    if (current.length === drafts.length) return this.#recordCurrent(drafts);
+    // What the policy before decided is decided again; the rest does not wait for it.
+    const recorded = current.length === 0 ? [] : await this.#recordCurrent(current);
+    const results = new Map(current.map((draft, index) => [draft, recorded[index]]));
+    return drafts.map((draft) => results.get(draft) ?? superseded());
+  }
+
+  async #recordCurrent(drafts: readonly EntryDraft[]): Promise<readonly Recorded[]> {
     try {
       return await this.#ledger.append(drafts);
     } catch (error) {
@@ -87,4 +96,11 @@ export class Recorder {
 /** About what an entry takes of locked storage; texts are mostly ASCII. */
 function sizeOf(prefix: string, record: string | null): number {
   return prefix.length + (record?.length ?? 0);
+}
+
+function superseded(): SteleError {
+  return new SteleError('policy_superseded', 'another policy was put in charge meanwhile', {
+    disposition: 'retry',
+    durability: 'not-durable',
+  });
 }

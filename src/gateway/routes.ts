@@ -5,6 +5,7 @@ import { entryRoute, proofRoute } from './routes/entries.ts';
 import { healthRoutes } from './routes/health.ts';
 import { consistencyRoute, ledgerRoute } from './routes/ledgers.ts';
 import { openApiRoute } from './routes/openapi.ts';
+import { policyRoute } from './routes/policy.ts';
 import { checkpointRoute, preflightRoutes, tileRoute } from './routes/log.ts';
 
 /** The table of routes. */
@@ -16,6 +17,7 @@ export const routes: readonly Route[] = [
   checkpointRoute,
   ledgerRoute,
   consistencyRoute,
+  policyRoute,
   ...preflightRoutes,
   ...healthRoutes,
   openApiRoute,

@@ -1,5 +1,6 @@
 /** What goes in and comes out over HTTP, as schemas: requests are checked by them, `/openapi.json` is made of them. */
 import { z } from 'zod';
+import { POLICY_CHANGES } from '../core/approval.ts';
 import { codes } from './codes.ts';
 import { IDEMPOTENCY_KEY_CHARACTERS_MAX } from './limits.ts';
 
@@ -57,6 +58,32 @@ export const idempotencyKeySchema = z
     description:
       'Names this write: the same key with the same body is answered as the first time, with another body refused.',
   });
+
+/** Longest grace of an activation, milliseconds: a year. The policy may allow less. */
+const GRACE_MS_MAX = 31_536_000_000;
+
+/** What is asked of the policy route. */
+export const activationSchema = z
+  .strictObject({
+    change: z.enum(POLICY_CHANGES).default('update'),
+    bundle: z
+      .base64()
+      .optional()
+      .meta({ description: 'The bundle file. Absent: the archived one that the approvals name.' }),
+    grace_ms: z
+      .int()
+      .min(0)
+      .max(GRACE_MS_MAX)
+      .default(60_000)
+      .meta({ description: 'For how long the policy before may still decide elsewhere.' }),
+    reason: z.string().min(1).max(1024).optional().meta({ description: 'In the log for ever.' }),
+    approvals: z.array(z.string().max(16_384)).max(32),
+    certificates: z
+      .array(z.array(z.string().max(65_535)).min(1).max(32))
+      .max(33)
+      .default([]),
+  })
+  .meta({ id: 'Activation', description: 'A change of policy, with its approvals.' });
 
 const id = z.uuidv7().meta({ description: 'Id of the entry.' });
 const jws = z.string().meta({ description: 'Compact JWS: the leaf of the tree.' });
@@ -150,6 +177,22 @@ export const consistencySchema = z
   })
   .meta({ id: 'ConsistencyProof', description: 'That one tree extends another.' });
 
+const policyIdentity = z.string().meta({ description: 'Identity of a policy, base64url.' });
+
+/** What became of a change of policy. */
+export const activatedSchema = z
+  .strictObject({
+    id,
+    ledger: z.string(),
+    state: z.enum(['durable', 'sealed']),
+    policy: policyIdentity,
+    previous: policyIdentity.nullable(),
+    index: index.nullable(),
+    adopted: z.boolean().meta({ description: 'Whether it decides here already.' }),
+    entry: jws,
+  })
+  .meta({ id: 'Activated', description: 'The activation, and how far it has come.' });
+
 /** A ledger. */
 export const ledgerSchema = z
   .strictObject({
@@ -166,5 +209,12 @@ export const ledgerSchema = z
     root: base64.nullable(),
     checkpoint: checkpoint.nullable(),
     classes: z.record(z.string(), z.looseObject({})),
+    policy: z.strictObject({
+      active: policyIdentity.nullable().meta({ description: 'In charge, says the log.' }),
+      digest: z.string().nullable().meta({ description: 'SHA-256 of its bundle, base64url.' }),
+      activation: index.nullable().meta({ description: 'Leaf index; null: the one of genesis.' }),
+      deciding: policyIdentity.nullable().meta({ description: 'What decides here.' }),
+      fault: z.string().nullable().meta({ description: 'Why these differ.' }),
+    }),
   })
   .meta({ id: 'Ledger', description: 'What a verifier needs to know first.' });

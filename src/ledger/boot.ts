@@ -120,11 +120,15 @@ export function beginBoot(parts: BootParts, lineage: Lineage): Boot {
 }
 
 /** The first entry of a boot. */
-export function bootDraft({ context, view }: BootParts, { last }: Lineage): EntryDraft {
+export function bootDraft(
+  { context, view }: BootParts,
+  { last }: Lineage,
+  policy: string | null,
+): EntryDraft {
   return systemDraft(context, view.state.config, 'boot', {
     prevBoot: last?.boot ?? null,
     lastSeq: last?.seq ?? null,
-    policy: context.settings.policy,
+    policy,
   });
 }
 

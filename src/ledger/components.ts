@@ -15,6 +15,26 @@ export interface LedgerLog {
 /** Waits, so that a test can hold time in its hands. Resolves early, without error, when `signal` aborts. */
 export type Sleep = (ms: number, signal?: AbortSignal) => Promise<void>;
 
+/** A policy that the log put in charge. */
+export interface ChargedPolicy {
+  readonly id: string;
+  /** Leaf index of its activation; null for the policy of genesis. */
+  readonly index: number | null;
+  /** Its bundle as archived; null where the store has none. */
+  readonly archive: Uint8Array | null;
+}
+
+/** What decides in this process, as the ledger switches it. */
+export interface PolicySwitch {
+  /**
+   * Makes a policy ready to decide. Resolves to the step that makes it decide from the next job on: synchronous, for the
+   * ledger places the adoption in the same turn. The step may be called again, and then does nothing.
+   *
+   * @throws when the policy cannot decide; the one before goes on.
+   */
+  ready(policy: ChargedPolicy): Promise<() => void>;
+}
+
 /** The objects with behaviour that an open ledger is made of. */
 export interface LedgerComponents {
   readonly store: ObjectStore;
@@ -29,6 +49,8 @@ export interface LedgerComponents {
   readonly checkpointSigner: NoteSigner;
   readonly checkpointCert: Statement;
   readonly log: LedgerLog;
+  /** Default: none; then the setting `policy` is taken at its word. */
+  readonly policies?: PolicySwitch;
   /** Default: timers of Node. */
   readonly sleep?: Sleep;
   /** Default: the real file system. */
@@ -53,7 +75,7 @@ export interface LedgerSettings {
   readonly backlogMs: number;
   /** Milliseconds that `close` waits for the store before it leaves the rest to the journal. */
   readonly closeMs: number;
-  /** Identity of the policy that decides first in this boot; goes into its `boot` entry. */
+  /** Without a switch: identity of the policy that decides in this process; goes into its `boot` entries. */
   readonly policy: string | null;
 }
 

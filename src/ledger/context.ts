@@ -4,7 +4,7 @@ import type { NoteSigner } from '../core/signed-note.ts';
 import type { Certificate } from '../core/statement.ts';
 import type { ObjectKeys } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import type { LedgerLog, LedgerSettings, Sleep } from './components.ts';
+import type { LedgerLog, LedgerSettings, PolicySwitch, Sleep } from './components.ts';
 import type { JournalFiles } from './journal-files.ts';
 
 /** What the parts of one open ledger share. */
@@ -19,6 +19,8 @@ export interface LedgerContext {
   readonly sleep: Sleep;
   readonly log: LedgerLog;
   readonly files: JournalFiles;
+  /** Null where nobody switches policies here. */
+  readonly policies: PolicySwitch | null;
   readonly writer: string;
   readonly writerSigner: JwsSigner;
   readonly writerCert: Certificate;

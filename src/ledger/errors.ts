@@ -10,6 +10,7 @@ export class NotTakenError extends SteleError {
       | 'closing'
       | 'decision_stale'
       | 'clock_skew'
+      | 'policy_superseded'
       | 'signer_unavailable',
     message: string,
     cause?: unknown,
@@ -42,7 +43,8 @@ export class HaltError extends SteleError {
       | 'unsupported_format'
       | 'ledger_final'
       | 'certificate_mismatch'
-      | 'batch_refused',
+      | 'batch_refused'
+      | 'policy_archive_altered',
     message: string,
     cause?: unknown,
   ) {

@@ -33,11 +33,14 @@ export class Intake {
   #closing = false;
   #halted: unknown = null;
   #inFlightBytes = 0;
+  /** The policy whose decisions this writer takes. */
+  #deciding: string | null;
   /** Which part of the heartbeat interval this process waits, 0.75 to 1. */
   readonly #patience: number;
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
+    this.#deciding = parts.context.settings.policy;
     const [byte = 0] = parts.context.random(1);
     this.#patience = 0.75 + byte / 1024;
   }
@@ -51,6 +54,11 @@ export class Intake {
   /** Id of the present boot; empty before the first. */
   get bootId(): string {
     return this.#boot?.id ?? '';
+  }
+
+  /** The policy that this writer has adopted, in the order of its entries. */
+  get deciding(): string | null {
+    return this.#deciding;
   }
 
   /** Bytes that are durable or on their way to it, and not sealed. */
@@ -77,6 +85,13 @@ export class Intake {
 
   /** Takes entries, all or none. Resolves when they are durable. */
   async append(drafts: readonly EntryDraft[]): Promise<readonly Receipt[]> {
+    // Whoever decides again does so under the same identity: it is not released.
+    if (!drafts.every((draft) => this.isCurrent(draft))) {
+      throw new NotTakenError(
+        'policy_superseded',
+        'another policy is in charge than the one asked',
+      );
+    }
     const bytes = drafts.reduce((total, draft) => total + sizeOf(draft), 0);
     try {
       this.#assertTaking(bytes);
@@ -84,6 +99,41 @@ export class Intake {
     } catch (error) {
       // A repetition that waits for this write has to know that there is none.
       for (const { idk } of drafts) if (idk !== undefined) this.#parts.identities.release(idk);
+      throw error;
+    }
+  }
+
+  /** Whether what a policy decided may stand as the next entry of this writer. */
+  isCurrent({ policy = null, at }: Pick<EntryDraft, 'policy' | 'at'>): boolean {
+    if (this.#parts.context.policies === null || policy === null) return true;
+    if (policy !== this.#deciding) return false;
+    const until = this.#parts.view.state.policies.get(policy)?.until ?? null;
+    return until === null || at <= until;
+  }
+
+  /** Says what decides, before the first boot entry says so in the log. */
+  decideWith(policy: string | null): void {
+    this.#deciding = policy;
+  }
+
+  /**
+   * Adopts a policy: it decides from the next entry of this writer on.
+   * @param go - Makes it decide; called in the turn in which the adoption gets its place.
+   */
+  async adopt(policy: { readonly id: string; readonly index: number | null }, go: () => void) {
+    this.#assertTaking(0);
+    const { id, index } = policy;
+    const before = this.#deciding;
+    go();
+    this.#deciding = id;
+    try {
+      await this.#issueSystem('policy', {
+        ...{ act: 'adopt', id, digest: null, revision: null, previous: before, signer: null },
+        ...{ approvals: [], grace: null, activation: index },
+      });
+    } catch (error) {
+      // It has no place after all, nor has anything behind it.
+      this.#deciding = before;
       throw error;
     }
   }
@@ -135,7 +185,7 @@ export class Intake {
     this.#boot = boot;
     learner.begin(boot.id);
     const stranded = learner.stranded(view.state);
-    const [entry] = await boot.issuer.issue([bootDraft(this.#parts, lineage)]);
+    const [entry] = await boot.issuer.issue([bootDraft(this.#parts, lineage, this.#deciding)]);
     assert(entry?.receipt != null, 'a boot entry has a receipt');
     await reissue(this.#parts, boot, stranded);
     void entry.receipt.sealed.then(

@@ -1,3 +1,4 @@
+import type { ApprovalContext } from '../core/approval.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { Statement } from '../core/statement.ts';
@@ -7,6 +8,7 @@ import type {
   EntryDraft,
   FoundEntry,
   LedgerStatus,
+  PolicyStatus,
   ProofAt,
   Receipt,
   SignedHead,
@@ -34,7 +36,8 @@ export interface Ledger {
    *
    * @param drafts - Not to be changed until then.
    * @throws `decision_stale` (`retry`) when an `at` trails the highest of this boot by more than genesis'
-   *   `maxDecisionMs`; `entry_too_large` (`fix-input`); and the errors above. None of the entries is then in the log.
+   *   `maxDecisionMs`; `policy_superseded` (`retry`) when one is not {@link isCurrent}; `entry_too_large` (`fix-input`);
+   *   and the errors above. None of the entries is then in the log.
    *   With durability `unknown` (a failed sync) they may or may not be.
    */
   append(drafts: readonly EntryDraft[]): Promise<readonly Receipt[]>;
@@ -44,6 +47,27 @@ export interface Ledger {
    * @param ctl - Its facts, of the closed schema of `kind`.
    */
   appendSystem(kind: string, ctl: Readonly<Record<string, unknown>>): Promise<Receipt>;
+
+  /**
+   * Whether a draft may still be appended: the policy that decided it is the one adopted here, and may decide. If not,
+   * it is to be decided again.
+   */
+  isCurrent(draft: Pick<EntryDraft, 'policy' | 'at'>): boolean;
+
+  /** The policy in charge, and the one that decides here. */
+  policy(): PolicyStatus;
+
+  /** Resolves when the activation at a leaf index is adopted here, or another one after it. */
+  adopted(index: number): Promise<void>;
+
+  /** What the approvals of an activation are held against where the log ends now. */
+  approvalContext(): ApprovalContext;
+
+  /** Keeps a policy's bundle in the store, under lock. @throws `policy_archive_altered`, and the store's errors. */
+  archivePolicy(id: string, archive: Uint8Array): Promise<void>;
+
+  /** The archived bundle of a policy that was ever in charge; null where there is none. */
+  archivedPolicy(id: string): Promise<Uint8Array | null>;
 
   /**
    * Asks whether a write with this identity is known, before it is decided, and reserves it if not.

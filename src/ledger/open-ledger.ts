@@ -104,6 +104,7 @@ function makeContext(parts: {
     random: components.random,
     sleep: components.sleep ?? sleep,
     log: components.log,
+    policies: components.policies ?? null,
     files: components.files ?? journalFiles,
     writer: folder.writer,
     writerSigner,

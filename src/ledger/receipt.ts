@@ -1,3 +1,4 @@
+import type { Activation } from '../core/log-state.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { TreeHead } from '../core/tree.ts';
 
@@ -26,6 +27,18 @@ export interface EntryDraft {
   readonly record: string | null;
   readonly idk?: string;
   readonly idb?: string;
+  /** Identity of the policy that decided it, where that is to be held against the one adopted here. */
+  readonly policy?: string | null;
+}
+
+/** Which policy is in charge of a ledger, and which decides here. */
+export interface PolicyStatus {
+  /** In charge as far as the log is learnt; null before the first activation of a ledger without one. */
+  readonly active: Activation | null;
+  /** What this process decides with; null for none, or where it is not told. */
+  readonly deciding: string | null;
+  /** Why it is not the one in charge: a code; null where it is, or is about to be. */
+  readonly fault: string | null;
 }
 
 /** Where an entry stands in the log. */

@@ -9,6 +9,7 @@ import { parseBase64Url } from '../core/bytes.ts';
 import { parseSha256Hash } from '../core/hash.ts';
 import { bootHead } from '../core/log-state.ts';
 import type { LogState } from '../core/log-state.ts';
+import type { Adoption } from './adoption.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { LedgerContext } from './context.ts';
 import { healGenesis } from './heal.ts';
@@ -34,6 +35,7 @@ export interface RecoveryParts {
   readonly replica: Replica;
   readonly inheritance: Inheritance;
   readonly intake: Intake;
+  readonly adoption: Adoption;
   readonly next: NextBatch;
   readonly clocks: ClockWatch;
   /** Ends the waiting for a store that is away. */
@@ -51,7 +53,7 @@ export interface RecoveryParts {
  * @returns false when it was ended first.
  */
 export async function recover(parts: RecoveryParts): Promise<boolean> {
-  const { context, view, replica, inheritance, intake, next, clocks, signal } = parts;
+  const { context, view, replica, inheritance, intake, adoption, next, clocks, signal } = parts;
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       await clocks.check(context.keys.genesis);
@@ -61,6 +63,7 @@ export async function recover(parts: RecoveryParts): Promise<boolean> {
       inheritance.noteHoles(context, view.state);
       const orphans = await inheritance.orphans(context);
       parts.onReach(true);
+      await adoption.begin();
       if (view.state.final) {
         // What is in the journal stays there: no log takes it.
         parts.onFinal();

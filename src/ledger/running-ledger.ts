@@ -1,8 +1,11 @@
 /** A ledger that is open in this process: assembles its parts and keeps them in step. */
+import type { ApprovalContext } from '../core/approval.ts';
+import { approvalContext } from '../core/log-effects.ts';
 import type { Statement } from '../core/statement.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { JsonObject } from '../core/strict-json.ts';
+import { Adoption } from './adoption.ts';
 import type { Boot } from './boot.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { LedgerContext } from './context.ts';
@@ -20,10 +23,12 @@ import { LogView } from './log-view.ts';
 import type { LearntBatch } from './log-view.ts';
 import type { PastBatch } from './look-back.ts';
 import { PendingEntries } from './pending.ts';
+import { archivePolicy, readArchivedPolicy } from './policy-archive.ts';
 import type {
   EntryDraft,
   FoundEntry,
   LedgerStatus,
+  PolicyStatus,
   ProofAt,
   Receipt,
   SignedHead,
@@ -61,6 +66,7 @@ export class RunningLedger implements Ledger {
   readonly #next: NextBatch;
   readonly #sequencer: Sequencer;
   readonly #clocks: ClockWatch;
+  readonly #adoption: Adoption;
   readonly #inheritance: Inheritance;
   readonly #closing = new AbortController();
   readonly #starting: Promise<void>;
@@ -106,6 +112,9 @@ export class RunningLedger implements Ledger {
     const checkpoints = (): readonly string[] => this.#notesToCarry();
     const next = new NextBatch({ context, view, pending, boot, checkpoints });
     this.#next = next;
+    const intake = (): Intake => this.#intake;
+    const { signal } = this.#closing;
+    this.#adoption = new Adoption({ context, view, intake, signal });
     const between = async (): Promise<void> => this.#intake.settle();
     this.#sequencer = new Sequencer({ context, view, pending, next, clocks, between, onHalt });
     this.#starting = this.#start();
@@ -130,6 +139,34 @@ export class RunningLedger implements Ledger {
 
   async appendSystem(kind: string, ctl: Readonly<Record<string, unknown>>): Promise<Receipt> {
     return this.#intake.appendSystem(kind, ctl as JsonObject);
+  }
+
+  isCurrent(draft: Pick<EntryDraft, 'policy' | 'at'>): boolean {
+    return this.#intake.isCurrent(draft);
+  }
+
+  policy(): PolicyStatus {
+    const { active, fault } = this.#adoption;
+    return { active, deciding: this.#intake.deciding, fault };
+  }
+
+  async adopted(index: number): Promise<void> {
+    await this.#adoption.adopted(index);
+  }
+
+  approvalContext(): ApprovalContext {
+    return approvalContext(this.#view.state);
+  }
+
+  async archivePolicy(id: string, archive: Uint8Array): Promise<void> {
+    const { store, settings, clock } = this.#context;
+    await archivePolicy(store, settings.ledger, this.genesis, { id, archive }, clock);
+  }
+
+  async archivedPolicy(id: string): Promise<Uint8Array | null> {
+    const { store, settings } = this.#context;
+    const known = this.#view.state.policies.get(id);
+    return known === undefined ? null : readArchivedPolicy(store, settings.ledger, known);
   }
 
   reserve(idk: string, idb: string): Reservation {
@@ -201,6 +238,7 @@ export class RunningLedger implements Ledger {
         replica: this.#replica,
         inheritance: this.#inheritance,
         intake: this.#intake,
+        adoption: this.#adoption,
         next: this.#next,
         clocks: this.#clocks,
         signal: this.#closing.signal,
@@ -214,6 +252,7 @@ export class RunningLedger implements Ledger {
       if (!hasBegun) return;
       this.#replica.start();
       this.#sequencer.start();
+      this.#adoption.look();
     } catch (error) {
       this.#halt(error);
     }
@@ -224,6 +263,7 @@ export class RunningLedger implements Ledger {
     this.#learnPast(learnt);
     this.#replica.learn(learnt);
     if (learnt.state.final) this.#end();
+    this.#adoption.look();
   }
 
   /** The log has ended for good: nothing more is taken, by anybody; reading goes on. */
@@ -272,6 +312,7 @@ export class RunningLedger implements Ledger {
     if (receipt !== null) await Promise.race([receipt.sealed.catch(() => undefined), deadline]);
     this.#closing.abort();
     await this.#starting;
+    await this.#adoption.end();
     await this.#sequencer.stop();
     for (const left of await this.#replica.close()) left.fail(closedEarly());
     await this.#intake.end();

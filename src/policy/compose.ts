@@ -26,7 +26,9 @@ export interface ComposeSettings extends LedgerTable {
 export interface DecisionDraft {
   readonly at: number;
   readonly jti: string;
-  readonly kind: 'event' | 'access' | 'denial';
+  readonly kind: 'event' | 'access' | 'denial' | 'policy';
+  /** Facts in clear, of a control kind. */
+  readonly ctl?: JsonObject;
   readonly entrypoint: string;
   /** Identity of the policy, null where nothing could be evaluated. */
   readonly policy: string | null;
@@ -71,7 +73,7 @@ export function composeEntry(
   settings: ComposeSettings,
   key: Uint8Array,
 ): ComposedEntry {
-  const { at, jti, effect, identity, input, result, source } = draft;
+  const { at, jti, effect, identity, input, result, source, ctl } = draft;
   const texts = { input: input.text, result: result.text, source: source.text };
   const nested = isCloudEvent(input.value['event']);
   const depth = nested ? CLOUDEVENT_DEPTHS : DEFAULT_DEPTHS;
@@ -84,6 +86,7 @@ export function composeEntry(
     _sd: sd,
     _sd_alg: 'sha-256',
     at,
+    ...(ctl && { ctl }),
     dsc: nested ? CLOUDEVENT_DSC : DSC,
     gen: settings.gen,
     iat: Math.floor(at / 1000),

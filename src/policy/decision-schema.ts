@@ -49,3 +49,10 @@ export const readResultSchema = z
     message: 'a read is redacted or disclosed, not both',
     path: ['redact'],
   });
+
+/** Answer of `stele/admin`. */
+export const adminResultSchema = z.strictObject({
+  allow: z.boolean(),
+  reasons,
+  approvals_needed: z.int().min(0).max(LIMITS.approvals).describe('fewer deny'),
+});

@@ -19,14 +19,25 @@ export type DenialCode =
   | 'mask_unstable'
   | 'class_unknown'
   | 'erasure_unavailable'
-  | 'hold_unavailable';
+  | 'hold_unavailable'
+  | 'approvals_missing';
 
 /** The rules that a bundle has to answer, as OPA writes entrypoints. */
-export const ENTRYPOINTS = { append: 'stele/append', read: 'stele/read' } as const;
+export const ENTRYPOINTS = {
+  append: 'stele/append',
+  read: 'stele/read',
+  admin: 'stele/admin',
+} as const;
 
 /** What is being asked for: `action.name` of the input. The list for authors is in `rego/README.md`. */
 export type ActionName =
-  'entry.append' | 'entry.read' | 'entry.proof' | 'ledger.read' | 'log.read' | 'consistency.read';
+  | 'entry.append'
+  | 'entry.read'
+  | 'entry.proof'
+  | 'ledger.read'
+  | 'log.read'
+  | 'consistency.read'
+  | 'policy.activate';
 
 /**
  * The states of a write that a policy can have its caller wait for, weakest first. `witnessed` is none of them while
@@ -74,6 +85,14 @@ export interface ReadResult {
   readonly record?: boolean;
 }
 
+/** Answer of `stele/admin`. */
+export interface AdminResult {
+  readonly allow: boolean;
+  readonly reasons: readonly string[];
+  /** How many people have to approve; fewer deny, whatever `allow` says. */
+  readonly approvals_needed: number;
+}
+
 /** Bounds on an answer, so that a policy cannot fill the ledger. Each is far above what a person would read. */
 export const DECISION_LIMITS = {
   reasons: 64,
@@ -83,6 +102,7 @@ export const DECISION_LIMITS = {
   nameCharacters: 64,
   claims: 64,
   subjectCharacters: 256,
+  approvals: 32,
 } as const;
 
 /** A pointer into the record. */
@@ -113,6 +133,14 @@ const READ_CHECKS: Readonly<Record<string, Check>> = {
   disclose: isPointers,
   record: isBoolean,
 };
+const ADMIN_CHECKS: Readonly<Record<string, Check>> = {
+  allow: isBoolean,
+  reasons: isReasons,
+  approvals_needed: (value) =>
+    Number.isSafeInteger(value) &&
+    (value as number) >= 0 &&
+    (value as number) <= DECISION_LIMITS.approvals,
+};
 const CLAIM_CHECKS: Readonly<Record<string, Check>> = {
   subject: text(1, DECISION_LIMITS.subjectCharacters),
   pointers: list(1, DECISION_LIMITS.pointers, pointer(RECORD_POINTER)),
@@ -131,6 +159,12 @@ export function parseReadResult(value: JsonValue): ReadResult | undefined {
   if (!isClosed(value, READ_CHECKS, DECIDED)) return undefined;
   const result = value as unknown as ReadResult;
   return result.redact !== undefined && result.disclose !== undefined ? undefined : result;
+}
+
+/** @returns the answer, or undefined where it is not of its shape. */
+export function parseAdminResult(value: JsonValue): AdminResult | undefined {
+  if (!isClosed(value, ADMIN_CHECKS, [...DECIDED, 'approvals_needed'])) return undefined;
+  return value as unknown as AdminResult;
 }
 
 /** @returns what an allowed read discloses, as core's `selectDisclosures` takes it. */

@@ -79,6 +79,8 @@ export interface EntryFacts {
   readonly sby: number;
   readonly class: string;
   readonly ret: EntryRetention;
+  /** Identity of the policy whose decision this is, where the pool says so: see `swap-pool.ts`. */
+  readonly policy?: string | null;
 }
 
 /** The event was bad input: no decision was taken and nothing is recorded. */

@@ -8,6 +8,9 @@ import type { PolicyIdentity } from './identity.ts';
 import { BundleError } from './policy-error.ts';
 import { compileModule } from './wasm-module.ts';
 
+/** What every request asks. Without `stele/admin` a policy decides, but can never be changed. */
+const ASKED = [ENTRYPOINTS.append, ENTRYPOINTS.read];
+
 /** A policy that was checked and can be handed to workers. */
 export interface PreparedPolicy {
   readonly identity: PolicyIdentity;
@@ -29,7 +32,7 @@ export function preparePolicy(bundle: PolicyBundle): PreparedPolicy {
       `module has entrypoints ${facts.entrypoints.join()}, manifest ${bundle.entrypoints.join()}`,
     );
   }
-  const missing = Object.values(ENTRYPOINTS).find((name) => !facts.entrypoints.includes(name));
+  const missing = ASKED.find((name) => !facts.entrypoints.includes(name));
   if (missing !== undefined) throw new BundleError(`bundle has no entrypoint ${missing}`);
   const id = policyId(bundle, facts, limits);
   return {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonValue } from '../../src/core/strict-json.ts';
-import { parseAppendResult, parseReadResult } from '../../src/policy/decision.ts';
+import { parseAdminResult, parseAppendResult, parseReadResult } from '../../src/policy/decision.ts';
 import { PolicyEngine } from '../../src/policy/engine.ts';
 import { DEFAULT_BUNDLE, policyOf } from '../unit/policy/support.ts';
 
@@ -21,9 +21,9 @@ function casesOf(name: string): [string, Case][] {
   return file[name]!.map((one) => [one.about, one]);
 }
 
-const parsers = { append: parseAppendResult, read: parseReadResult };
+const parsers = { admin: parseAdminResult, append: parseAppendResult, read: parseReadResult };
 
-describe.each(['append', 'read'] as const)('stele/%s in the committed module', (name) => {
+describe.each(['admin', 'append', 'read'] as const)('stele/%s in the committed module', (name) => {
   let engine: PolicyEngine;
   beforeAll(async () => {
     engine = new PolicyEngine((await policyOf(DEFAULT_BUNDLE)).compiled);

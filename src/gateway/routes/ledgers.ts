@@ -1,4 +1,5 @@
 import { toBase64, toBase64Url, utf8Text } from '../../core/bytes.ts';
+import type { PolicyStatus } from '../../ledger/receipt.ts';
 import type { Arrival } from '../arrival.ts';
 import { queryOf } from '../arrival.ts';
 import { jsonAnswer } from '../answer.ts';
@@ -33,10 +34,16 @@ export const ledgerRoute = readRoute(
         root: head === null ? null : toBase64(head.root),
         checkpoint: head?.note ?? null,
         classes: genesis.classes,
+        policy: policyOf(ledger.policy()),
       });
     },
   },
 );
+
+function policyOf({ active, deciding, fault }: PolicyStatus): object {
+  const { id = null, digest = null, index = null } = active ?? {};
+  return { active: id, digest, activation: index, deciding, fault };
+}
 
 /** `GET /v1/ledgers/{ledger}/consistency?from=&to=`: that the tree of one size extends that of another. */
 export const consistencyRoute = readRoute(

@@ -168,6 +168,12 @@ function observe(inner: Ledger, gate: Gate): ObservedLedger {
       note(receipt, null);
       return receipt;
     },
+    isCurrent: (draft) => inner.isCurrent(draft),
+    policy: () => inner.policy(),
+    adopted: async (at) => inner.adopted(at),
+    approvalContext: () => inner.approvalContext(),
+    archivePolicy: async (id, archive) => inner.archivePolicy(id, archive),
+    archivedPolicy: async (id) => inner.archivedPolicy(id),
     reserve: (idk, idb) => inner.reserve(idk, idb),
     certificates: () => inner.certificates(),
     keys: () => inner.keys(),

@@ -157,8 +157,7 @@ describe('Summary', () => {
   plainTest('kinds of requests that somebody makes up share a row', async () => {
     const ledger = ledgerThat(() => false);
     const summary = new Summary(ledger, () => 1, log);
-    for (let n = 0; n < 200; n += 1)
-      summary.count({ ...row, action: `a${n}`, allow: n % 2 === 0 });
+    for (let n = 0; n < 200; n += 1) summary.count({ ...row, action: `a${n}`, allow: n % 2 === 0 });
     await summary.flush();
     const { counts } = ledger.sealed[0] as { counts: { action: string; count: number }[] };
     expect(counts).toHaveLength(102);
@@ -335,6 +334,7 @@ describe('the catalogue', () => {
       class_unknown: true,
       erasure_unavailable: true,
       hold_unavailable: true,
+      approvals_missing: true,
     };
     expect(Object.keys(denials).filter((code) => !isProblemCode(code))).toEqual([]);
   });

@@ -40,7 +40,7 @@ const manifest = (change: (m: Record<string, unknown>) => unknown) => {
 describe('the reader of bundles', () => {
   test('takes what opa build makes', async () => {
     const bundle = await readBundle(archive);
-    expect(bundle.entrypoints).toEqual(['stele/append', 'stele/read']);
+    expect(bundle.entrypoints).toEqual(['stele/admin', 'stele/append', 'stele/read']);
     expect(bundle.revision).toMatch(/^default-[0-9a-f]{12}$/);
     expect([...bundle.files.keys()]).toContain('policy/append.rego');
     expect(JSON.parse(bundle.data)).toHaveProperty('settings.personal');
@@ -130,7 +130,7 @@ describe('the identity of a policy', () => {
       idOf(bundle),
       idOf({ ...bundle, data: '{}' }),
       idOf({ ...bundle, manifest: { ...bundle.manifest, revision: 'other' } }),
-      idOf({ ...bundle, wasm: hostile.wasm }),
+      idOf({ ...bundle, wasm: hostile.wasm, entrypoints: hostile.entrypoints }),
     ];
     expect(new Set(ids).size).toBe(4);
   });

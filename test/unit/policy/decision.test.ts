@@ -2,8 +2,17 @@
 import { describe, expect, test } from '@jest/globals';
 import { fc, test as property } from '@fast-check/jest';
 import type { JsonValue } from '../../../src/core/strict-json.ts';
-import { appendResultSchema, readResultSchema } from '../../../src/policy/decision-schema.ts';
-import { parseAppendResult, parseReadResult, selectOf } from '../../../src/policy/decision.ts';
+import {
+  adminResultSchema,
+  appendResultSchema,
+  readResultSchema,
+} from '../../../src/policy/decision-schema.ts';
+import {
+  parseAdminResult,
+  parseAppendResult,
+  parseReadResult,
+  selectOf,
+} from '../../../src/policy/decision.ts';
 
 const yes = { allow: true, reasons: [], class: 'standard' };
 const seen = { allow: true, reasons: [] };
@@ -94,6 +103,30 @@ describe('an answer to a read', () => {
   ])('is not %s', (_, value) => {
     expect(parseReadResult(value)).toBeUndefined();
     expect(readResultSchema.safeParse(value).success).toBe(false);
+  });
+});
+
+describe('an answer to an administrator', () => {
+  const answer = { ...seen, approvals_needed: 2 };
+  test.each<[string, JsonValue]>([
+    ['asks for people', answer],
+    ['may ask for nobody', { ...answer, approvals_needed: 0 }],
+    ['denies all the same', { ...answer, allow: false, reasons: ['no'] }],
+  ])('%s', (_, value) => {
+    expect(parseAdminResult(value)).toBe(value);
+    expect(adminResultSchema.safeParse(value).success).toBe(true);
+  });
+
+  test.each<[string, JsonValue]>([
+    ['silent on how many', seen],
+    ['half a person', { ...answer, approvals_needed: 1.5 }],
+    ['fewer than nobody', { ...answer, approvals_needed: -1 }],
+    ['a crowd', { ...answer, approvals_needed: 33 }],
+    ['a text', { ...answer, approvals_needed: '2' }],
+    ['with a class', { ...answer, class: 'standard' }],
+  ])('is not %s', (_, value) => {
+    expect(parseAdminResult(value)).toBeUndefined();
+    expect(adminResultSchema.safeParse(value).success).toBe(false);
   });
 });
 

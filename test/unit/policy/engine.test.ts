@@ -185,7 +185,7 @@ describe('a module', () => {
   test('says what it is', () => {
     const { facts } = new PolicyEngine(standard.compiled);
     expect(facts).toEqual({
-      entrypoints: ['stele/append', 'stele/read'],
+      entrypoints: ['stele/admin', 'stele/append', 'stele/read'],
       builtins: [],
       abi: '1.3',
     });

@@ -1,0 +1,62 @@
+import { SteleError } from '../core/errors.ts';
+import type { ChargedPolicy, PolicySwitch } from '../ledger/components.ts';
+import type { StagedPolicy } from '../policy/staged.ts';
+import type { ReadyPolicy, SwapPool } from '../policy/swap-pool.ts';
+
+/** What a switch works with. */
+export interface SwitchParts {
+  readonly pool: SwapPool;
+  /** Stages a bundle of the archive, which is known by its digest and needs no signature again. */
+  readonly stage: (archive: Uint8Array) => Promise<StagedPolicy>;
+}
+
+/** Makes the policies that the log puts in charge decide in a pool. */
+export class PoolSwitch implements PolicySwitch {
+  readonly #parts: SwitchParts;
+  /** Staged for an activation that is asked here: not to be done twice. */
+  #kept: StagedPolicy | null = null;
+  #ready: { readonly id: string; readonly workers: ReadyPolicy } | null = null;
+
+  constructor(parts: SwitchParts) {
+    this.#parts = parts;
+  }
+
+  /** Remembers a policy that is about to be activated. */
+  keep(staged: StagedPolicy): void {
+    this.#kept = staged;
+  }
+
+  async ready(policy: ChargedPolicy): Promise<() => void> {
+    const { id } = policy;
+    const { pool } = this.#parts;
+    if (pool.policy?.id === id) return () => undefined;
+    if (this.#ready !== null && this.#ready.id !== id) {
+      await this.#ready.workers.drop();
+      this.#ready = null;
+    }
+    this.#ready ??= { id, workers: await pool.ready((await this.#staged(policy)).prepared) };
+    const { workers } = this.#ready;
+    return () => {
+      if (this.#ready?.workers !== workers) return;
+      this.#ready = null;
+      this.#kept = null;
+      workers.swap();
+    };
+  }
+
+  async #staged({ id, archive }: ChargedPolicy): Promise<StagedPolicy> {
+    if (this.#kept?.prepared.identity.id === id) return this.#kept;
+    if (archive === null) {
+      throw halted('policy_archive_missing', `the bundle of policy ${id} is not in the archive`);
+    }
+    const staged = await this.#parts.stage(archive);
+    const found = staged.prepared.identity.id;
+    if (found === id) return staged;
+    const detail = `the bundle of policy ${id} makes ${found} here: it was altered, or this is another engine`;
+    throw halted('policy_archive_altered', detail);
+  }
+}
+
+function halted(code: string, message: string): SteleError {
+  return new SteleError(code, message, { disposition: 'halt' });
+}

@@ -1,0 +1,145 @@
+/**
+ * Follows the activations in the log: fetches the archived bundle of the policy in charge, has it made ready, and adopts
+ * it, in one turn with the switch. After a start as in normal running the log says what decides, and nothing else does.
+ */
+import type { Activation } from '../core/log-state.ts';
+import { SteleError } from '../core/errors.ts';
+import type { PolicySwitch } from './components.ts';
+import type { LedgerContext } from './context.ts';
+import type { Intake } from './intake.ts';
+import type { LogView } from './log-view.ts';
+import { archivePolicy, readArchivedPolicy } from './policy-archive.ts';
+import { retryMs } from './retry.ts';
+
+/** What an adoption works with. */
+export interface AdoptionParts {
+  readonly context: LedgerContext;
+  readonly view: LogView;
+  readonly intake: () => Intake;
+  /** Ends the trying. */
+  readonly signal: AbortSignal;
+}
+
+interface Waiting {
+  readonly index: number;
+  readonly resolve: () => void;
+}
+
+/** Keeps what decides here in step with the log. */
+export class Adoption {
+  readonly #parts: AdoptionParts;
+  readonly #switch: PolicySwitch | null;
+  /** What is adopted; undefined before the start. */
+  #adopted: Activation | null | undefined;
+  #following: Promise<void> = Promise.resolve();
+  #isFollowing = false;
+  #fault: string | null = null;
+  #waiting: Waiting[] = [];
+
+  constructor(parts: AdoptionParts) {
+    this.#parts = parts;
+    this.#switch = parts.context.policies;
+  }
+
+  /** Why the policy in charge does not decide here yet: a code, after a try that failed. */
+  get fault(): string | null {
+    return this.#fault;
+  }
+
+  /** The policy in charge where the log is learnt to. */
+  get active(): Activation | null {
+    const { activePolicy, policies } = this.#parts.view.state;
+    return activePolicy === null ? null : (policies.get(activePolicy) ?? null);
+  }
+
+  /**
+   * Makes the policy in charge decide, before a boot begins: its `boot` entry will name it.
+   * @throws what the store throws, and whatever keeps the policy from deciding.
+   */
+  async begin(): Promise<void> {
+    if (this.#switch === null || this.#adopted !== undefined) return;
+    const { active } = this;
+    if (active !== null) {
+      const go = await this.#ready(active);
+      go();
+    }
+    this.#parts.intake().decideWith(active?.id ?? null);
+    this.#adopted = active;
+  }
+
+  /** A batch was learnt: follows in the background where it put another policy in charge. */
+  look(): void {
+    if (this.#switch === null || this.#adopted === undefined || this.#isFollowing) return;
+    if (!this.#isBehind()) return;
+    this.#isFollowing = true;
+    this.#following = this.#follow().finally(() => {
+      this.#isFollowing = false;
+    });
+  }
+
+  /** Resolves when the activation at a leaf index is adopted here, or a later one. */
+  async adopted(index: number): Promise<void> {
+    if ((this.#adopted?.index ?? -1) >= index) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push({ index, resolve });
+    });
+  }
+
+  /** Resolves when nothing is under way any more; the signal has to be aborted. */
+  async end(): Promise<void> {
+    await this.#following;
+  }
+
+  #isBehind(): boolean {
+    return !isSame(this.active, this.#adopted ?? null);
+  }
+
+  async #follow(): Promise<void> {
+    const { context, signal } = this.#parts;
+    for (let failures = 0; !signal.aborted && this.#isBehind();) {
+      try {
+        await this.#step();
+        failures = 0;
+        this.#fault = null;
+      } catch (error) {
+        failures += 1;
+        this.#fault = error instanceof SteleError ? error.code : 'policy_not_ready';
+        context.log.warn('policy_not_adopted', { policy: this.active?.id, error, failures });
+        await context.sleep(retryMs(context.random, failures), signal);
+      }
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { active } = this;
+    if (active === null) return;
+    const go = await this.#ready(active);
+    const intake = this.#parts.intake();
+    await intake.opened();
+    // Another one may have been put in charge meanwhile: this one is never adopted then.
+    if (!isSame(this.active, active)) return;
+    await intake.adopt(active, go);
+    this.#adopted = active;
+    this.#parts.context.log.info('policy_adopted', { policy: active.id, activation: active.index });
+    const done = this.#waiting.filter(({ index }) => index <= (active.index ?? -1));
+    this.#waiting = this.#waiting.filter((each) => !done.includes(each));
+    for (const { resolve } of done) resolve();
+  }
+
+  async #ready(active: Activation): Promise<() => void> {
+    const { store, settings, genesis, clock } = this.#parts.context;
+    const { id, index } = active;
+    const archive = await readArchivedPolicy(store, settings.ledger, active);
+    const go = (await this.#switch?.ready({ id, index, archive })) ?? (() => undefined);
+    // Entries will need it for longer than when it was archived.
+    if (archive !== null) {
+      await archivePolicy(store, settings.ledger, genesis, { id, archive }, clock);
+    }
+    return go;
+  }
+}
+
+/** A policy may be in charge twice: each time by another activation. */
+function isSame(one: Activation | null, other: Activation | null): boolean {
+  return one?.id === other?.id && one?.index === other?.index;
+}
