@@ -1,11 +1,12 @@
 // `make bench`: speed as ratios to a peer and to this machine's own floor, all in one run.
 //   --quick        short rounds, one of each
-//   --only=a,b     decide,many,sealing,publish,idle,parts
+//   --only=a,b     decide,many,sealing,publish,idle,parts,author
 import { readFileSync } from 'node:fs';
 import { decideAgainstOpa } from './decide.mjs';
 import { idleMemory } from './idle.mjs';
 import { manyAgainstSingle } from './many.mjs';
 import { appendByParts } from './parts.mjs';
+import { policyAuthor } from './policy-author.mjs';
 import { publishLatency } from './publish.mjs';
 import { sealingKeepsUp } from './sealing.mjs';
 
@@ -25,6 +26,7 @@ const benches = {
   publish: publishLatency,
   idle: idleMemory,
   parts: appendByParts,
+  author: policyAuthor,
 };
 
 const cpu =

@@ -15,7 +15,10 @@ export function addBenchCommand(program: Command): void {
       'measure this machine: appends, sealing, publishing, memory, as ratios (in a checkout)',
     )
     .option('--quick', 'short rounds')
-    .option('--only <names>', 'comma-separated: decide, many, sealing, publish, idle, parts')
+    .option(
+      '--only <names>',
+      'comma-separated: decide, many, sealing, publish, idle, parts, author',
+    )
     .addHelpText('after', '\nExample:\n  stele bench --quick --only=decide,parts')
     .action(async (options: { quick?: boolean; only?: string }) => {
       const root = fileURLToPath(packageRoot);
