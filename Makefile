@@ -46,7 +46,7 @@ fmt: $(NODE_STAMP) ## Format the sources
 generate: $(BUILD_STAMP) ## Make the generated reference and schemas again
 	@node infra/generate/all.mjs
 
-policy: ## Build the default policy bundle again (needs the pinned OPA)
+policy: $(BUILD_STAMP) ## Build the default policy bundle again
 	@node infra/opa/build.mjs
 
 bench: $(BUILD_STAMP) tools ## Print the speed of an append, sealing and publishing as ratios to peers on this machine

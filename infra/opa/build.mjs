@@ -1,15 +1,17 @@
-// Builds the default policy: bundles/default/bundle.tar.gz and BUILD.json, from rego/. The same sources give the same
-// bytes. `node infra/opa/build.mjs [--check]`: with --check nothing is written, and a difference is an error.
+// Builds the default policy: bundles/default/bundle.tar.gz and BUILD.json, from rego/, with the toolchain that authors have:
+// Node alone. The same sources give the same bytes, and a test compares them with native OPA's.
+// `node infra/opa/build.mjs [--check]`: with --check nothing is written, and a difference is an error.
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { join, relative, sep } from 'node:path';
-import { hasOpa, opa, OPA_VERSION, root } from './opa.mjs';
+import { deployedOf, readPolicyFolder } from '../../dist/cli/policy-folder.js';
+import { RegoToolchain } from '../../dist/toolchain/toolchain.js';
+import { OPA_VERSION, root } from './opa.mjs';
 
 const sourceFolder = join(root, 'rego');
 const target = join(root, 'bundles/default');
-/** Nothing of the tests may become an entrypoint. The order is part of the recorded command. */
+/** What native OPA is told for the same bytes; nothing of the tests may become an entrypoint. */
 const flags = [
   'build',
   '--target=wasm',
@@ -41,22 +43,19 @@ export function sourceDigests() {
 /**
  * Builds a folder's policy.
  *
- * @param {(flag: string) => boolean} keep Which of the flags are given; tests leave out the capabilities.
- * @returns {Buffer} the archive
+ * @param {{everything?: boolean}} options Whether it may call what the engine has not; for tests.
+ * @returns {Promise<Uint8Array>} the archive
  */
-export function buildBundle(folder = sourceFolder, revision = revisionOf(), keep = () => true) {
-  const stage = mkdtempSync(join(tmpdir(), 'stele-policy-'));
+export async function buildBundle(folder = sourceFolder, revision = revisionOf(), options = {}) {
+  const capabilities = join(sourceFolder, 'capabilities.json');
+  const sources = deployedOf(await readPolicyFolder(folder, capabilities));
+  const toolchain = new RegoToolchain();
   try {
-    const output = join(stage, 'bundle.tar.gz');
-    const absolute = flags
-      .filter(keep)
-      .map((flag) =>
-        flag.replace('=capabilities.json', `=${join(sourceFolder, 'capabilities.json')}`),
-      );
-    opa([...absolute, `--revision=${revision}`, `--output=${output}`, '.'], folder);
-    return readFileSync(output);
+    const bundle = { target: 'wasm', asBundle: true, optimize: 0, pruneUnused: true, revision };
+    const allowed = options.everything ? { capabilities: undefined } : {};
+    return await toolchain.build({ ...sources, ...allowed }, bundle);
   } finally {
-    rmSync(stage, { recursive: true, force: true });
+    await toolchain.close();
   }
 }
 
@@ -89,17 +88,10 @@ function sha256(bytes) {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function main(check) {
-  if (!hasOpa()) {
-    console.log(
-      `skipped: the policy is built with OPA v${OPA_VERSION}, which is not in .tools (make tools)`,
-    );
-    if (!check) process.exitCode = 1;
-    return;
-  }
-  const built = buildBundle();
+async function main(check) {
+  const built = Buffer.from(await buildBundle());
   const committed = join(target, 'bundle.tar.gz');
-  // The deflated bytes depend on the Go release that compiled OPA; what is inside does not.
+  // The deflated bytes depend on the Go release that compiled the toolchain; what is inside does not.
   const archive = check && isSame(readFileSync(committed), built) ? readFileSync(committed) : built;
   const files = { 'bundle.tar.gz': archive, 'BUILD.json': Buffer.from(describe(archive)) };
   for (const [name, bytes] of Object.entries(files)) {
@@ -113,4 +105,4 @@ function main(check) {
   console.log(`${check ? 'checked' : 'built'}: bundles/default, ${archive.length} bytes`);
 }
 
-if (process.argv[1] === import.meta.filename) main(process.argv.includes('--check'));
+if (process.argv[1] === import.meta.filename) await main(process.argv.includes('--check'));

@@ -1,5 +1,5 @@
 /** The toolchain against native OPA of the same version: the same bundles, the same words. */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,9 @@ import { RegoToolchain } from '../../src/toolchain/toolchain.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 // @ts-expect-error Programs of the build have no types.
 import { hasOpa, opa, opaPath } from '../../infra/opa/opa.mjs';
+
+// A module of 37 MB is compiled here, on machines that are busy with other tests.
+jest.setTimeout(120_000);
 
 const runOpa = opa as (args: string[], cwd: string) => string;
 const withOpa = hasOpa() ? test : test.skip;

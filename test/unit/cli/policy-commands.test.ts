@@ -11,6 +11,9 @@ import { readBundle } from '../../../src/policy/bundle.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { projectRoot, run } from '../../support/tools.ts';
 
+// A module of 37 MB is compiled here, on machines that are busy with other tests.
+jest.setTimeout(120_000);
+
 let said = '';
 let noted = '';
 /** A folder that `stele policy init` made. Not to be changed. */

@@ -1,5 +1,5 @@
 /** The Rego toolchain as a library: what it answers, and what it survives. */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,6 +11,9 @@ import { RegoThread } from '../../../src/toolchain/rego-thread.ts';
 import { problemText } from '../../../src/toolchain/toolchain-error.ts';
 import { RegoToolchain } from '../../../src/toolchain/toolchain.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+
+// A module of 37 MB is compiled here, on machines that are busy with other tests.
+jest.setTimeout(120_000);
 
 const capabilities = readFileSync('rego/capabilities.json', 'utf8');
 const policy = (text: string, more: Record<string, string> = {}): SourceOptions => ({
