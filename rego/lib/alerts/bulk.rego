@@ -1,0 +1,99 @@
+# METADATA
+# title: Somebody does too much of one thing
+# description: |
+#   One entry alone does not show an export. `fact` is what is to be kept of an entry, and `input.recent` holds the facts of the
+#   last five minutes of the same actor, oldest first: whoever calls keeps them and need not understand them. An alert is
+#   raised by the entry that crosses the bound, once for each program that the actor uses.
+package lib.alerts.bulk
+
+import data.lib.alerts.facts
+
+# METADATA
+# title: What is to be kept of this entry, if anything
+fact := {
+	"actor": facts.actor,
+	"address": _address,
+	"agent": facts.agent,
+	"refused": _refused,
+	"targets": sort(_targets),
+	"topic": _topic,
+} if {
+	_is_worth_keeping
+}
+
+# METADATA
+# title: What was found
+found contains facts.alert("mass_export", "high", "secrets, passwords or records were fetched in bulk") if {
+	count(_before) < _bound
+	count(_before | _targets) >= _bound
+}
+
+found contains facts.alert("many_refusals", "medium", "one caller was refused again and again") if {
+	_refused
+	count([seen | some seen in input.recent; seen.refused]) == _bound - 1
+}
+
+found contains facts.alert("credentials_moved", "critical", "a machine's credentials are used from another address") if {
+	_address != ""
+	addresses := {seen.address | some seen in input.recent; seen.address != ""}
+	count(addresses) > 0
+	not _address in addresses
+}
+
+# Distinct things, or refusals, within what is kept.
+_bound := 10
+
+_before := {target |
+	some seen in input.recent
+	seen.topic == _topic
+	seen.agent == facts.agent
+	some target in seen.targets
+}
+
+_is_worth_keeping if _topic != ""
+
+_is_worth_keeping if _refused
+
+_is_worth_keeping if _address != ""
+
+default _refused := false
+
+_refused if facts.is_refused
+
+# What was fetched, by topic. A call that was refused counts: whoever asks for many and gets none was looking.
+default _topic := ""
+
+_topic := "secrets" if facts.operation == "GetSecretValue"
+
+_topic := "parameters" if facts.operation in {"GetParameter", "GetParameters"}
+
+_topic := "passwords" if facts.operation == "GetPasswordData"
+
+_topic := "user data" if {
+	facts.operation == "DescribeInstanceAttribute"
+	facts.request.attribute == "userData"
+}
+
+_topic := "records" if input.action.name == "entry.read"
+
+_targets contains facts.request.secretId if _topic == "secrets"
+
+_targets contains facts.request.name if _topic == "parameters"
+
+_targets contains name if {
+	_topic == "parameters"
+	some name in facts.request.names
+}
+
+_targets contains facts.request.instanceId if _topic in {"passwords", "user data"}
+
+_targets contains input.resource.id if _topic == "records"
+
+# Where a machine's own credentials were used: the session of an instance is named as the instance.
+default _address := ""
+
+_address := facts.event.sourceIPAddress if {
+	facts.event.userIdentity.type == "AssumedRole"
+	some name in array.slice(split(facts.event.userIdentity.arn, "/"), 2, 3)
+	startswith(name, "i-")
+}

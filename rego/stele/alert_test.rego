@@ -1,0 +1,234 @@
+package stele_alert_test
+
+import data.stele
+
+_rules(event) := _found(_entry(event))
+
+# 2023-07-10, a Monday, at noon UTC.
+_noon := 1688990400000
+
+_entry(event) := {
+	"subject": {"type": "service", "id": "trail", "properties": {}},
+	"action": {"name": "entry.append"},
+	"resource": {"type": "ledger", "id": "demo", "properties": {}},
+	"entry": {"kind": "event", "index": 1, "allow": true},
+	"recent": [],
+	"event": event,
+	"time": {"ms": _noon},
+}
+
+_call(name, request) := {"eventName": name, "requestParameters": request, "recipientAccountId": "111"}
+
+_policy(statement) := json.marshal({"Statement": statement})
+
+# Event, and the rules that must find it.
+_table := [
+	[_call("GetUser", null), []],
+	[_call("StopLogging", {"name": "t"}), ["log_stopped"]],
+	[{"data": _call("DeleteTrail", {"name": "t"})}, ["log_stopped"]],
+	[_call("PutEventSelectors", {"eventSelectors": [{"includeManagementEvents": false}]}), ["log_narrowed"]],
+	[_call("PutEventSelectors", {"eventSelectors": [{"readWriteType": "ReadOnly"}]}), ["log_narrowed"]],
+	[
+		_call("PutEventSelectors", {"eventSelectors": [{"excludeManagementEventSources": ["kms.amazonaws.com"]}]}),
+		["log_narrowed"],
+	],
+	[
+		_call("PutEventSelectors", {"eventSelectors": [{
+			"readWriteType": "All",
+			"includeManagementEvents": true,
+			"excludeManagementEventSources": [],
+		}]}),
+		[],
+	],
+	[_call("PutBucketLifecycle", _expiry({"Days": 1})), ["log_expires_early"]],
+	[_call("PutBucketLifecycle", _expiry({"Days": 365})), []],
+	[_call("PutBucketLifecycle", {"LifecycleConfiguration": {"Rule": [_rule({"Days": 7})]}}), ["log_expires_early"]],
+	[_call("LeaveOrganization", null), ["guardrails_left"]],
+	[_call("ModifySnapshotAttribute", {"createVolumePermission": {"add": {"items": [{"group": "all"}]}}}), ["image_shared"]],
+	[_call("ModifyImageAttribute", {"launchPermission": {"add": {"items": [{"userId": "2"}]}}}), ["image_shared"]],
+	[_call("ModifyImageAttribute", {"launchPermission": {"remove": {"items": [{"userId": "2"}]}}}), []],
+	[_call("AuthorizeSecurityGroupIngress", _port(22, 22, {"cidrIp": "0.0.0.0/0"})), ["administration_open"]],
+	[_call("AuthorizeSecurityGroupIngress", _ports([_port(0, 65535, _ranges("0.0.0.0/0"))])), ["administration_open"]],
+	[
+		_call("AuthorizeSecurityGroupIngress", _ports([_port(3389, 3389, {"ipv6Ranges": {"items": [{"cidrIpv6": "::/0"}]}})])),
+		["administration_open"],
+	],
+	[_call("AuthorizeSecurityGroupIngress", _ports([_port(443, 443, _ranges("0.0.0.0/0"))])), []],
+	[_call("AuthorizeSecurityGroupIngress", _ports([_port(22, 22, _ranges("10.0.0.0/8"))])), []],
+	[_call("SendCommand", {"documentName": "AWS-RunShellScript"}), ["remote_command"]],
+	[_call("RunInstances", {"instanceType": "p2.xlarge"}), ["costly_machines"]],
+	[_call("RunInstances", {"instancesSet": {"items": [{"maxCount": 10}]}}), ["costly_machines"]],
+	[_call("RunInstances", {"instanceType": "t3.micro", "instancesSet": {"items": [{"maxCount": 1}]}}), []],
+	[_call("AttachRolePolicy", {"policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}), ["administrator_made"]],
+	[_call("AttachRolePolicy", {"policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}), []],
+	[_call("PutRolePolicy", {"policyDocument": _policy(_allow("*"))}), ["rights_without_bounds"]],
+	[_call("CreatePolicyVersion", {"policyDocument": _policy([_allow(["s3:Get*", "IAM:*"])])}), ["rights_without_bounds"]],
+	[_call("PutRolePolicy", {"policyDocument": _policy(_allow("ec2:Describe*"))}), []],
+	[_call("PutRolePolicy", {"policyDocument": _policy({"Effect": "Deny", "Action": "*"})}), []],
+	[_call("PutRolePolicy", {"policyDocument": "no JSON"}), []],
+	[_call("CreateRole", {"assumeRolePolicyDocument": _policy(_trust({"AWS": "222"}))}), ["role_opened"]],
+	[_call("UpdateAssumeRolePolicy", {"policyDocument": _policy(_trust({"AWS": ["arn:aws:iam::222:root"]}))}), ["role_opened"]],
+	[_call("UpdateAssumeRolePolicy", {"policyDocument": _policy(_trust("*"))}), ["role_opened"]],
+	[_call("UpdateAssumeRolePolicy", {"policyDocument": _policy(_trust({"AWS": "arn:aws:iam::111:root"}))}), []],
+	[_call("CreateRole", {"assumeRolePolicyDocument": _policy(_trust({"Service": "ec2.amazonaws.com"}))}), []],
+	[_as("eve", _call("CreateAccessKey", {"userName": "bob"})), ["credentials_for_another"]],
+	[_as("bob", _call("CreateAccessKey", {"userName": "bob"})), []],
+	[{}, []],
+	["a text", []],
+	[[], []],
+	[null, []],
+]
+
+_rule(expiration) := {"Status": "Enabled", "Expiration": expiration}
+
+_expiry(expiration) := {"LifecycleConfiguration": {"Rule": _rule(expiration)}}
+
+_port(from, to, more) := object.union({"ipProtocol": "tcp", "fromPort": from, "toPort": to}, more)
+
+_ports(list) := {"ipPermissions": {"items": list}}
+
+_ranges(cidr) := {"ipRanges": {"items": [{"cidrIp": cidr}]}}
+
+_allow(action) := {"Effect": "Allow", "Action": action, "Resource": "*"}
+
+_trust(principal) := {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+
+_as(name, event) := object.union(event, {"userIdentity": {"type": "IAMUser", "userName": name}})
+
+test_each_event_raises_exactly_its_alerts if {
+	wrong := [[row, got] |
+		some row in _table
+		got := _rules(row[0])
+		got != row[1]
+	]
+	print(wrong)
+	count(wrong) == 0
+}
+
+test_an_attempt_that_failed_is_an_alert_and_says_so if {
+	failed := object.union(_call("StopLogging", {}), {"errorCode": "TrailNotFoundException"})
+	stele.alert == [{
+		"rule": "log_stopped",
+		"severity": "critical",
+		"title": "a log was stopped or removed",
+		"outcome": "failure",
+	}] with input as _entry(failed)
+}
+
+test_an_attempt_that_this_ledger_denied_says_so if {
+	denied := object.union(_entry(_call("StopLogging", {})), {"entry": {"kind": "denial"}})
+	alerts := stele.alert with input as denied
+	[alert.outcome | some alert in alerts] == ["failure"]
+}
+
+_change(type) := {"eventName": "CreateUser", "readOnly": false, "userIdentity": {"type": type}}
+
+_at(hour, event) := object.union(_entry(event), {"time": {"ms": _noon + ((hour - 12) * 3600000)}})
+
+_found(given) := rules if {
+	alerts := stele.alert with input as given
+	rules := [alert.rule | some alert in alerts]
+}
+
+test_a_person_who_changes_things_at_night_is_heard_of if {
+	_found(_at(12, _change("IAMUser"))) == []
+	_found(_at(23, _change("IAMUser"))) == ["off_hours_administration"]
+	_found(_at(23, _change("AWSService"))) == []
+	_found(_at(23, object.union(_change("IAMUser"), {"readOnly": true}))) == []
+	_found(_at(12, _change("Root"))) == ["root_used"]
+}
+
+test_a_policy_that_is_activated_at_night_is_heard_of if {
+	at_night := object.union(_at(3, null), {"action": {"name": "policy.activate"}})
+	_found(at_night) == ["off_hours_administration"]
+}
+
+test_a_broken_glass_is_heard_of if {
+	claim := {"reason": "the payment queue stands still", "ticket": "INC-7"}
+	_found(object.union(_at(12, null), {"context": {"break_glass": claim}})) == ["glass_broken"]
+}
+
+_fetch(name, number) := {
+	"eventName": "GetSecretValue",
+	"userAgent": name,
+	"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111:user/eve"},
+	"requestParameters": {"secretId": format_int(number, 10)},
+}
+
+_fact(event) := fact if {
+	fact := stele.fact with input as _entry(event)
+}
+
+_with(event, recent) := object.union(_entry(event), {"recent": recent})
+
+test_the_tenth_secret_is_an_export_and_the_eleventh_no_second if {
+	before := [_fact(_fetch("a", n)) | some n in numbers.range(1, 8)]
+	ninth := array.concat(before, [_fact(_fetch("a", 9))])
+	tenth := array.concat(ninth, [_fact(_fetch("a", 10))])
+	_found(_with(_fetch("a", 9), before)) == []
+	_found(_with(_fetch("a", 10), ninth)) == ["mass_export"]
+	_found(_with(_fetch("a", 9), ninth)) == []
+	_found(_with(_fetch("a", 11), tenth)) == []
+	_found(_with(_fetch("another", 10), ninth)) == []
+}
+
+test_parameters_are_counted_by_name if {
+	names := [format_int(n, 10) | some n in numbers.range(1, 10)]
+	_rules(_call("GetParameters", {"names": names})) == ["mass_export"]
+	_rules(_call("GetParameters", {"names": array.slice(names, 0, 9)})) == []
+	_fact(_call("GetParameter", {"name": "x"})).targets == ["x"]
+}
+
+test_what_is_kept_names_what_was_fetched if {
+	_fact(_call("GetPasswordData", {"instanceId": "i-1"})).targets == ["i-1"]
+	_fact(_call("DescribeInstanceAttribute", {"instanceId": "i-1", "attribute": "userData"})).topic == "user data"
+	_fact(_call("DescribeInstanceAttribute", {"instanceId": "i-1", "attribute": "kernel"})) == null
+	_fact(_call("GetUser", {})) == null
+	_fact(null) == null
+}
+
+test_reading_the_ledger_in_bulk_is_an_export if {
+	read := {
+		"subject": {"type": "user", "id": "eve"},
+		"action": {"name": "entry.read"},
+		"resource": {"type": "entry", "id": "e-10"},
+		"entry": {"kind": "access"},
+		"recent": [{"topic": "records", "agent": "", "targets": [format_int(n, 10)], "address": "", "refused": false} |
+			some n in numbers.range(1, 9)
+		],
+		"time": {"ms": _noon},
+	}
+	_found(read) == ["mass_export"]
+	kept := stele.fact with input as read
+	kept.actor == "user/eve"
+	kept.targets == ["e-10"]
+}
+
+_refusal(code) := {
+	"eventName": "GetUser",
+	"errorCode": code,
+	"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111:user/eve"},
+}
+
+test_the_tenth_refusal_is_heard_of_and_throttling_is_none if {
+	recent := [_fact(_refusal("AccessDenied")) | some _ in numbers.range(1, 9)]
+	_found(_with(_refusal("Client.UnauthorizedOperation"), recent)) == ["many_refusals"]
+	_found(_with(_refusal("AccessDenied"), array.slice(recent, 0, 8))) == []
+	_found(_with(_refusal("ThrottlingException"), recent)) == []
+	_fact(_refusal("ThrottlingException")) == null
+}
+
+_session(address) := {
+	"eventName": "GetCallerIdentity",
+	"sourceIPAddress": address,
+	"userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111:assumed-role/web/i-0abc"},
+}
+
+test_a_machine_that_calls_from_another_address_has_lost_its_credentials if {
+	recent := [_fact(_session("3.225.16.109"))]
+	_found(_with(_session("192.168.10.20"), recent)) == ["credentials_moved"]
+	_found(_with(_session("3.225.16.109"), recent)) == []
+	_found(_with(_session("192.168.10.20"), [])) == []
+	person := {"userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111:assumed-role/web/eve"}}
+	_found(_with(object.union(_session("10.0.0.1"), person), recent)) == []
+}
