@@ -1,19 +1,19 @@
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { Report } from '../core/report.ts';
 import { SteleError } from '../core/errors.ts';
 import { verifyProof } from '../core/verify.ts';
 import type { ProofAnchors, ProofEvidence } from '../core/verify.ts';
-import { resolveConfiguration } from './configuration.ts';
+import type { StagedPolicy } from '../policy/staged.ts';
 import type { Configuration } from './configuration.ts';
 import { contextOf } from './context.ts';
 import { checkStore } from './fsck.ts';
 import type { CheckFlags } from './fsck.ts';
 import { exists } from './home.ts';
-import { openStore } from './open-store.ts';
 import type { Output } from './output.ts';
+import { archived, policyOfFile, reexecuteEntry, reexecuteStore } from './reexecute.ts';
 import { exitCodeOfReport, printReport } from './report-text.ts';
+import { isStoreUrl, withStore } from './store-url.ts';
 import { checkAnchors, readKeys, readStatements } from './verify-files.ts';
 import { verifyServedLog } from './verify-view.ts';
 
@@ -22,7 +22,13 @@ interface VerifyFlags extends CheckFlags {
   readonly genesisFile?: string;
   readonly certificates?: string;
   readonly jwks?: string;
+  readonly reexecute?: boolean;
+  readonly entries?: string;
+  readonly policy?: string;
 }
+
+const ofProofs = ['entry', 'genesisFile', 'certificates', 'jwks'] as const;
+const ofReexecution = ['entries', 'policy'] as const;
 
 /** `stele verify`: a proof in files, a whole store, or a served log; nothing of the gateway is believed. */
 export function addVerifyCommand(program: Command): void {
@@ -50,9 +56,15 @@ export function addVerifyCommand(program: Command): void {
     )
     .option('--no-records', 'of a store: do not read and open the records')
     .option('--no-view', 'of a store: do not compare the published static view')
+    .option('--reexecute', 'make every decision again by its archived policy, and compare')
+    .option('--entries <range>', 'with --reexecute, of a store: one index, or first-last')
+    .option(
+      '--policy <place>',
+      'with --reexecute, of a proof: a bundle file, or the URL of the store that archived it',
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  stele verify entry.tlog-proof --vkey "$VKEY"\n  stele verify file:///srv/store/payments --vkey "$VKEY" --checkpoint kept.note\n  stele verify http://127.0.0.1:8420/log/demo --vkey "$VKEY"',
+      '\nExamples:\n  stele verify entry.tlog-proof --vkey "$VKEY"\n  stele verify file:///srv/store/payments --vkey "$VKEY" --checkpoint kept.note\n  stele verify file:///srv/store/payments --reexecute\n  stele verify http://127.0.0.1:8420/log/demo --vkey "$VKEY"',
     )
     .action(async (target: string, flags: VerifyFlags, command: Command) => {
       const { configuration, output } = contextOf(command);
@@ -70,21 +82,64 @@ async function verifyTarget(
   output: Output,
 ): Promise<Report> {
   if (/^https?:/.test(target)) {
-    refuseFlags(flags, ['checkpoint', 'genesis', 'entry', 'genesisFile', 'certificates', 'jwks']);
+    refuseFlags(flags, ['checkpoint', 'genesis', ...ofProofs, ...ofReexecution, 'reexecute']);
     return verifyServedLog(target, flags.vkey ?? null, output);
   }
-  if (/^(file|s3):/.test(target)) {
-    refuseFlags(flags, ['entry', 'genesisFile', 'certificates', 'jwks']);
-    const settings = storeSettings(target, configuration);
-    const store = await openStore(settings);
-    try {
-      return await checkStore(settings, store, flags, output);
-    } finally {
-      await store.close();
-    }
+  if (isStoreUrl(target)) {
+    refuseFlags(flags, [...ofProofs, 'policy']);
+    return withStore(target, configuration, async (store, settings) => {
+      // First, so that a slip of the pen shows before the work.
+      const range = rangeOf(flags);
+      const report = await checkStore(settings, store, flags, output);
+      if (range === null) return report;
+      const place = { store, ledger: settings.text('ledger') };
+      return reexecuteStore(place, report, range, output);
+    });
   }
-  refuseFlags(flags, ['checkpoint']);
-  return verifyProof(await readEvidence(target, flags), anchorsOf(flags));
+  refuseFlags(flags, ['checkpoint', 'entries']);
+  const report = verifyProof(await readEvidence(target, flags), anchorsOf(flags));
+  if (flags.reexecute !== true) {
+    refuseFlags(flags, ['policy']);
+    return report;
+  }
+  // What is disclosed of an entry that does not stand is not worth running.
+  if (report.verdict === 'invalid') return report;
+  return reexecuteEntry(report, report.index ?? 0, async (id) =>
+    policyOf(flags.policy, id, configuration),
+  );
+}
+
+/** Where an entry's policy is taken from: a bundle file, or the archive of a ledger. */
+async function policyOf(
+  place: string | undefined,
+  id: string,
+  configuration: Configuration,
+): Promise<StagedPolicy | string> {
+  if (place === undefined) return 'no policy is at hand: name one with --policy';
+  if (!isStoreUrl(place)) return policyOfFile(place, id);
+  return withStore(place, configuration, async (store, settings) =>
+    archived(store, settings.text('ledger'), id),
+  );
+}
+
+/** First and last index that are to be executed again; null where none is. */
+function rangeOf(flags: VerifyFlags): readonly [number, number] | null {
+  if (flags.reexecute !== true) {
+    refuseFlags(flags, ['entries']);
+    return null;
+  }
+  if (!flags.records) {
+    const why = '--reexecute needs the records that --no-records leaves out';
+    throw new SteleError('option_unused', why, { disposition: 'fix-configuration' });
+  }
+  if (flags.entries === undefined) return [0, Number.MAX_SAFE_INTEGER];
+  const [, first, last = first] = /^([0-9]{1,15})(?:-([0-9]{1,15}))?$/.exec(flags.entries) ?? [];
+  if (first === undefined || Number(last) < Number(first)) {
+    throw new SteleError('option_malformed', '--entries wants an index, or two as in 10-20', {
+      disposition: 'fix-configuration',
+    });
+  }
+  return [Number(first), Number(last)];
 }
 
 /** What this kind of target is not held against must not look as if it had been. */
@@ -95,27 +150,6 @@ function refuseFlags(flags: VerifyFlags, unused: readonly (keyof VerifyFlags)[])
   throw new SteleError('option_unused', `${option} says nothing about this kind of target`, {
     disposition: 'fix-configuration',
   });
-}
-
-/** `file:///folder/ledger` and `s3://bucket/ledger` as settings; credentials and endpoint stay as configured. */
-function storeSettings(target: string, configuration: Configuration): Configuration {
-  const url = new URL(target);
-  const [ledger = '', ...parents] = url.pathname.split('/').filter(Boolean).reverse();
-  const place: Record<string, string> =
-    url.protocol === 'file:'
-      ? {
-          'store.kind': 'file',
-          'store.path': fileURLToPath(`file:///${parents.reverse().join('/')}`),
-        }
-      : { 'store.kind': 's3', 'store.bucket': url.hostname };
-  const kept = ['store.endpoint', 'store.region', 'store.accessKeyId', 'store.secretAccessKey'];
-  const flags = Object.fromEntries(
-    kept.flatMap((key) => {
-      const value = configuration.optionalText(key);
-      return value === null ? [] : [[key, value] as const];
-    }),
-  );
-  return resolveConfiguration({ flags: { ...flags, ...place, ledger }, environment: {} });
 }
 
 async function readEvidence(target: string, flags: VerifyFlags): Promise<ProofEvidence> {

@@ -1,0 +1,140 @@
+/**
+ * What a candidate would have decided where another policy did: one recorded decision against one verdict. Pure over an
+ * evaluator. A change is named by its group; entries of one group are told apart by their ids.
+ */
+import { canonicalJson } from '../core/canonical-json.ts';
+import { isJsonObject } from '../core/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../core/strict-json.ts';
+import { ENTRYPOINTS } from './decision.ts';
+import type { AppendResult, ReadResult } from './decision.ts';
+import { effectOf, failure } from './effect.ts';
+import type { Effect, LedgerTable } from './effect.ts';
+import type { Evaluator } from './engine.ts';
+import type { Canonical } from './input.ts';
+import { judgeAppend, judgeRead } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What of a leaf tells what was decided. */
+export interface LeafFacts {
+  /** Of the leaf in the log. */
+  readonly index: number;
+  readonly jti: string;
+  readonly at: number;
+  readonly kind: string;
+  readonly policy: string | null;
+  readonly entrypoint: string;
+  readonly allow: boolean;
+  readonly err?: string;
+  readonly class: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Kinds of change, the gravest first. The two first are flips. */
+export const CHANGE_KINDS = [
+  'allow_to_deny',
+  'deny_to_allow',
+  'error',
+  'class',
+  'labels',
+  'mask',
+  'redact',
+  'other',
+  'reasons',
+] as const;
+
+/** One of {@link CHANGE_KINDS}. */
+export type ChangeKind = (typeof CHANGE_KINDS)[number];
+
+/** One difference between what was decided and what the candidate decides. */
+export interface Change {
+  readonly kind: ChangeKind;
+  /** What changed to what; entries with the same text are one group. */
+  readonly detail: string;
+}
+
+const GROUP_CHARACTERS = 160;
+
+/**
+ * Decides again by a candidate, as a gateway would: mask, second evaluation, table of the ledger.
+ *
+ * @param table - Of the ledger where the entry stands.
+ * @returns nothing where all is as it was.
+ */
+export function compareDecision(
+  evaluator: Evaluator,
+  leaf: LeafFacts,
+  recorded: { readonly input: JsonObject; readonly result: JsonValue },
+  table: LedgerTable,
+): Change[] {
+  const input = { value: recorded.input, text: canonicalJson(recorded.input) };
+  const isAppend = leaf.entrypoint === ENTRYPOINTS.append;
+  const verdict = isAppend ? judgeAppend(evaluator, input) : judgeRead(evaluator, input);
+  const before = canonicalJson(recorded.result);
+  if (leaf.err === undefined && verdict.err === undefined && verdict.result.text === before) {
+    return [];
+  }
+  const effect = isAppend ? appendEffect(verdict, table) : readEffect(verdict, table);
+  return changes(leaf, effect, recorded.result, verdict.result);
+}
+
+function changes(
+  leaf: LeafFacts,
+  effect: Effect,
+  was: JsonValue,
+  { value: now }: Canonical,
+): Change[] {
+  const found: Change[] = [];
+  const note = (kind: ChangeKind, before: string, after: string): void => {
+    if (before === after) return;
+    const detail = `${short(before)} -> ${short(after)}`;
+    found.push({ kind, detail });
+  };
+  const reason = (value: JsonValue): string => text(member(value, 'reasons'));
+  if (leaf.allow !== effect.allow) {
+    const why = effect.err ?? reason(now);
+    found.push({ kind: effect.allow ? 'deny_to_allow' : 'allow_to_deny', detail: short(why) });
+  }
+  note('error', leaf.err ?? 'none', effect.err ?? 'none');
+  note('class', leaf.class, effect.class);
+  for (const name of labelNames(leaf.labels, effect.labels ?? {})) {
+    note('labels', labelText(name, leaf.labels), labelText(name, effect.labels ?? {}));
+  }
+  note('mask', text(member(was, 'mask')), text(member(now, 'mask')));
+  const shown = (value: JsonValue): string =>
+    `redact ${text(member(value, 'redact'))} disclose ${text(member(value, 'disclose'))}`;
+  note('redact', shown(was), shown(now));
+  for (const name of ['ack', 'erasure', 'hold', 'record']) {
+    note('other', `${name} ${text(member(was, name))}`, `${name} ${text(member(now, name))}`);
+  }
+  if (leaf.allow === effect.allow) note('reasons', reason(was), reason(now));
+  return found;
+}
+
+function appendEffect({ parsed, err }: Verdict<AppendResult>, table: LedgerTable): Effect {
+  return parsed === null ? failure(err ?? 'policy_error', table) : effectOf(parsed, table);
+}
+
+function readEffect({ parsed, err }: Verdict<ReadResult>, table: LedgerTable): Effect {
+  if (parsed === null) return failure(err ?? 'policy_error', table);
+  return { allow: parsed.allow, class: table.fallbackClass };
+}
+
+function labelNames(one: object, other: object): string[] {
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].sort();
+}
+
+function labelText(name: string, labels: Readonly<Record<string, string>>): string {
+  return `${name}=${Object.hasOwn(labels, name) ? labels[name] : '(none)'}`;
+}
+
+function member(value: JsonValue, name: string): JsonValue | undefined {
+  return isJsonObject(value) ? value[name] : undefined;
+}
+
+function text(value: JsonValue | undefined): string {
+  return value === undefined ? '(none)' : canonicalJson(value);
+}
+
+function short(value: string): string {
+  return value.length <= GROUP_CHARACTERS ? value : `${value.slice(0, GROUP_CHARACTERS)}…`;
+}

@@ -1,0 +1,225 @@
+/** Decisions of sealed ledgers, made again from the store alone; and what is found where one byte is another. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { createOutput } from '../../src/cli/output.ts';
+import { archived, reexecuteStore } from '../../src/cli/reexecute.ts';
+import { canonicalJson } from '../../src/core/canonical-json.ts';
+import { makeUuid7 } from '../../src/core/uuid7.ts';
+import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
+import { fsck } from '../../src/ledger/fsck.ts';
+import { Decider } from '../../src/policy/decide.ts';
+import { PolicyEngine } from '../../src/policy/engine.ts';
+import type { Evaluator } from '../../src/policy/engine.ts';
+import { appendWork, readWork } from '../../src/policy/pool.ts';
+import { PolicyError } from '../../src/policy/policy-error.ts';
+import type { PreparedPolicy } from '../../src/policy/prepare.ts';
+import { decisionOfView, reexecute } from '../../src/policy/reexecute.ts';
+import { objectKeys } from '../../src/storage/object-keys.ts';
+import { MemoryStore } from '../../src/storage/memory-store.ts';
+import { changed, defaultArchive, defaultFiles, pack } from '../support/bundles.ts';
+import type { Files } from '../support/bundles.ts';
+import { LEDGER, TestWorld } from '../support/test-ledger.ts';
+import { appendJob, DEFAULT_BUNDLE, policyOf, readJob, settings } from '../unit/policy/support.ts';
+
+const events = gunzipSync(readFileSync('test/data/cloudtrail/events.ndjson.gz'))
+  .toString('utf8')
+  .trim()
+  .split('\n');
+const output = createOutput({ json: true });
+const everything = [0, Number.MAX_SAFE_INTEGER] as const;
+
+let policy: PreparedPolicy;
+
+beforeAll(async () => {
+  policy = await policyOf(DEFAULT_BUNDLE);
+});
+
+/** A sealed ledger of decisions by the default policy, archived as `archive`. */
+async function sealed(
+  texts: readonly string[],
+  evaluator: Evaluator,
+  archive: Uint8Array | null,
+): Promise<TestWorld> {
+  const { id } = policy.identity;
+  const world = await TestWorld.create({
+    policy: { id, approvals: [] },
+    labels: settings.labels,
+    limits: { batchEntries: 1000, batchBytes: 8_388_608, headerBytes: 262_144, entryBytes: 65_535 },
+  });
+  const { gen, origin, classes, fallbackClass } = world.genesis;
+  const components = { evaluator, policy: id, random: world.random };
+  const decider = new Decider(components, { ...settings, gen, origin, classes, fallbackClass });
+  const gateway = await world.open({ policy: id });
+  for (let first = 0; first < texts.length; first += 500) {
+    const drafts = texts.slice(first, first + 500).map((text) => {
+      const at = world.clock();
+      const jti = makeUuid7(at, new Uint8Array(randomBytes(10)));
+      const job = { ...appendJob(text, text === '{}' ? [] : ['service']), at, jti };
+      const decided = decider.append(appendWork(job, new WeakMap()));
+      if (decided.outcome !== 'decided') throw new Error(decided.code);
+      return decided;
+    });
+    await gateway.ledger.append(drafts);
+  }
+  await gateway.ledger.close();
+  if (archive !== null) {
+    const key = objectKeys(LEDGER).policy(id, 'bundle.tar.gz');
+    await world.store.putNew(key, archive, { retention: null, contentType: 'application/gzip' });
+  }
+  return world;
+}
+
+async function again(world: TestWorld, range: readonly [number, number] = everything) {
+  const { store } = world;
+  const report = await fsck(store, LEDGER, { now: world.clock(), vkeys: [world.vkey] });
+  return reexecuteStore({ store, ledger: LEDGER }, report, range, output);
+}
+
+/** An engine whose results somebody changes before they are recorded. */
+function lying(change: (result: JsonObject) => JsonValue): Evaluator {
+  const engine = new PolicyEngine(policy.compiled);
+  return { evaluate: (rule, input) => change(engine.evaluate(rule, input) as JsonObject) };
+}
+
+describe('a sealed ledger', () => {
+  test('gives for 2,000 real events and a denial the results that it recorded', async () => {
+    const texts = [...events, '{}'];
+    const world = await sealed(texts, new PolicyEngine(policy.compiled), defaultArchive());
+    const report = await again(world);
+    expect(report.reexecution).toEqual({
+      decisions: texts.length,
+      identical: texts.length,
+      different: [],
+      notReexecutable: [],
+    });
+    expect(report.verdict).toBe('valid');
+    const some = await again(world, [10, 19]);
+    expect(some.reexecution).toMatchObject({ decisions: 10, identical: 10 });
+  }, 120_000);
+
+  test.each<[string, (result: JsonObject) => JsonValue, string]>([
+    [
+      'a denial made to an allowance',
+      (was) => ({ ...was, allow: true, class: 'standard' }),
+      '/allow',
+    ],
+    ['another class', (was) => ({ ...was, class: 'short' }), '/class'],
+    ['a reason more', (was) => ({ ...was, reasons: ['because'] }), '/reasons'],
+    ['a mask left out', (was) => ({ ...was, mask: [] }), '/mask'],
+    ['one byte of a label', (was) => ({ ...was, labels: { source: 'x' } }), '/labels'],
+  ])('signed by a gateway that lies is found: %s', async (_what, change, place) => {
+    const text = place === '/allow' ? '{}' : (events[0] ?? '');
+    const world = await sealed([text], lying(change), defaultArchive());
+    const report = await again(world);
+    const [found] = report.findings.filter(({ code }) => code === 'not_reproduced');
+    expect(found?.detail).toContain(`differs at /result${place}`);
+    expect(report.verdict).toBe('invalid');
+  });
+
+  test.each<[string, (files: Files) => Files]>([
+    ['one byte of the module', (files) => flipped(files, 'policy.wasm')],
+    ['one value of the data', (files) => changed(files, 'data.json', (was) => ({ ...was, x: 1 }))],
+    ['the manifest', (files) => changed(files, '.manifest', (was) => ({ ...was, revision: 'x' }))],
+  ])('whose archived policy was changed is found: %s', async (_what, change) => {
+    const archive = await pack(change(await defaultFiles()));
+    const world = await sealed(events.slice(0, 3), new PolicyEngine(policy.compiled), archive);
+    const report = await again(world);
+    expect(report.findings.map(({ code }) => code)).toContain('policy_altered');
+    expect(report.reexecution).toMatchObject({ identical: 0, different: [] });
+    expect(report.verdict).toBe('invalid');
+  });
+
+  test('whose policy is not archived says so', async () => {
+    const world = await sealed(events.slice(0, 3), new PolicyEngine(policy.compiled), null);
+    const { reexecution, steps } = await again(world);
+    expect(reexecution.notReexecutable).toEqual([
+      {
+        reason: `policy ${policy.identity.id} is not archived`,
+        count: 3,
+        entries: [1, 2, 3],
+      },
+    ]);
+    expect(steps.at(-1)).toMatchObject({ name: 'reexecution', verdict: 'unverifiable' });
+  });
+
+  test('names decisions that failed, and does not guess', async () => {
+    const failing: Evaluator = {
+      evaluate: () => {
+        throw new PolicyError('policy_timeout', 'too long');
+      },
+    };
+    const world = await sealed(events.slice(0, 2), failing, defaultArchive());
+    const { reexecution, verdict } = await again(world);
+    expect(reexecution.notReexecutable.map(({ reason }) => reason)).toEqual([
+      '/input/event is withheld: may_hold_what_is_hidden',
+    ]);
+    expect(verdict).toBe('valid');
+  });
+});
+
+/** One bit of a byte in the middle of a file. */
+function flipped(files: Files, name: string): Files {
+  const bytes = Uint8Array.from(files.get(name) ?? []);
+  const middle = bytes.length >> 1;
+  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+  return new Map(files).set(name, bytes);
+}
+
+describe('one decision', () => {
+  const engine = (): PolicyEngine => new PolicyEngine(policy.compiled);
+
+  test('of a read is made again', () => {
+    const components = { evaluator: engine(), policy: 'p', random: randomBytes };
+    const resource = { type: 'entry', id: 'x', properties: { kind: 'event' } };
+    const job = readJob('entry.read', resource, ['auditor']);
+    const decided = new Decider(components, settings).read(readWork(job, new WeakMap()));
+    if (decided.outcome !== 'decided') throw new Error(decided.code);
+    const { input, result } = JSON.parse(decided.recordLine ?? '') as {
+      input: JsonObject;
+      result: JsonValue;
+    };
+    const entrypoint = 'stele/read';
+    expect(reexecute(engine(), { entrypoint, input, result }).verdict).toBe('identical');
+    const text = canonicalJson(input).replace('"auditor"', '"auditoq"');
+    const other = JSON.parse(text) as JsonObject;
+    expect(reexecute(engine(), { entrypoint, input: other, result })).toEqual({
+      verdict: 'different',
+      detail: 'differs at /result/allow',
+    });
+    const undecided = { entrypoint, err: 'policy_timeout', input, result: null };
+    expect(reexecute(engine(), undecided)).toEqual({
+      verdict: 'not_reexecutable',
+      detail: 'policy failed: policy_timeout',
+    });
+    const unknown = { entrypoint: 'stele/none', err: 'policy_undefined', input, result: null };
+    expect(reexecute(engine(), unknown).verdict).toBe('identical');
+    expect(reexecute(engine(), { entrypoint: 'stele/none', input, result })).toEqual({
+      verdict: 'different',
+      detail: 'policy now fails: policy_undefined',
+    });
+  });
+
+  test.each<[string, Parameters<typeof decisionOfView>[1], string]>([
+    ['the input', { parts: { result: {} }, hidden: new Map([['', 1]]) }, '/input is hidden'],
+    ['the result', { parts: { input: {} }, hidden: new Map([['', 1]]) }, '/result is hidden'],
+    [
+      'a member',
+      { parts: { input: {}, result: {} }, hidden: new Map([['/input/event', 2]]) },
+      '/input/event has hidden members',
+    ],
+  ])('of which %s is hidden is not guessed', (_what, opened, detail) => {
+    const found = decisionOfView({ entrypoint: 'stele/append' }, opened);
+    expect(found).toEqual({ verdict: 'not_reexecutable', detail });
+  });
+});
+
+test('an archive that holds no bundle is altered, and one that is not there is said to be so', async () => {
+  const store = new MemoryStore({ clock: Date.now });
+  const key = objectKeys(LEDGER).policy('x', 'bundle.tar.gz');
+  expect(await archived(store, LEDGER, 'x')).toBe('policy x is not archived');
+  const options = { retention: null, contentType: 'application/gzip' };
+  await store.putNew(key, new Uint8Array([1, 2, 3]), options);
+  expect(await archived(store, LEDGER, 'x')).toMatch(/^the archive of policy x is not what/);
+});
