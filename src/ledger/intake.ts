@@ -35,6 +35,8 @@ export class Intake {
   #inFlightBytes = 0;
   /** The policy whose decisions this writer takes. */
   #deciding: string | null;
+  /** The last batch, and when it was sealed or, of a clock ahead of ours, learnt. */
+  #last = { number: -1, atMs: 0 };
   /** Which part of the heartbeat interval this process waits, 0.75 to 1. */
   readonly #patience: number;
 
@@ -235,11 +237,19 @@ export class Intake {
    * a part of its own, so that mostly one of them says so for all.
    */
   async #beat(): Promise<void> {
-    const { context, view, pending } = this.#parts;
+    const { view, pending } = this.#parts;
     const { heartbeatMs } = view.state.config;
     if (!this.#open || this.#closing || pending.size > 0) return;
-    if (context.clock() - view.state.time >= heartbeatMs * this.#patience)
-      await this.#issueSystem('heartbeat', {});
+    if (this.#silenceMs() >= heartbeatMs * this.#patience) await this.#issueSystem('heartbeat', {});
+  }
+
+  /** Since the last batch, by this clock: another writer's may be ahead, and would keep everybody silent. */
+  #silenceMs(): number {
+    const { context, view } = this.#parts;
+    const { number, time } = view.state;
+    const now = context.clock();
+    if (this.#last.number !== number) this.#last = { number, atMs: Math.min(time, now) };
+    return now - this.#last.atMs;
   }
 
   async #issueSystem(kind: string, ctl: JsonObject): Promise<Receipt> {

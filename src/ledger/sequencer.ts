@@ -5,6 +5,7 @@
 import type { ClockWatch } from './clock-watch.ts';
 import { commitBatch } from './commit.ts';
 import type { LedgerContext } from './context.ts';
+import { NotTakenError } from './errors.ts';
 import { POLLS_A_LISTING } from './limits.ts';
 import type { LogView } from './log-view.ts';
 import type { NextBatch } from './next-batch.ts';
@@ -35,6 +36,7 @@ export class Sequencer {
   readonly #stopping = new AbortController();
   #wakeUp: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
+  #started = false;
   #behind = false;
   #failures = 0;
   #polls = 0;
@@ -56,6 +58,7 @@ export class Sequencer {
   }
 
   start(): void {
+    this.#started = true;
     this.#running = this.#run();
   }
 
@@ -64,9 +67,13 @@ export class Sequencer {
     this.#wakeUp();
   }
 
-  /** Resolves after a look at the log that began after this call. */
+  /**
+   * Resolves after a look at the log that began after this call.
+   * @throws NotTakenError `store_unreachable` while the log is not learnt for the first time: nobody waits for that.
+   */
   async refresh(): Promise<void> {
     if (this.#stopping.signal.aborted) return;
+    if (!this.#started) throw new NotTakenError('store_unreachable', 'the log is not learnt yet');
     await new Promise<void>((resolve, reject) => {
       this.#refreshes.push({ resolve, reject });
       this.wake();

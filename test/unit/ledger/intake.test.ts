@@ -334,6 +334,35 @@ describe('the system itself', () => {
     await world.check();
   });
 
+  test('seals a heartbeat although another writer had a clock that was a day ahead', async () => {
+    const world = await TestWorld.create({ heartbeatMs: 60_000 });
+    const [ahead, behind] = [await world.open(), await world.open()];
+    world.offsetMs = 86_400_000;
+    await ahead.ledger.refresh();
+    await ahead.ledger.ready();
+    await (
+      await ahead.append(1)
+    )[0]!.sealed;
+    await ahead.kill();
+    world.offsetMs = 0;
+    await behind.ledger.refresh();
+    await behind.ledger.ready();
+    world.offsetMs = 61_000;
+    const before = (await world.log()).kinds.length;
+    await until(async () => (await world.log()).kinds.slice(before).includes('heartbeat'));
+    await behind.ledger.close();
+  });
+
+  test('does not make anybody wait for a look at a log that it has not learnt', async () => {
+    const world = await TestWorld.create();
+    const first = await world.open();
+    await first.ledger.close();
+    const store = new FaultyStore(world.store, away);
+    const { ledger } = await world.open({ folder: first.folder, store, early: true });
+    await expect(ledger.refresh()).rejects.toMatchObject({ code: 'store_unreachable' });
+    await ledger.close();
+  });
+
   test('seals a heartbeat when nothing else happens', async () => {
     const world = await TestWorld.create();
     const [one, other] = [await world.open(), await world.open()];
