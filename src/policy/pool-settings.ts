@@ -29,7 +29,7 @@ export const workerPoolDefaults: WorkerPoolSettings = {
   workers: 1,
   spares: 1,
   deadlineMs: 250,
-  startMs: 10_000,
+  startMs: 30_000,
   stallMs: 20,
   queueJobs: 16_384,
   queueBytes: 67_108_864,

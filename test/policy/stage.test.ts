@@ -45,7 +45,11 @@ describe('a bundle that is in order', () => {
     expect(staged.signer).toBe(key.verifying.kid);
     expect(staged.revision).toMatch(/^default-/);
     expect(staged.archive).toBe(good);
-    expect(staged.prepared.identity.entrypoints).toEqual(['stele/append', 'stele/read']);
+    expect(staged.prepared.identity.entrypoints).toEqual([
+      'stele/admin',
+      'stele/append',
+      'stele/read',
+    ]);
   });
 
   test('is the same policy signed or not, with its cases or without', async () => {

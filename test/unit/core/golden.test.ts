@@ -257,7 +257,9 @@ describe('the reference', () => {
       ]),
     );
     if (writes) for (const [name, content] of wanted) writeFileSync(join(folder, name), content);
-    expect(readdirSync(folder).sort()).toEqual([...wanted.keys()].sort());
+    // Those of policies are generated from the schemas of src/policy and compared by the gate.
+    const names = readdirSync(folder).filter((name) => !name.startsWith('policy-'));
+    expect(names.sort()).toEqual([...wanted.keys()].sort());
     for (const [name, content] of wanted)
       expect([name, readFileSync(join(folder, name), 'utf8')]).toEqual([name, content]);
   });
