@@ -37,6 +37,16 @@ const inputSchema = z.object({
     .any()
     .describe('appends only: the JSON that was sent, the claim of the caller')
     .optional(),
+  entry: z
+    .object({ kind: name, id: name, index: z.number(), allow: z.boolean() })
+    .describe('stele/alert and stele/fact only: the sealed entry that the rest was the input of')
+    .optional(),
+  recent: z
+    .array(z.any())
+    .describe(
+      'stele/alert and stele/fact only: what stele/fact said of the same actor, oldest first',
+    )
+    .optional(),
 });
 
 const schemas: readonly (readonly [string, string, z.ZodType])[] = [
