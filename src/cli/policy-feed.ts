@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+import { SteleError } from '../core/errors.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { archivePolicy } from '../ledger/policy-archive.ts';
@@ -12,14 +14,20 @@ import { openSource, openStager } from './open-source.ts';
 /** Entries of refused bundles that one process makes in an hour; beyond, they are logged and counted only. */
 const REFUSALS_PER_HOUR = 30;
 const HOUR_MS = 3_600_000;
+/** Times that such an entry is tried while the ledger takes none, and milliseconds between the first two. */
+const TRIES_MAX = 10;
+const RETRY_MS = 1000;
 /** Of the bounds of an entry's facts. */
 const REASON_MAX = 500;
+
+/** What of a ledger takes refusals. */
+type RefusalLedger = Pick<Ledger, 'ready' | 'appendSystem'>;
 
 /** Follows the configured source, and says in the log and in the ledger what came of it. */
 export interface OpenedFeed {
   readonly feed: PolicyFeed;
   /** From here on refusals are entries; those before are made now. */
-  attach(ledger: Pick<Ledger, 'appendSystem'>): void;
+  attach(ledger: RefusalLedger): void;
 }
 
 /** @returns null where the default policy decides: nothing is to be followed. */
@@ -93,7 +101,7 @@ export async function archiveFounding(
 /** Makes entries of refused bundles: few, and not before there is a ledger to take them. */
 class Refusals {
   readonly #log: Log;
-  #ledger: Pick<Ledger, 'appendSystem'> | null = null;
+  #ledger: RefusalLedger | null = null;
   #waiting: FeedFailure[] = [];
   #times: number[] = [];
 
@@ -101,7 +109,7 @@ class Refusals {
     this.#log = log;
   }
 
-  attach(ledger: Pick<Ledger, 'appendSystem'>): void {
+  attach(ledger: RefusalLedger): void {
     this.#ledger = ledger;
     for (const failure of this.#waiting.splice(0)) this.add(failure);
   }
@@ -114,10 +122,26 @@ class Refusals {
     const now = Date.now();
     this.#times = this.#times.filter((at) => at > now - HOUR_MS);
     if (this.#times.push(now) > REFUSALS_PER_HOUR) return;
-    this.#ledger.appendSystem('policy', refusalFacts(failure)).catch((error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#log.error('policy_refusal_not_recorded', { digest: failure.digest, message });
-    });
+    void this.#record(this.#ledger, failure);
+  }
+
+  /** Takes its time: a ledger takes nothing before it is ready, nor while its backlog is full. */
+  async #record(ledger: RefusalLedger, failure: FeedFailure): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await ledger.ready();
+        await ledger.appendSystem('policy', refusalFacts(failure));
+        return;
+      } catch (error) {
+        const again = error instanceof SteleError && error.disposition === 'retry';
+        if (!again || error.code === 'closing' || tries === TRIES_MAX) {
+          const message = error instanceof Error ? error.message : String(error);
+          this.#log.error('policy_refusal_not_recorded', { digest: failure.digest, message });
+          return;
+        }
+        await setTimeout(RETRY_MS * tries, undefined, { ref: false });
+      }
+    }
   }
 }
 
