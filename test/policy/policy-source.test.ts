@@ -258,7 +258,7 @@ describe('native OPA', () => {
   /** A gateway's bundle without its module: this OPA only compiles to WebAssembly, and does not evaluate it. */
   const interpreted = async (): Promise<Uint8Array> => {
     const files = changed(await defaultFiles(), '.manifest', ({ wasm, ...rest }) => {
-      expect(wasm).toHaveLength(2);
+      expect(wasm).toBeDefined();
       return rest;
     });
     files.delete('policy.wasm');
