@@ -146,6 +146,8 @@ test_a_policy_that_is_activated_at_night_is_heard_of if {
 test_a_broken_glass_is_heard_of if {
 	claim := {"reason": "the payment queue stands still", "ticket": "INC-7"}
 	_found(object.union(_at(12, null), {"context": {"break_glass": claim}})) == ["glass_broken"]
+	activation := {"action": {"name": "policy.activate"}, "resource": {"properties": {"change": "break_glass"}}}
+	_found(object.union(_at(12, null), activation)) == ["glass_broken"]
 }
 
 _fetch(name, number) := {

@@ -19,7 +19,14 @@ found contains facts.alert("off_hours_administration", "medium", "a person chang
 	not hours.within(input.time.ms, calendar)
 }
 
-found contains facts.alert("glass_broken", "high", "a caller says that the usual rules cannot wait") if hours.is_break_glass
+found contains facts.alert("glass_broken", "high", "a caller says that the usual rules cannot wait") if {
+	hours.is_break_glass
+}
+
+found contains facts.alert("glass_broken", "high", "a caller says that the usual rules cannot wait") if {
+	input.action.name == "policy.activate"
+	input.resource.properties.change == "break_glass"
+}
 
 found contains facts.alert("root_used", "high", "the root of an account was used") if {
 	facts.event.userIdentity.type == "Root"
