@@ -7,6 +7,7 @@ import { rebuildView } from '../ledger/rebuild-view.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Configuration } from './configuration.ts';
 import { contextOf } from './context.ts';
+import { openExecutable } from './open-executable.ts';
 import { openStore } from './open-store.ts';
 import type { Output } from './output.ts';
 import { checkAnchors } from './verify-files.ts';
@@ -78,6 +79,7 @@ export async function checkStore(
       now: Date.now(),
       records: flags.records,
       view: flags.view,
+      policies: openExecutable,
       ...(flags.vkey === undefined ? {} : { vkeys: [flags.vkey] }),
       ...(flags.genesis === undefined ? {} : { gen: flags.genesis }),
       checkpoints: [

@@ -25,6 +25,8 @@ export const findingList = {
   unknown_kind: ['notice', 'the kind is of a later version; everything else about it was checked'],
   not_adopted: ['violation', 'decided by a policy that its boot had not adopted there'],
   not_activated: ['violation', 'adopts a policy that no activation put in charge'],
+  policy_mismatch: ['violation', 'the archived bundle of a policy is not what the log says'],
+  undecided_activation: ['violation', 'an activation that the policy in charge did not decide so'],
   stale_policy: ['warning', 'decided by a policy after the grace of its successor'],
   idempotency_conflict: ['warning', 'same idempotency key as an earlier entry, another body'],
   duplicate_idk: ['notice', 'repeats an earlier entry, which is the one'],

@@ -4,6 +4,7 @@ import type { Finding, FindingCode } from '../core/findings.ts';
 import type { LogState } from '../core/log-state.ts';
 import { step } from '../core/report.ts';
 import type { Report, Step } from '../core/report.ts';
+import type { OpenExecutable } from './fsck-policies.ts';
 import type { FsckContext } from './fsck-objects.ts';
 
 /** What the checker got elsewhere, and how much it is to look at. */
@@ -18,6 +19,8 @@ export interface FsckOptions {
   readonly records?: boolean;
   /** Default true: compare the published tiles and entry bundles. */
   readonly view?: boolean;
+  /** Opens archived policies. Default: they are not looked at. */
+  readonly policies?: OpenExecutable;
   /** Epoch ms: what has to be locked still. */
   readonly now: number;
   /** Called after each batch with the leaves so far, its number, and how many batches a listing showed. */

@@ -25,6 +25,7 @@ import { CarriedCheck } from './fsck-carried.ts';
 import { confirmBytes, lockFindings, readRecorded } from './fsck-objects.ts';
 import type { FsckContext } from './fsck-objects.ts';
 import { checkPayloads } from './fsck-payloads.ts';
+import { PolicyCheck } from './fsck-policies.ts';
 import { PublishedCheck } from './fsck-published.ts';
 import { behindEnd, countListed, readSlots } from './fsck-slots.ts';
 import type { BatchSlot } from './fsck-slots.ts';
@@ -106,10 +107,14 @@ class Fsck {
       this.#options.view === false || size === null ? null : new ViewCheck(this.#context, size);
     const carried = new CarriedCheck(this.#context);
     const named = new NamedObjects(this.#context, this.#genesis);
+    const { policies: open } = this.#options;
+    const policies =
+      open === undefined ? null : new PolicyCheck(this.#context, this.#genesis, open);
     await this.#readBatches(verification, async (before, accepted, slot) => {
       published.add(before, accepted);
       carried.add(accepted);
       named.add(accepted.batch);
+      policies?.add(accepted.batch, accepted.state);
       await Promise.all([
         view?.add(accepted.batch.leaves, accepted.leafHashes),
         this.#checkBatch(accepted, slot),
@@ -120,6 +125,7 @@ class Fsck {
     const shown = published.finish(state);
     this.#note(shown.findings);
     this.#steps.push(shown.step);
+    await this.#finishPolicies(policies);
     await this.#finishView(view);
     this.#finishStore(state);
     // Of a log that is damaged or cut, everything behind is named by nothing.
@@ -199,6 +205,13 @@ class Fsck {
     this.#note(payloads.findings);
     this.#records += payloads.opened;
     this.#ended += payloads.ended;
+  }
+
+  async #finishPolicies(policies: PolicyCheck | null): Promise<void> {
+    if (policies === null) return;
+    const { findings, step: judged } = await policies.finish();
+    this.#note(findings);
+    this.#steps.push(judged);
   }
 
   async #finishView(view: ViewCheck | null): Promise<void> {

@@ -1,0 +1,228 @@
+/**
+ * The policies that were ever in charge: each is archived as the log says, and each activation was decided by the one
+ * before it, whose module is executed again over the recorded input.
+ */
+import { gunzipSync } from 'node:zlib';
+import { sha256Base64Url } from '#platform';
+import type { Batch } from '../core/batch.ts';
+import { canonicalJson } from '../core/canonical-json.ts';
+import { controlFacts } from '../core/ctl.ts';
+import type { ControlFacts } from '../core/ctl.ts';
+import type { Entry } from '../core/entry.ts';
+import { SteleError } from '../core/errors.ts';
+import { finding } from '../core/findings.ts';
+import type { Finding, FindingPlace } from '../core/findings.ts';
+import type { Genesis } from '../core/genesis.ts';
+import { isJsonObject } from '../core/json-pointer.ts';
+import type { Activation, LogState } from '../core/log-state.ts';
+import { memberRange } from '../core/payload-object.ts';
+import { parseRecord } from '../core/record.ts';
+import type { StoredRecord } from '../core/record.ts';
+import { step } from '../core/report.ts';
+import type { Step } from '../core/report.ts';
+import type { JsonObject, JsonValue } from '../core/strict-json.ts';
+import { lockFindings, readRecorded } from './fsck-objects.ts';
+import type { FsckContext } from './fsck-objects.ts';
+
+/** A policy of an archive, as it can be executed. */
+export interface ExecutablePolicy {
+  readonly id: string;
+  /** Evaluates an entrypoint over RFC 8785 text. Rejects where there is no answer. */
+  evaluate(entrypoint: string, input: string): Promise<JsonValue>;
+}
+
+/** Opens the bundle of an archive; rejects with a {@link SteleError} where it makes no policy. */
+export type OpenExecutable = (archive: Uint8Array) => Promise<ExecutablePolicy>;
+
+const DAY_MS = 86_400_000;
+const BUNDLE_BYTES_MAX = 268_435_456;
+const ADMIN = 'stele/admin';
+
+interface Change {
+  readonly activation: Activation;
+  readonly facts: ControlFacts<'policy'>;
+  readonly entry: Entry;
+  readonly batch: Batch;
+  readonly at: FindingPlace;
+}
+
+/** Collects the activations that took effect, then checks each. */
+export class PolicyCheck {
+  readonly #context: FsckContext;
+  readonly #genesis: Genesis;
+  readonly #open: OpenExecutable;
+  readonly #changes: Change[] = [];
+  readonly #opened = new Map<string, ExecutablePolicy | null>();
+  readonly #findings: Finding[] = [];
+  #executed = 0;
+  #gone = 0;
+
+  constructor(context: FsckContext, genesis: Genesis, open: OpenExecutable) {
+    this.#context = context;
+    this.#genesis = genesis;
+    this.#open = open;
+  }
+
+  /** Takes a valid batch. @param state - After it. */
+  add(batch: Batch, state: LogState): void {
+    const { number, first } = batch.header;
+    for (const [offset, entry] of batch.entries.entries()) {
+      if (entry.payload.kind !== 'policy') continue;
+      const facts = controlFacts('policy', entry.payload.ctl);
+      const activation = facts.id === null ? undefined : state.policies.get(facts.id);
+      if (facts.act !== 'activate' || activation?.index !== first + offset) continue;
+      const at = { batch: number, index: first + offset };
+      this.#changes.push({ activation, facts, entry, batch, at });
+    }
+  }
+
+  /** Checks all that were collected. */
+  async finish(): Promise<{ readonly findings: readonly Finding[]; readonly step: Step }> {
+    const { policy, time } = this.#genesis;
+    if (policy !== null) await this.#archived({ id: policy.id, digest: null }, time, {});
+    for (const change of this.#changes) {
+      const { activation, entry, at } = change;
+      await this.#archived(activation, entry.payload.at, at);
+    }
+    for (const change of this.#changes) await this.#decided(change);
+    const found = this.#findings.length;
+    const gone = this.#gone === 0 ? '' : `, records of ${this.#gone} gone`;
+    const said = `${this.#opened.size} archived, ${this.#executed} activations executed again${gone}`;
+    const detail = found === 0 ? said : `${found} found; ${said}`;
+    return { findings: this.#findings, step: step('policies_archived', verdict(found), detail) };
+  }
+
+  async #archived(
+    { id, digest }: { readonly id: string; readonly digest: string | null },
+    time: number,
+    at: FindingPlace,
+  ): Promise<void> {
+    if (this.#opened.has(id)) return;
+    this.#opened.set(id, null);
+    const key = this.#context.keys.policy(id, 'bundle.tar.gz');
+    const place = { ...at, key };
+    const object = await readRecorded(this.#context.store, key, at, BUNDLE_BYTES_MAX);
+    this.#findings.push(...object.findings);
+    if (object.versionId === null || object.bytes === null) {
+      this.#findings.push(finding('missing_object', place, `the bundle of policy ${id}`));
+      return;
+    }
+    const { mode, days } = this.#genesis.batchLock;
+    const retainUntil = time - (time % 1000) + days * DAY_MS;
+    const locked = { key, versionId: object.versionId };
+    this.#findings.push(
+      ...(await lockFindings(this.#context, locked, { mode, retainUntil }, place)),
+    );
+    const hash = sha256Base64Url(object.bytes);
+    if (digest !== null && hash !== digest) {
+      this.#mismatch(place, `bundle hashes to ${hash}, activated was ${digest}`);
+      return;
+    }
+    await this.#openBundle(id, object.bytes, place);
+  }
+
+  async #openBundle(id: string, archive: Uint8Array, place: FindingPlace): Promise<void> {
+    try {
+      const policy = await this.#open(archive);
+      if (policy.id === id) this.#opened.set(id, policy);
+      else this.#mismatch(place, `bundle makes policy ${policy.id}, want ${id}`);
+    } catch (error) {
+      if (!(error instanceof SteleError)) throw error;
+      this.#mismatch(place, `bundle makes no policy: ${error.message}`);
+    }
+  }
+
+  /** Whether the policy before said so. */
+  async #decided({ facts, entry, batch, at }: Change): Promise<void> {
+    if (!claimsDecision(entry, facts.previous)) {
+      this.#undecided(at, 'no decision of the policy in charge');
+      return;
+    }
+    const policy = this.#opened.get(facts.previous ?? '') ?? null;
+    const record = this.#context.open ? await this.#recordOf(entry, batch, at.index ?? 0) : null;
+    // That the record is what the leaf commits to, or why it is gone, is said with the other records.
+    if (record === null || policy === null) {
+      this.#gone += 1;
+      return;
+    }
+    const fault = disagreement(facts, record) ?? (await repeat(policy, record));
+    if (fault !== undefined) this.#undecided(at, fault);
+    this.#executed += 1;
+  }
+
+  async #recordOf(entry: Entry, batch: Batch, index: number): Promise<StoredRecord | null> {
+    const { ret, jti } = entry.payload;
+    const { payloads, first } = batch.header;
+    const reference = payloads.find((one) => one.class === ret.class && one.mode === ret.mode);
+    const range = reference === undefined ? null : memberRange(reference, index - first);
+    if (reference === undefined || range == null) return null;
+    const { key, versionId } = reference;
+    try {
+      const found = await this.#context.store.get(key, { versionId, range });
+      const text = found === null ? '' : gunzipSync(found.bytes).toString('utf8');
+      const line = text.split('\n').find((one) => one.includes(`"jti":"${jti}"`));
+      return line === undefined ? null : parseRecord(line);
+    } catch {
+      return null;
+    }
+  }
+
+  #mismatch(at: FindingPlace, detail: string): void {
+    this.#findings.push(finding('policy_mismatch', at, detail));
+  }
+
+  #undecided(at: FindingPlace, detail: string): void {
+    this.#findings.push(finding('undecided_activation', at, detail));
+  }
+}
+
+function verdict(found: number): 'pass' | 'fail' {
+  return found === 0 ? 'pass' : 'fail';
+}
+
+/** Whether the leaf says that the policy before allowed it. */
+function claimsDecision({ payload: { pol, _sd } }: Entry, previous: string | null): boolean {
+  if (pol === undefined || _sd === undefined) return false;
+  return pol.id === previous && pol.entrypoint === ADMIN && pol.allow;
+}
+
+/** What the policy was asked about has to be what became of it. */
+function disagreement(
+  facts: ControlFacts<'policy'>,
+  { input, result }: StoredRecord,
+): string | undefined {
+  const recorded = askedAbout(input);
+  if (recorded === null) return 'the record asks about no policy';
+  const { id, digest, previous, signer, change = 'update', grace, approvals } = facts;
+  const claims = { id, digest, previous, signer, change, grace_ms: grace };
+  const named = recorded['approvals'];
+  const same =
+    Object.entries(claims).every(([name, value]) => recorded[name] === value) &&
+    Array.isArray(named) &&
+    named.length === approvals.length;
+  if (!same) return 'the policy was asked about another change';
+  const needed = isJsonObject(result) ? result['approvals_needed'] : null;
+  return needed === (facts.needed ?? 1) ? undefined : 'another number of approvals was needed';
+}
+
+/** The policy of a recorded input, with its properties; null where it has none. */
+function askedAbout(input: JsonValue): JsonObject | null {
+  const resource = isJsonObject(input) ? (input['resource'] ?? null) : null;
+  if (!isJsonObject(resource)) return null;
+  const { id = null, properties = null } = resource;
+  return isJsonObject(properties) ? { ...properties, id } : null;
+}
+
+async function repeat(
+  policy: ExecutablePolicy,
+  { input, result }: StoredRecord,
+): Promise<string | undefined> {
+  try {
+    const again = await policy.evaluate(ADMIN, canonicalJson(input));
+    if (canonicalJson(again) === canonicalJson(result)) return undefined;
+    return 'executed again, the policy in charge gives another result';
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return `executed again, the policy in charge gives no result: ${message}`;
+  }
+}

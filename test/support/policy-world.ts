@@ -1,0 +1,217 @@
+/** A gateway as it is composed, over a file store, with people who write and approve policies. Not a test. */
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { packTar } from 'modern-tar';
+import { composeGateway } from '../../src/cli/compose.ts';
+import type { Composition } from '../../src/cli/compose.ts';
+import { resolveConfiguration } from '../../src/cli/configuration.ts';
+import type { Configuration } from '../../src/cli/configuration.ts';
+import { foundLedger } from '../../src/cli/founding.ts';
+import { homeOf } from '../../src/cli/home.ts';
+import { addCaller } from '../../src/cli/keygen.ts';
+import { openExecutable } from '../../src/cli/open-executable.ts';
+import { openDefaultPolicy, stageArchived } from '../../src/cli/open-policy.ts';
+import { openStore } from '../../src/cli/open-store.ts';
+import { makeApproval } from '../../src/core/approval.ts';
+import type { Approval } from '../../src/core/approval.ts';
+import type { Genesis } from '../../src/core/genesis.ts';
+import type { JwsSigner } from '../../src/core/jws.ts';
+import { makeCertificate } from '../../src/core/statement.ts';
+import type { Statement } from '../../src/core/statement.ts';
+import { signBundleFiles } from '../../src/keys/bundle-signatures.ts';
+import { generateKey, loadKey } from '../../src/keys/key-files.ts';
+import type { PrivateKey } from '../../src/keys/key-files.ts';
+import { jwsSigner } from '../../src/keys/signers.ts';
+import { fsck } from '../../src/ledger/fsck.ts';
+import type { FsckReport } from '../../src/ledger/fsck.ts';
+import { unpackBundle } from '../../src/policy/bundle.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+
+const DEFAULT_BUNDLE = 'bundles/default/bundle.tar.gz';
+const HOUR_MS = 3_600_000;
+
+/** Files of a bundle by name. */
+export type Files = Map<string, Uint8Array>;
+
+/** Somebody with a key, and what the root says about it. */
+export interface Person {
+  readonly person: string;
+  readonly key: PrivateKey;
+  readonly signer: JwsSigner;
+  readonly cert: Statement;
+}
+
+/** A bundle with what names it. */
+export interface Bundle {
+  readonly archive: Uint8Array;
+  readonly id: string;
+  readonly digest: string;
+}
+
+/** What is sent to the gateway. */
+export type Activation = Record<string, unknown>;
+
+/** Packs files as `opa build` does. */
+export async function packBundle(files: ReadonlyMap<string, Uint8Array>): Promise<Uint8Array> {
+  const entries = [...files].map(([name, body]) => ({
+    header: { name: `/${name}`, size: body.length, type: 'file' as const, mtime: new Date(0) },
+    body,
+  }));
+  return new Uint8Array(gzipSync(await packTar(entries)));
+}
+
+type Parts = Pick<
+  PolicyWorld,
+  'folder' | 'configuration' | 'store' | 'genesis' | 'vkey' | 'root' | 'keys' | 'gateway'
+>;
+
+/** See above. */
+export class PolicyWorld {
+  readonly folder: string;
+  readonly configuration: Configuration;
+  readonly store: ObjectStore;
+  readonly genesis: Genesis;
+  readonly vkey: string;
+  readonly root: JwsSigner;
+  readonly keys: Readonly<Record<'admin' | 'service', string>>;
+  gateway: Composition;
+
+  private constructor(parts: Parts) {
+    this.folder = parts.folder;
+    this.configuration = parts.configuration;
+    this.store = parts.store;
+    this.genesis = parts.genesis;
+    this.vkey = parts.vkey;
+    this.root = parts.root;
+    this.keys = parts.keys;
+    this.gateway = parts.gateway;
+  }
+
+  static async open(settings: Record<string, string> = {}): Promise<PolicyWorld> {
+    const folder = await mkdtemp(join(tmpdir(), 'stele-policies-'));
+    const flags = {
+      data: folder,
+      'listen.port': '0',
+      'log.level': 'silent',
+      'policy.deadlineMs': '1000',
+      'sealing.intervalMs': '5',
+      ...settings,
+    };
+    const configuration = resolveConfiguration({ flags, environment: {} });
+    const store = await openStore(configuration);
+    const { genesis, vkey } = await foundLedger(configuration, store, await openDefaultPolicy());
+    const home = homeOf(configuration);
+    const root = jwsSigner(await loadKey(home.rootKey));
+    const add = async (role: string): Promise<string> =>
+      addCaller(home.apiKeys, { id: role, type: 'service', roles: [role] });
+    const keys = { admin: await add('admin'), service: await add('service') };
+    const gateway = await composeGateway(configuration);
+    await gateway.ledger.ready();
+    const parts = { folder, configuration, store, genesis, vkey, root, keys, gateway };
+    return new PolicyWorld(parts);
+  }
+
+  /** Somebody whom the root certifies. */
+  async person(person: string, use: 'approver' | 'author' = 'approver'): Promise<Person> {
+    const key = generateKey();
+    const signer = jwsSigner(key);
+    const fields = { gen: this.genesis.gen, use, jwk: signer.jwk, person };
+    return { person, key, signer, cert: await makeCertificate(fields, [this.root]) };
+  }
+
+  /** The default policy under another name, changed and signed as told. */
+  async bundle(
+    name: string,
+    change: (files: Files) => void = () => undefined,
+    author: PrivateKey | null = null,
+  ): Promise<Bundle> {
+    const files: Files = new Map(await unpackBundle(readFileSync(DEFAULT_BUNDLE)));
+    const data = JSON.parse(Buffer.from(files.get('data.json')!).toString()) as {
+      settings: { class_of_source: Record<string, string> };
+    };
+    data.settings.class_of_source = { [name]: 'standard' };
+    files.set('data.json', new Uint8Array(Buffer.from(JSON.stringify(data))));
+    change(files);
+    if (author !== null) files.set('.signatures.json', await signBundleFiles(files, author));
+    return this.named(await packBundle(files));
+  }
+
+  /** What names a bundle. */
+  async named(archive: Uint8Array): Promise<Bundle> {
+    const { prepared, digest } = await stageArchived(archive);
+    return { archive, id: prepared.identity.id, digest };
+  }
+
+  /** The policy in charge. */
+  get active(): string {
+    return this.gateway.ledger.policy().active!.id;
+  }
+
+  async approve(
+    { person, signer }: Pick<Person, 'person' | 'signer'>,
+    { id, digest }: Pick<Bundle, 'id' | 'digest'>,
+    changes: Partial<Approval> = {},
+  ): Promise<string> {
+    const fields: Approval = {
+      ...{ v: 1, gen: this.genesis.gen, id, digest, previous: this.active },
+      ...{ change: 'update', expiry: Date.now() + HOUR_MS, person },
+      ...changes,
+    };
+    return makeApproval(fields, signer);
+  }
+
+  /** What activates a bundle, approved by people. */
+  async request(
+    bundle: Bundle,
+    people: readonly Person[],
+    changes: Partial<Approval> = {},
+  ): Promise<Activation> {
+    return {
+      bundle: Buffer.from(bundle.archive).toString('base64'),
+      approvals: await Promise.all(people.map(async (one) => this.approve(one, bundle, changes))),
+      certificates: people.map(({ cert }) => cert),
+      ...(changes.change === undefined ? {} : { change: changes.change }),
+    };
+  }
+
+  async activate(
+    body: Activation,
+    key = this.keys.admin,
+  ): Promise<{ status: number; body: Record<string, unknown> }> {
+    return this.post('policy', body, key);
+  }
+
+  async post(
+    path: string,
+    body: unknown,
+    key: string = this.keys.service,
+  ): Promise<{ status: number; body: Record<string, unknown> }> {
+    const response = await fetch(`${this.gateway.url}/v1/ledgers/demo/${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  }
+
+  /** Stops the gateway and starts it again on the same folder. */
+  async restart(): Promise<void> {
+    await this.gateway.close();
+    this.gateway = await composeGateway(this.configuration);
+    await this.gateway.ledger.ready();
+  }
+
+  async check(): Promise<FsckReport> {
+    const options = { now: Date.now(), vkeys: [this.vkey], policies: openExecutable };
+    return fsck(this.store, 'demo', options);
+  }
+
+  async close(): Promise<void> {
+    await this.gateway.close();
+    await this.store.close();
+    await rm(this.folder, { recursive: true });
+  }
+}
