@@ -37,6 +37,7 @@ export async function startStele(settings = {}) {
   return {
     url,
     key,
+    data,
     pid: child.pid,
     stop: async () => {
       await stop();

@@ -6,6 +6,7 @@ import { addPolicyDev } from './policy-dev.ts';
 import { addPolicyExplain } from './policy-explain.ts';
 import { addPolicyFmt } from './policy-fmt.ts';
 import { addPolicyInit } from './policy-init.ts';
+import { addPolicyReplay } from './policy-replay.ts';
 import { addPolicySignCommand } from './policy-sign.ts';
 import { addPolicyTest } from './policy-test.ts';
 
@@ -27,6 +28,7 @@ export function addPolicyCommand(program: Command): void {
     addPolicyBuild,
     addPolicyBench,
     addPolicyExplain,
+    addPolicyReplay,
     addPolicySignCommand,
   ]) {
     add(group);

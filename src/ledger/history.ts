@@ -70,6 +70,12 @@ export class History {
     return new History({ store, keys, now: 0, locks: false, open: true }, verification);
   }
 
+  /** What was read so far: whose log, and how many entries. */
+  get head(): { readonly origin: string; readonly size: number } {
+    const { genesis, size } = this.#verification.state;
+    return { origin: genesis.origin, size };
+  }
+
   /** How many batches a listing shows: for progress only. */
   async countBatches(): Promise<number> {
     return countListed(this.#context);

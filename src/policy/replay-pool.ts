@@ -5,7 +5,7 @@ import type { LedgerTable } from './effect.ts';
 import type { ReplayAnswer, ReplayMessage, ReplayStart } from './replay-worker.ts';
 import type { LeafFacts } from './replay.ts';
 
-export type { ReplayAnswer } from './replay-worker.ts';
+export type { Condition, ReplayAnswer } from './replay-worker.ts';
 
 /** Work for one message: whole gzip members with the decisions that they hold. */
 export interface ReplayTask {

@@ -131,10 +131,11 @@ function decide(
   return { verdict: changes.length === 0 ? 'identical' : 'different', detail: '', changes };
 }
 
-function tooLong({ err }: LeafFacts): Omit<LeafOutcome, 'index'> {
+function tooLong({ allow, err }: LeafFacts): Omit<LeafOutcome, 'index'> {
   if (mode === 'reexecute') return { ...cannot('it takes too long here'), changes: [] };
-  const detail = `${err ?? 'none'} -> policy_timeout`;
-  return { verdict: 'different', detail: '', changes: [{ kind: 'error', detail }] };
+  const changes: Change[] = allow ? [{ kind: 'allow_to_deny', detail: 'policy_timeout' }] : [];
+  changes.push({ kind: 'error', detail: `${err ?? 'none'} -> policy_timeout` });
+  return { verdict: 'different', detail: '', changes };
 }
 
 function engineOf(id: string): PolicyEngine | undefined {

@@ -1,18 +1,15 @@
 /** Decisions of sealed ledgers, made again from the store alone; and what is found where one byte is another. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { createOutput } from '../../src/cli/output.ts';
 import { archived, reexecuteStore } from '../../src/cli/reexecute.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
-import { makeUuid7 } from '../../src/core/uuid7.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
 import { fsck } from '../../src/ledger/fsck.ts';
 import { Decider } from '../../src/policy/decide.ts';
 import { PolicyEngine } from '../../src/policy/engine.ts';
 import type { Evaluator } from '../../src/policy/engine.ts';
-import { appendWork, readWork } from '../../src/policy/pool.ts';
+import { readWork } from '../../src/policy/pool.ts';
 import { PolicyError } from '../../src/policy/policy-error.ts';
 import type { PreparedPolicy } from '../../src/policy/prepare.ts';
 import { decisionOfView, reexecute } from '../../src/policy/reexecute.ts';
@@ -20,13 +17,12 @@ import { objectKeys } from '../../src/storage/object-keys.ts';
 import { MemoryStore } from '../../src/storage/memory-store.ts';
 import { changed, defaultArchive, defaultFiles, pack } from '../support/bundles.ts';
 import type { Files } from '../support/bundles.ts';
-import { LEDGER, TestWorld } from '../support/test-ledger.ts';
-import { appendJob, DEFAULT_BUNDLE, policyOf, readJob, settings } from '../unit/policy/support.ts';
+import { realEvents, sealedDecisions } from '../support/decided-ledger.ts';
+import { LEDGER } from '../support/test-ledger.ts';
+import type { TestWorld } from '../support/test-ledger.ts';
+import { DEFAULT_BUNDLE, policyOf, readJob, settings } from '../unit/policy/support.ts';
 
-const events = gunzipSync(readFileSync('test/data/cloudtrail/events.ndjson.gz'))
-  .toString('utf8')
-  .trim()
-  .split('\n');
+const events = realEvents();
 const output = createOutput({ json: true });
 const everything = [0, Number.MAX_SAFE_INTEGER] as const;
 
@@ -35,41 +31,6 @@ let policy: PreparedPolicy;
 beforeAll(async () => {
   policy = await policyOf(DEFAULT_BUNDLE);
 });
-
-/** A sealed ledger of decisions by the default policy, archived as `archive`. */
-async function sealed(
-  texts: readonly string[],
-  evaluator: Evaluator,
-  archive: Uint8Array | null,
-): Promise<TestWorld> {
-  const { id } = policy.identity;
-  const world = await TestWorld.create({
-    policy: { id, approvals: [] },
-    labels: settings.labels,
-    limits: { batchEntries: 1000, batchBytes: 8_388_608, headerBytes: 262_144, entryBytes: 65_535 },
-  });
-  const { gen, origin, classes, fallbackClass } = world.genesis;
-  const components = { evaluator, policy: id, random: world.random };
-  const decider = new Decider(components, { ...settings, gen, origin, classes, fallbackClass });
-  const gateway = await world.open({ policy: id });
-  for (let first = 0; first < texts.length; first += 500) {
-    const drafts = texts.slice(first, first + 500).map((text) => {
-      const at = world.clock();
-      const jti = makeUuid7(at, new Uint8Array(randomBytes(10)));
-      const job = { ...appendJob(text, text === '{}' ? [] : ['service']), at, jti };
-      const decided = decider.append(appendWork(job, new WeakMap()));
-      if (decided.outcome !== 'decided') throw new Error(decided.code);
-      return decided;
-    });
-    await gateway.ledger.append(drafts);
-  }
-  await gateway.ledger.close();
-  if (archive !== null) {
-    const key = objectKeys(LEDGER).policy(id, 'bundle.tar.gz');
-    await world.store.putNew(key, archive, { retention: null, contentType: 'application/gzip' });
-  }
-  return world;
-}
 
 async function again(world: TestWorld, range: readonly [number, number] = everything) {
   const { store } = world;
@@ -86,7 +47,12 @@ function lying(change: (result: JsonObject) => JsonValue): Evaluator {
 describe('a sealed ledger', () => {
   test('gives for 2,000 real events and a denial the results that it recorded', async () => {
     const texts = [...events, '{}'];
-    const world = await sealed(texts, new PolicyEngine(policy.compiled), defaultArchive());
+    const world = await sealedDecisions(
+      policy,
+      texts,
+      new PolicyEngine(policy.compiled),
+      defaultArchive(),
+    );
     const report = await again(world);
     expect(report.reexecution).toEqual({
       decisions: texts.length,
@@ -111,7 +77,7 @@ describe('a sealed ledger', () => {
     ['one byte of a label', (was) => ({ ...was, labels: { source: 'x' } }), '/labels'],
   ])('signed by a gateway that lies is found: %s', async (_what, change, place) => {
     const text = place === '/allow' ? '{}' : (events[0] ?? '');
-    const world = await sealed([text], lying(change), defaultArchive());
+    const world = await sealedDecisions(policy, [text], lying(change), defaultArchive());
     const report = await again(world);
     const [found] = report.findings.filter(({ code }) => code === 'not_reproduced');
     expect(found?.detail).toContain(`differs at /result${place}`);
@@ -124,7 +90,12 @@ describe('a sealed ledger', () => {
     ['the manifest', (files) => changed(files, '.manifest', (was) => ({ ...was, revision: 'x' }))],
   ])('whose archived policy was changed is found: %s', async (_what, change) => {
     const archive = await pack(change(await defaultFiles()));
-    const world = await sealed(events.slice(0, 3), new PolicyEngine(policy.compiled), archive);
+    const world = await sealedDecisions(
+      policy,
+      events.slice(0, 3),
+      new PolicyEngine(policy.compiled),
+      archive,
+    );
     const report = await again(world);
     expect(report.findings.map(({ code }) => code)).toContain('policy_altered');
     expect(report.reexecution).toMatchObject({ identical: 0, different: [] });
@@ -132,7 +103,12 @@ describe('a sealed ledger', () => {
   });
 
   test('whose policy is not archived says so', async () => {
-    const world = await sealed(events.slice(0, 3), new PolicyEngine(policy.compiled), null);
+    const world = await sealedDecisions(
+      policy,
+      events.slice(0, 3),
+      new PolicyEngine(policy.compiled),
+      null,
+    );
     const { reexecution, steps } = await again(world);
     expect(reexecution.notReexecutable).toEqual([
       {
@@ -150,7 +126,7 @@ describe('a sealed ledger', () => {
         throw new PolicyError('policy_timeout', 'too long');
       },
     };
-    const world = await sealed(events.slice(0, 2), failing, defaultArchive());
+    const world = await sealedDecisions(policy, events.slice(0, 2), failing, defaultArchive());
     const { reexecution, verdict } = await again(world);
     expect(reexecution.notReexecutable.map(({ reason }) => reason)).toEqual([
       '/input/event is withheld: may_hold_what_is_hidden',
