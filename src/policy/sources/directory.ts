@@ -48,7 +48,6 @@ export class DirectorySource implements BundleSource {
       if (before === this.#given) return null;
       await sleep(this.#settings.settleMs, signal);
       if (signal.aborted) return null;
-      if ((await this.#look()) !== before) continue;
       const bytes = await this.#read(before);
       if (bytes === null) continue;
       this.#given = before;

@@ -58,12 +58,18 @@ describe('a bundle signature', () => {
     expect(await both.verify(await signed())).toBe(key.verifying.kid);
   });
 
-  test('by RSA is verified', async () => {
+  test('by RSA is verified, by the one algorithm that its key is taken for', async () => {
     const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const known = await verificationKey(pair.publicKey, 'test');
     const payload = text(JSON.stringify(claimsOf(await signed())));
-    const jws = new CompactSign(payload).setProtectedHeader({ alg: 'RS256' }).sign(pair.privateKey);
-    expect(await new BundleVerifier([known]).verify(withSignature(await jws))).toBe(known.kid);
+    const by = async (alg: string): Promise<Files> =>
+      withSignature(
+        await new CompactSign(payload).setProtectedHeader({ alg }).sign(pair.privateKey),
+      );
+    expect(await new BundleVerifier([known]).verify(await by('RS256'))).toBe(known.kid);
+    await expect(new BundleVerifier([known]).verify(await by('PS256'))).rejects.toMatchObject({
+      code: 'bundle_signature_untrusted',
+    });
   });
 
   test('of the same files has the same bytes, and no time in it', async () => {
