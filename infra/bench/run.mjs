@@ -1,6 +1,6 @@
 // `make bench`: speed as ratios to a peer and to this machine's own floor, all in one run.
 //   --quick        short rounds, one of each
-//   --only=a,b     decide,many,sealing,publish,idle,parts,author
+//   --only=a,b     decide,many,sealing,publish,idle,parts,author,replay
 import { readFileSync } from 'node:fs';
 import { decideAgainstOpa } from './decide.mjs';
 import { idleMemory } from './idle.mjs';
@@ -8,6 +8,7 @@ import { manyAgainstSingle } from './many.mjs';
 import { appendByParts } from './parts.mjs';
 import { policyAuthor } from './policy-author.mjs';
 import { publishLatency } from './publish.mjs';
+import { replayHistory } from './replay.mjs';
 import { sealingKeepsUp } from './sealing.mjs';
 
 const quick = process.argv.includes('--quick');
@@ -16,8 +17,8 @@ const only = process.argv
   ?.slice('--only='.length)
   .split(',');
 const plan = quick
-  ? { rounds: 1, seconds: 4, warmSeconds: 2, sustainSeconds: 10 }
-  : { rounds: 3, seconds: 10, warmSeconds: 4, sustainSeconds: 60 };
+  ? { rounds: 1, seconds: 4, warmSeconds: 2, sustainSeconds: 10, replayed: 20_000 }
+  : { rounds: 3, seconds: 10, warmSeconds: 4, sustainSeconds: 60, replayed: 100_000 };
 
 const benches = {
   decide: decideAgainstOpa,
@@ -27,6 +28,7 @@ const benches = {
   idle: idleMemory,
   parts: appendByParts,
   author: policyAuthor,
+  replay: replayHistory,
 };
 
 const cpu =

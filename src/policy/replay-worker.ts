@@ -7,6 +7,7 @@ import { MEMBER_BYTES_MAX } from '../core/payload-object.ts';
 import { parseRecord } from '../core/record.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
+import { ENTRYPOINTS } from './decision.ts';
 import { PolicyEngine } from './engine.ts';
 import type { CompiledPolicy } from './engine.ts';
 import type { LedgerTable } from './effect.ts';
@@ -66,6 +67,8 @@ export interface ReplayAnswer {
   readonly times: Float32Array;
 }
 
+/** Changes of policy are for people to approve, not for the candidate to judge about itself. */
+const REPLAYED: readonly string[] = [ENTRYPOINTS.append, ENTRYPOINTS.read];
 /** A record may be larger than a member. */
 const LINE_BYTES_MAX = 16_777_216;
 /** Instances cost memory, and a log changes its policy rarely. */
@@ -123,6 +126,9 @@ function decide(
   const engine = engineOf(candidate ?? leaf.policy ?? '');
   if (engine === undefined) return { ...cannot('no policy is at hand'), changes: [] };
   if (mode === 'reexecute') return { ...reexecute(engine, decision), changes: [] };
+  if (!REPLAYED.includes(entrypoint)) {
+    return { ...cannot(`a candidate is not asked ${entrypoint}`), changes: [] };
+  }
   // What was withheld is no input to decide on; a policy that failed on a whole one may be tried.
   if (decision.input['withheld'] !== undefined) {
     return { ...reexecute(engine, decision), changes: [] };
