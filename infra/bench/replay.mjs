@@ -22,12 +22,7 @@ export async function replayHistory({ replayed = 100_000 }) {
     return [
       row('append, sealed, 500 to a request', perSecond(appended)),
       row(`replay of ${report.decisions} decisions`, perSecond(rate)),
-      row(
-        '  ratio',
-        (rate / appended).toFixed(2),
-        `>= ${RATIO_BAR}`,
-        rate >= RATIO_BAR * appended,
-      ),
+      row('  ratio', (rate / appended).toFixed(2), `>= ${RATIO_BAR}`, rate >= RATIO_BAR * appended),
       row('  decisions that changed', String(report.changed), '0', report.changed === 0),
       row('  peak memory of the process', `${Math.round(peakMb)} MB`),
     ];
