@@ -12,12 +12,12 @@ help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(NODE_STAMP): package-lock.json package.json
-	@echo "installing the pinned packages"
-	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@echo "installing the pinned packages (half a minute, more on a slow line)"
+	@npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 $(BUILD_STAMP): $(NODE_STAMP) $(SOURCES)
-	@echo "building"
+	@echo "building (some twenty seconds)"
 	@node_modules/.bin/tsc -p tsconfig.json
 	@touch $@
 
