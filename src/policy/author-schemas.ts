@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { JsonObject } from '../core/strict-json.ts';
-import { appendResultSchema, readResultSchema } from './decision-schema.ts';
+import { adminResultSchema, appendResultSchema, readResultSchema } from './decision-schema.ts';
 
 const open = (about: string): z.ZodType => z.looseObject({}).describe(about);
 const name = z.string();
@@ -53,6 +53,7 @@ const schemas: readonly (readonly [string, string, z.ZodType])[] = [
   ['input', 'What a policy is given', inputSchema],
   ['append-result', 'Answer of stele/append', appendResultSchema],
   ['read-result', 'Answer of stele/read', readResultSchema],
+  ['admin-result', 'Answer of stele/admin', adminResultSchema],
 ];
 
 /** JSON Schemas (draft 7, the newest that OPA reads) by file name without ending. */
