@@ -121,7 +121,7 @@ describe('a fresh policy', () => {
       revision: bundle.revision,
       opa: '1.22.2',
     });
-    expect(value.entrypoints).toEqual(['stele/append', 'stele/read']);
+    expect(value.entrypoints).toEqual(['stele/admin', 'stele/append', 'stele/read']);
     const again = await policy('build', await changed({}), '--out', out);
     expect(again.text).toContain(value.digest);
     const named = await json('build', fresh, '--out', out, '--revision', 'r1', '-O', '1');
@@ -215,7 +215,9 @@ describe('stele policy check', () => {
   test('takes a schema and capabilities of somebody else', async () => {
     const folder = await changed({ 'schema.txt': '{"type":"object","properties":{"a":{}}}' });
     const problems = await json('check', folder, '--schema', join(folder, 'schema.txt'));
-    expect(problems.value.problems[0]).toMatchObject({ code: 'rego_type_error' });
+    expect(problems.value.problems).toContainEqual(
+      expect.objectContaining({ code: 'rego_type_error' }),
+    );
     const none = '{"builtins":[],"features":["rego_v1"]}';
     await writeFile(join(folder, 'none.txt'), none);
     const refused = await json('check', folder, '--capabilities', join(folder, 'none.txt'));
