@@ -224,7 +224,7 @@ describe('a policy bundle', () => {
     const first = await readFile(bundle());
     const again = JSON.parse((await sign('--json')).text) as Record<string, unknown>;
     expect((await readFile(bundle())).equals(first)).toBe(true);
-    expect(again).toMatchObject({ files: 12, scope: '' });
+    expect(again).toMatchObject({ scope: '' });
     expect(again['cases']).toBeGreaterThan(30);
     expect(said).toContain(String(again['digest']));
   });
