@@ -1,5 +1,5 @@
 /** Verification of a log that is served as C2SP tlog-tiles: what any stranger with its URL and key can check. */
-import { toBase64Url } from '../core/bytes.ts';
+import { concatBytes, equalBytes, toBase64Url } from '../core/bytes.ts';
 import { openCheckpoint, parseCheckpoint } from '../core/checkpoint.ts';
 import type { Checkpoint } from '../core/checkpoint.ts';
 import { checkControl } from '../core/ctl.ts';
@@ -11,8 +11,11 @@ import type { Report, Step } from '../core/report.ts';
 import { parseSignedNote, parseVkey, verifierOf } from '../core/signed-note.ts';
 import { entryBundlePath, parseEntryBundle, TILE_WIDTH } from '../core/tile.ts';
 import { edgeRoot, emptyEdge, extendEdge } from '../core/tree.ts';
-import { equalBytes } from '../core/bytes.ts';
+import { NOTE_BYTES_MAX, TILE_BYTES_MAX } from '../ledger/limits.ts';
 import type { Output } from './output.ts';
+
+/** For one answer as a whole, ms: 16 MiB over a slow line, and no end to be waited for in vain. */
+const FETCH_MS_MAX = 60_000;
 
 /**
  * Reads every entry bundle of the log at `url` and holds the tree over them against its checkpoint.
@@ -24,7 +27,7 @@ export async function verifyServedLog(
   output: Output,
 ): Promise<Report> {
   const base = url.replace(/\/$/, '');
-  const note = new TextDecoder().decode(await read(`${base}/checkpoint`));
+  const note = new TextDecoder().decode(await read(`${base}/checkpoint`, NOTE_BYTES_MAX));
   const steps: Step[] = [];
   const checkpoint = readCheckpoint(note, vkey, steps);
   await checkTree(base, checkpoint, steps, output);
@@ -95,7 +98,8 @@ async function readBundle(base: string, index: number, width: number): Promise<U
   const partial = `${base}/${entryBundlePath(index, width)}`;
   const full = `${base}/${entryBundlePath(index, TILE_WIDTH)}`;
   const bytes =
-    width === TILE_WIDTH ? await read(full) : ((await tryRead(partial)) ?? (await read(full)));
+    (width === TILE_WIDTH ? null : await tryRead(partial, TILE_BYTES_MAX)) ??
+    (await read(full, TILE_BYTES_MAX));
   return parseEntryBundle(bytes).slice(0, width);
 }
 
@@ -108,16 +112,11 @@ function isEntryOf(leaf: Uint8Array, origin: string): boolean {
   }
 }
 
-async function tryRead(url: string): Promise<Uint8Array | null> {
-  let response: Response;
-  try {
-    response = await fetch(url);
-  } catch (cause) {
-    throw new SteleError('log_unreachable', `${url} does not answer`, {
-      disposition: 'retry',
-      cause,
-    });
-  }
+async function tryRead(url: string, bytesMax: number): Promise<Uint8Array | null> {
+  const signal = AbortSignal.timeout(FETCH_MS_MAX);
+  const response = await fetch(url, { signal }).catch((cause: unknown) => {
+    throw unreachable(`${url} does not answer`, cause);
+  });
   if (response.status === 404) return null;
   if (!response.ok) {
     throw new SteleError(
@@ -128,11 +127,35 @@ async function tryRead(url: string): Promise<Uint8Array | null> {
       },
     );
   }
-  return new Uint8Array(await response.arrayBuffer());
+  return bodyOf(url, response, bytesMax);
 }
 
-async function read(url: string): Promise<Uint8Array> {
-  const bytes = await tryRead(url);
+/** The body, as far as anything has bytes that a log serves there: who serves it is not trusted. */
+async function bodyOf(url: string, { body }: Response, bytesMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
+      size += part.length;
+      // To leave the loop gives the rest of the body up.
+      if (size > bytesMax) break;
+      parts.push(part);
+    }
+  } catch (cause) {
+    throw unreachable(`${url} broke off its answer, or took too long`, cause);
+  }
+  if (size <= bytesMax) return concatBytes(...parts);
+  throw new SteleError('log_oversize', `${url} has more than ${bytesMax} bytes`, {
+    disposition: 'fix-input',
+  });
+}
+
+function unreachable(message: string, cause: unknown): SteleError {
+  return new SteleError('log_unreachable', message, { disposition: 'retry', cause });
+}
+
+async function read(url: string, bytesMax: number): Promise<Uint8Array> {
+  const bytes = await tryRead(url, bytesMax);
   if (bytes !== null) return bytes;
   throw new SteleError('log_unreachable', `${url} is missing`, { disposition: 'fix-input' });
 }

@@ -1,7 +1,11 @@
-import { readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 
 /** Milliseconds between two looks at a file: so long a key that was taken back is still good. */
 const LOOK_MS = 2_000;
+
+/** Bytes of a followed file: a million API keys have room, and it is read whole. */
+const FILE_BYTES_MAX = 67_108_864;
 
 /** What of a followed file goes to the log. */
 export interface FollowLog {
@@ -43,7 +47,7 @@ export class FollowedFile<T> {
   async open(): Promise<void> {
     const now = await this.#identity();
     if (now === null) return;
-    this.#value = this.#parse(await readFile(this.#path, 'utf8'));
+    this.#value = this.#parse(await readPlain(this.#path));
     this.#seen = now;
   }
 
@@ -54,7 +58,7 @@ export class FollowedFile<T> {
       if (now === this.#seen) return false;
       this.#seen = now;
       if (now === null) throw new Error(`${this.#path} is gone`);
-      this.#value = this.#parse(await readFile(this.#path, 'utf8'));
+      this.#value = this.#parse(await readPlain(this.#path));
       this.#fault = null;
       return true;
     } catch (error) {
@@ -74,6 +78,23 @@ export class FollowedFile<T> {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;
     }
+  }
+}
+
+/** The text of a plain file. A pipe or device in its place is not waited for, and no more is read than was seen. */
+async function readPlain(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const status = await file.stat();
+    if (!status.isFile()) throw new Error(`${path} is no file`);
+    if (status.size > FILE_BYTES_MAX) {
+      throw new Error(`${path} has ${status.size} bytes, at most ${FILE_BYTES_MAX}`);
+    }
+    const bytes = Buffer.alloc(status.size);
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+    return bytes.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 

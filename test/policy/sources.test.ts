@@ -1,5 +1,6 @@
 /** Where bundles come from: what a source gives, when it gives it again, and what it does not take. */
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { execSync } from 'node:child_process';
 import { mkdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
@@ -70,6 +71,15 @@ describe('a folder', () => {
     await utimes(path, new Date(), new Date(0));
     expect(await read(source)).toBe('abc');
   });
+
+  test.each(['mkfifo', 'ln -s /dev/zero', 'mkdir'])(
+    'with something that is no file (%s) in the place of its bundle is refused, not waited for',
+    async (command) => {
+      const place = join(await tempFolder(), 'bundle.tar.gz');
+      execSync(`${command} ${place}`);
+      await expect(read(open({ path: place }))).rejects.toMatchObject({ code: 'source_refused' });
+    },
+  );
 
   test('is read when the copy into it has ended, not before', async () => {
     const source = open({ settleMs: 80 });

@@ -1,6 +1,7 @@
-import { watch } from 'node:fs';
+import { constants, watch } from 'node:fs';
 import type { FSWatcher, Stats } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { sleep, SourceError } from './source.ts';
 import type { BundleSource } from './source.ts';
@@ -16,6 +17,7 @@ export interface DirectorySettings {
 }
 
 const FILE = 'bundle.tar.gz';
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 /** Milliseconds between two looks at a folder that cannot be watched (network file systems tell nobody). */
 const LOOK_MS = 5000;
 /** Times that a file is waited for to settle before somebody is told. */
@@ -85,18 +87,22 @@ export class DirectorySource implements BundleSource {
   /** @returns null where it is not, or no longer, the file that was looked at. */
   async #read(mark: string): Promise<Uint8Array | null> {
     const { maxBytes } = this.#settings;
-    const file = await open(this.#path).catch((cause: unknown) => {
+    // Whoever can write to the folder can put a pipe there: to open one is not to be waited for.
+    const file = await open(this.#path, OPEN_FLAGS).catch((cause: unknown) => {
       throw new SourceError('source_refused', `${this.#path} cannot be read`, cause);
     });
     try {
       const status = await file.stat();
+      if (!status.isFile()) throw new SourceError('source_refused', `${this.#path} is no file`);
       if (status.size > maxBytes) {
         const message = `${this.#path} is ${status.size} bytes, at most ${maxBytes}`;
         throw new SourceError('source_oversize', message);
       }
-      const bytes = new Uint8Array(await file.readFile());
+      // One byte more than it had shows that it has grown; a file that grows all the time is not followed.
+      const room = new Uint8Array(status.size + 1);
+      const size = await readUpTo(file, room);
       const after = markOf(await file.stat());
-      return after === mark && bytes.length === status.size ? bytes : null;
+      return after === mark && size === status.size ? room.slice(0, size) : null;
     } finally {
       await file.close();
     }
@@ -121,6 +127,17 @@ export class DirectorySource implements BundleSource {
       this.#watcher = undefined;
     }
   }
+}
+
+/** Fills `bytes` from the beginning of a file as far as it goes. @returns how far. */
+async function readUpTo(file: FileHandle, bytes: Uint8Array): Promise<number> {
+  let size = 0;
+  while (size < bytes.length) {
+    const { bytesRead } = await file.read(bytes, size, bytes.length - size, size);
+    if (bytesRead === 0) break;
+    size += bytesRead;
+  }
+  return size;
 }
 
 function markOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {

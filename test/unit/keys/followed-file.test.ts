@@ -1,3 +1,4 @@
+import { execSync } from 'node:child_process';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
@@ -48,6 +49,20 @@ describe('a followed file', () => {
     await writeFile(path, '2');
     expect([await file.look(), file.value, file.fault]).toEqual([true, 2, null]);
   });
+
+  test.each(['mkfifo', 'ln -s /dev/zero', 'mkdir'])(
+    'in whose place somebody puts what is no file (%s) keeps what it had, and says so',
+    async (command) => {
+      const path = join(await tempFolder(), 'file');
+      await writeFile(path, '1');
+      const file = fileAt(path);
+      await file.open();
+      await rm(path);
+      execSync(`${command} ${path}`);
+      expect([await file.look(), file.value]).toEqual([true, 1]);
+      expect(file.fault).toContain('is no file');
+    },
+  );
 
   test('may come later, but not broken from the start', async () => {
     const path = join(await tempFolder(), 'file');

@@ -1,0 +1,55 @@
+/** `stele verify` of a log that somebody else serves: he may serve anything. */
+import { createServer } from 'node:http';
+import type { RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, jest, test } from '@jest/globals';
+import type { Output } from '../../../src/cli/output.ts';
+import { verifyServedLog } from '../../../src/cli/verify-view.ts';
+
+const output: Output = {
+  result: () => undefined,
+  note: () => undefined,
+  progress: () => ({ update: () => undefined, stop: () => undefined }),
+  json: false,
+};
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  jest.restoreAllMocks();
+  for (const close of closers.splice(0)) close();
+});
+
+async function serve(answer: RequestListener): Promise<string> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/log/x`;
+}
+
+test('a served checkpoint that never ends is read only as far as a note goes', async () => {
+  const url = await serve((_request, response) => {
+    const more = (): void => {
+      while (response.write(Buffer.alloc(65_536, 97)));
+    };
+    response.on('drain', more);
+    more();
+  });
+  await expect(verifyServedLog(url, null, output)).rejects.toMatchObject({ code: 'log_oversize' });
+});
+
+test.each([
+  ['says nothing', false],
+  ['stops in the middle of its answer', true],
+])('a log server that %s is waited for to a deadline', async (_name, begins) => {
+  const { timeout } = AbortSignal;
+  jest.spyOn(AbortSignal, 'timeout').mockImplementation(() => timeout.call(AbortSignal, 100));
+  const url = await serve((_request, response) => {
+    if (begins) response.write('stele');
+  });
+  await expect(verifyServedLog(url, null, output)).rejects.toMatchObject({
+    code: 'log_unreachable',
+  });
+});
