@@ -45,14 +45,14 @@ export async function commitBatch(
     const { retention, bytes } = batch;
     ({ versionId } = await store.putNew(key, bytes, { retention, contentType: CONTENT_TYPE }));
   } catch (error) {
-    if (error instanceof ObjectExistsError) return resolveTaken(view, batch);
+    if (error instanceof ObjectExistsError) return resolveTaken(context, view, batch);
     throw error;
   }
   // Step 4, answer 200. A crash from here on loses nothing: the batch is in its slot, and is learnt by whoever comes.
   // Both questions at once: is it locked, and is it the oldest? A delete marker opens a taken slot again, and then this
   // version is the newer of two and not the batch.
   const [head, versions] = await Promise.all([store.head(key, versionId), store.listVersions(key)]);
-  if (oldestObject(versions)?.versionId !== versionId) return resolveTaken(view, batch);
+  if (oldestObject(versions)?.versionId !== versionId) return resolveTaken(context, view, batch);
   await view.accept(batch.verdict, { key, versionId, head });
   return 'committed';
 }
@@ -61,19 +61,40 @@ export async function commitBatch(
  * Step 4, answer 412: somebody's bytes are in the slot. Perhaps ours, of an attempt whose answer was lost, or of an
  * earlier life of this process. Step 2 for anything else.
  */
-async function resolveTaken(view: LogView, batch: BuiltBatch): Promise<CommitOutcome> {
+async function resolveTaken(
+  context: LedgerContext,
+  view: LogView,
+  batch: BuiltBatch,
+): Promise<CommitOutcome> {
   const slot = await view.read(batch.number);
   if (slot?.bytes != null && equalBytes(slot.bytes, batch.bytes)) {
     await view.accept(batch.verdict, slot);
     return 'committed';
   }
   // An empty slot after a 412 is a marker on nothing, or a reader behind the writer: the same bytes again.
-  if ((await view.learn(slot)) === 'empty') throw slotUnclear(batch.number);
+  if ((await view.learn(slot)) === 'empty') throw await openAgain(context, batch.number);
   return 'lost';
 }
 
-function slotUnclear(number: number): Error {
-  return new StoreUnavailableError(`slot ${number} is taken and reads as empty`);
+/**
+ * Some stores answer 412 where only delete markers stand. They hide nothing, nobody can lock them, and to delete one by
+ * its own id takes no object away: so they go, as far as the rights of the gateway allow, and the batch is sent again.
+ */
+async function openAgain({ store, keys }: LedgerContext, number: number): Promise<Error> {
+  const key = keys.batch(number);
+  const versions = await store.listVersions(key);
+  const message = `slot ${number} is taken and reads as empty`;
+  if (oldestObject(versions) !== undefined) return new StoreUnavailableError(message);
+  let left: string | null = null;
+  for (const { versionId } of versions) {
+    const done = await store.probing.tryDeleteVersion(key, versionId);
+    if (done === 'refused') left ??= versionId;
+  }
+  if (left === null) return new StoreUnavailableError(message);
+  return new StoreUnavailableError(
+    `${message}: only delete markers stand on ${key}; delete version ${left}`,
+    { code: 'slot_hidden', durability: 'not-durable' },
+  );
 }
 
 const CONTENT_TYPE = 'application/vnd.stele.batch';

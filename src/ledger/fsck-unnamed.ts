@@ -9,6 +9,7 @@ import type { Finding } from '../core/findings.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { LogState } from '../core/log-state.ts';
 import { parseTilePath, TILE_WIDTH } from '../core/tile.ts';
+import { assertObjectKey } from '../storage/object-keys.ts';
 import type { FsckContext } from './fsck-objects.ts';
 import { listPages } from './fsck-slots.ts';
 
@@ -49,13 +50,16 @@ export class NamedObjects {
     for await (const page of listPages(store, keys.prefix)) {
       for (const key of page) {
         if (this.#isKnown(key, state)) continue;
-        const head = await store.head(key);
+        // Such a key is none of ours, young or old, and nobody asks a store for it.
+        const head = isObjectKey(key) ? await store.head(key) : UNASKED;
         if (head === null || head.lastModified > now - state.config.maxSealMs) continue;
+        const at = { key: escaped(key) };
         if (found.length === NAMED_MAX) {
-          const more = finding('unnamed_object', { key }, `and more, after ${NAMED_MAX} others`);
+          const more = finding('unnamed_object', at, `and more, after ${NAMED_MAX} others`);
           return [...found, more];
         }
-        found.push(finding('unnamed_object', { key }, `${head.size} bytes`));
+        const detail = head === UNASKED ? 'under a key that no ledger uses' : `${head.size} bytes`;
+        found.push(finding('unnamed_object', at, detail));
       }
     }
     return found;
@@ -78,6 +82,27 @@ export class NamedObjects {
   #within(key: string, prefix: string): string | null {
     return key.startsWith(prefix) ? key.slice(prefix.length) : null;
   }
+}
+
+/** Of an object that is not asked for: as old as anything. */
+const UNASKED = { lastModified: -Infinity, size: 0 };
+
+function isObjectKey(key: string): boolean {
+  try {
+    assertObjectKey(key);
+    return true;
+  } catch (error) {
+    if (error instanceof MalformedError) return false;
+    throw error;
+  }
+}
+
+/** A key as it can be shown: whatever else somebody put into a name moves no cursor and hides no text. */
+function escaped(key: string): string {
+  return key.replace(
+    /[^!-~]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 }
 
 /** Whether a path is that of a tile or entry bundle, full or partial, of a tree of that size or of a smaller one. */

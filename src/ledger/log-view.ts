@@ -12,7 +12,7 @@ import { retentionOf, wholeSecond } from '../storage/retention.ts';
 import { lockClock } from './context.ts';
 import type { LedgerContext } from './context.ts';
 import { HaltError } from './errors.ts';
-import { healLock } from './heal.ts';
+import { healLock, lockVoid } from './heal.ts';
 import { judgeBatch } from './judged-batch.ts';
 import type { JudgedBatch } from './judged-batch.ts';
 import { isCertain, readSlot } from './slot.ts';
@@ -137,7 +137,7 @@ export class LogView {
     }
     const { mode, days } = this.#state.config.batchLock;
     const retainUntil = wholeSecond(lockClock(this.#context) + days * DAY_MS);
-    await healLock(this.#context, key, versionId, retentionOf({ mode, retainUntil }), slot.head);
+    await lockVoid(this.#context, key, versionId, retentionOf({ mode, retainUntil }));
     const { reason, detail } = refusal;
     this.#context.finding('void_batch', { number, key, versionId, reason, detail });
     const hash = bytes === null ? null : toBase64Url(sha256(bytes));

@@ -5,8 +5,9 @@ import type { Genesis } from '../core/genesis.ts';
 import { ObjectExistsError } from '../storage/errors.ts';
 import { objectKeys } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { wholeSecond } from '../storage/retention.ts';
+import { coversRetention, wholeSecond } from '../storage/retention.ts';
 import { HaltError } from './errors.ts';
+import { strengthenLock } from './heal.ts';
 import { oldestObject } from './slot.ts';
 
 const DAY_MS = 86_400_000;
@@ -19,7 +20,7 @@ export function policyKey(ledger: string, id: string): string {
 
 /**
  * Keeps the bundle of a policy in the ledger, locked as its batches are. Where it is kept already its lock becomes as
- * long as it would be now.
+ * long as it would be now, as far as the store lets.
  *
  * @throws {@link HaltError} `policy_archive_altered` when something else stands there.
  */
@@ -47,7 +48,12 @@ export async function archivePolicy(
   if (found === null || !equalBytes(found.bytes, policy.archive)) {
     throw new HaltError('policy_archive_altered', `${key} holds something else`);
   }
-  if (retention !== null) await store.extendRetention(key, versionId, retention);
+  if (retention === null) return;
+  // Whoever put it there first may have locked it in his own way: that stops nobody.
+  const head = await store.head(key, versionId);
+  const held = head?.retention ?? null;
+  if (coversRetention(held, retention)) return;
+  await strengthenLock(store, key, versionId, retention, held);
 }
 
 /**

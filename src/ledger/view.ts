@@ -12,7 +12,7 @@ import type { NoteVerifier } from '../core/signed-note.ts';
 import { entryBundlePath, TILE_WIDTH, tilePath, tilesOf } from '../core/tile.ts';
 import { parseTreeSize } from '../core/tree.ts';
 import type { TreeHead } from '../core/tree.ts';
-import { PreconditionError } from '../storage/errors.ts';
+import { PreconditionError, StoreUnavailableError } from '../storage/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { LedgerContext } from './context.ts';
 import { NOTE_BYTES_MAX, VIEW_WRITES } from './limits.ts';
@@ -133,7 +133,8 @@ export class ViewPublisher {
 
   async #publishCheckpoint(head: SignedHead, verifiers: readonly NoteVerifier[]): Promise<void> {
     const { store, keys } = this.#context;
-    for (;;) {
+    let absent = 0;
+    for (let attempt = 1; ; attempt += 1) {
       const { etag, checkpoint, claimed } = await readPublished(this.#context, verifiers);
       if (checkpoint !== null && checkpoint.head.size >= head.size) {
         this.#size = checkpoint.head.size;
@@ -147,6 +148,9 @@ export class ViewPublisher {
       } catch (error) {
         // Another gateway was faster: perhaps with less.
         if (!(error instanceof PreconditionError)) throw error;
+        if (etag === null) absent += 1;
+        if (absent === ABSENT_MAX) throw hiddenCheckpoint(keys.checkpoint);
+        if (attempt === PUT_ATTEMPTS) throw error;
       }
     }
   }
@@ -214,6 +218,16 @@ export async function putRight(
 
 /** Others who put right or publish at the same time make one attempt fail, and are done. */
 const PUT_ATTEMPTS = 5;
+
+/** How often a checkpoint may read as absent and be taken all the same: once, another gateway made it in between. */
+const ABSENT_MAX = 2;
+
+function hiddenCheckpoint(key: string): Error {
+  return new StoreUnavailableError(
+    `${key} is not there and cannot be made: if a delete marker stands on it, delete that version`,
+    { code: 'checkpoint_hidden', durability: 'not-durable' },
+  );
+}
 
 /** Paths of the partial tiles of a tree, and of its partial entry bundle. */
 export function partialPaths(size: number): string[] {

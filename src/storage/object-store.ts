@@ -96,7 +96,7 @@ export interface ReplaceOptions {
 export interface StoreProbing {
   /**
    * Tries to delete one version for good. A store that keeps its promises answers `refused` for a
-   * locked one.
+   * locked one. Outside of the probe, for delete markers alone.
    */
   tryDeleteVersion(key: string, versionId: string): Promise<'deleted' | 'refused'>;
   /**

@@ -1,4 +1,4 @@
-/** What the start-up probe may try on a bucket, and nothing else may. */
+/** What the start-up probe may try on a bucket; nothing else may, but for the deletion of a delete marker. */
 import {
   DeleteObjectCommand,
   GetBucketVersioningCommand,

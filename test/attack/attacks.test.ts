@@ -68,6 +68,27 @@ describe('what nothing in the log names', () => {
     expect(findings).toMatchObject([{ code: 'unnamed_object', severity: 'notice' }]);
   });
 
+  test.each([
+    ['hello world', 'hello\\u{20}world'],
+    ['a&b', 'a&b'],
+    ['\u0001', '\\u{1}'],
+    ['.hidden', '.hidden'],
+    ['n'.repeat(201), 'n'.repeat(201)],
+    ['n'.repeat(1018), 'n'.repeat(1018)],
+    [`${'n/'.repeat(300)}/`, `${'n/'.repeat(300)}/`],
+    ['batch/\u{1f4a3} \u202e', 'batch/\\u{1f4a3}\\u{20}\\u{202e}'],
+  ])(
+    'under a key that no ledger uses is named, and keeps nobody from a verdict: %j',
+    async (name, shown) => {
+      world.store.overwrite(`${keys.prefix}${name}`, bytes);
+      const { findings, verdict } = await world.check();
+      expect(findings).toMatchObject([
+        { code: 'unnamed_object', at: { key: `${keys.prefix}${shown}` } },
+      ]);
+      expect(verdict).toBe('valid');
+    },
+  );
+
   test('by the hundred is named up to some, and then that there are more', async () => {
     await strays(150);
     world.time += world.log.state.config.maxSealMs;
