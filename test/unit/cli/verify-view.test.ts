@@ -44,8 +44,8 @@ test.each([
   ['says nothing', false],
   ['stops in the middle of its answer', true],
 ])('a log server that %s is waited for to a deadline', async (_name, begins) => {
-  const { timeout } = AbortSignal;
-  jest.spyOn(AbortSignal, 'timeout').mockImplementation(() => timeout.call(AbortSignal, 100));
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  jest.spyOn(AbortSignal, 'timeout').mockImplementation(() => timeout(100));
   const url = await serve((_request, response) => {
     if (begins) response.write('stele');
   });
