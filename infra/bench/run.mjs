@@ -1,6 +1,7 @@
 // `make bench`: speed as ratios to a peer and to this machine's own floor, all in one run.
 //   --quick        short rounds, one of each
 //   --only=a,b     decide,many,sealing,publish,idle,parts,author,replay
+//   --json         one document instead of lines
 import { readFileSync } from 'node:fs';
 import { decideAgainstOpa } from './decide.mjs';
 import { idleMemory } from './idle.mjs';
@@ -12,6 +13,7 @@ import { replayHistory } from './replay.mjs';
 import { sealingKeepsUp } from './sealing.mjs';
 
 const quick = process.argv.includes('--quick');
+const json = process.argv.includes('--json');
 const only = process.argv
   .find((arg) => arg.startsWith('--only='))
   ?.slice('--only='.length)
@@ -31,21 +33,30 @@ const benches = {
   replay: replayHistory,
 };
 
+// A slip of the pen measures nothing, and must not look as if every bar were met.
+const unknown = only?.find((name) => !Object.hasOwn(benches, name));
+if (unknown !== undefined) {
+  console.error(`--only: no such part: ${unknown}; there are ${Object.keys(benches).join(', ')}`);
+  process.exit(2);
+}
+
+const say = json ? () => undefined : console.log;
 const cpu =
   /model name\s+: (.*)/.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown processor';
-console.log(
+say(
   `Node ${process.version}, ${cpu}; the load generator shares the machine; ${JSON.stringify(plan)}`,
 );
 let missed = 0;
+const measured = {};
 for (const [name, bench] of Object.entries(benches)) {
   if (only !== undefined && !only.includes(name)) continue;
-  console.log(`\n${name}`);
-  for (const { what, value, bar, met } of await bench(plan)) {
+  say(`\n${name}`);
+  measured[name] = await bench(plan);
+  for (const { what, value, bar, met } of measured[name]) {
     const verdict = met === null ? '' : met ? 'met' : 'MISSED';
     if (met === false) missed += 1;
-    console.log(
-      `  ${what.padEnd(58)} ${value.padEnd(34)} ${bar === '' ? '' : `bar ${bar}: ${verdict}`}`,
-    );
+    say(`  ${what.padEnd(58)} ${value.padEnd(34)} ${bar === '' ? '' : `bar ${bar}: ${verdict}`}`);
   }
 }
-console.log(`\n${missed === 0 ? 'every bar is met' : `${missed} bars missed`}`);
+say(`\n${missed === 0 ? 'every bar is met' : `${missed} bars missed`}`);
+if (json) console.log(JSON.stringify({ node: process.version, cpu, plan, measured, missed }));

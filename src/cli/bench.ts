@@ -7,6 +7,9 @@ import { exitCodes } from './exit.ts';
 import { exists } from './home.ts';
 import { packageRoot } from './version.ts';
 
+/** The parts of the benchmarks, in their order; `infra/bench/run.mjs` has the same. */
+const PARTS = ['decide', 'many', 'sealing', 'publish', 'idle', 'parts', 'author', 'replay'];
+
 /** `stele bench`: the checkout's benchmarks, each figure beside a peer or the machine's floor. */
 export function addBenchCommand(program: Command): void {
   program
@@ -15,12 +18,11 @@ export function addBenchCommand(program: Command): void {
       'measure this machine: appends, sealing, publishing, memory, as ratios (in a checkout)',
     )
     .option('--quick', 'short rounds')
-    .option(
-      '--only <names>',
-      'comma-separated: decide, many, sealing, publish, idle, parts, author',
-    )
+    .option('--only <names>', `comma-separated: ${PARTS.join(', ')}`)
     .addHelpText('after', '\nExample:\n  stele bench --quick --only=decide,parts')
-    .action(async (options: { quick?: boolean; only?: string }) => {
+    .action(async (options: { quick?: boolean; only?: string }, command: Command) => {
+      checkParts(options.only);
+      const { json } = command.optsWithGlobals<{ json?: boolean }>();
       const root = fileURLToPath(packageRoot);
       const script = fileURLToPath(new URL('infra/bench/run.mjs', packageRoot));
       if (!(await exists(script))) {
@@ -34,10 +36,19 @@ export function addBenchCommand(program: Command): void {
       }
       const flags = [
         ...(options.quick === true ? ['--quick'] : []),
+        ...(json === true ? ['--json'] : []),
         ...(options.only === undefined ? [] : [`--only=${options.only}`]),
       ];
       const child = spawn(process.execPath, [script, ...flags], { cwd: root, stdio: 'inherit' });
       const [code] = (await once(child, 'exit')) as [number | null];
       process.exitCode = code ?? exitCodes.incomplete;
     });
+}
+
+/** A slip of the pen would measure nothing, and nothing would miss its bar. @throws {@link SteleError} `option_malformed`. */
+function checkParts(only: string | undefined): void {
+  const unknown = only?.split(',').find((name) => !PARTS.includes(name));
+  if (unknown === undefined) return;
+  const message = `--only: no such part: ${unknown}; there are ${PARTS.join(', ')}`;
+  throw new SteleError('option_malformed', message, { disposition: 'fix-configuration' });
 }

@@ -31,7 +31,7 @@ export function addPolicyBuild(group: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  stele policy build my-policy --out my-policy.tar.gz\n  stele serve --set policy.bundle=my-policy.tar.gz\n\nThe digest that is printed is what approvals sign.',
+      '\nExample:\n  stele policy build my-policy --out my-policy.tar.gz\n  stele serve --set policy.bundle=my-policy.tar.gz --set policy.unsigned=true\n\nIn production sign it (`stele policy sign`) and name the keys in policy.keys instead. Approvals sign\nthe digest of the bundle as it is deployed: signing changes it, so take the one that `policy sign` prints.',
     )
     .action(async (path: string, flags: Flags, command: Command) => {
       await inWorkshop(command, async ({ output, toolchain }) => {

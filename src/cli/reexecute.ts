@@ -6,7 +6,7 @@ import { finding, hasViolation } from '../core/findings.ts';
 import type { Finding } from '../core/findings.ts';
 import type { OpenedRecord } from '../core/open-disclosures.ts';
 import { step } from '../core/report.ts';
-import type { Report } from '../core/report.ts';
+import type { Report, ReportVerdict, StepVerdict } from '../core/report.ts';
 import { History } from '../ledger/history.ts';
 import { readArchivedPolicy } from '../ledger/policy-archive.ts';
 import { PolicyEngine } from '../policy/engine.ts';
@@ -200,13 +200,19 @@ function withReexecution(
       : 'The decisions counted as identical give the same result when they are made again.';
   return {
     ...report,
-    verdict: hasViolation(findings) ? 'invalid' : report.verdict,
+    verdict: hasViolation(findings) ? 'invalid' : verdictWith(report.verdict, verdict),
     steps: [...report.steps, step('reexecution', verdict, detail)],
     findings,
     establishes:
       verdict === 'pass' && decisions > 0 ? [...report.establishes, says] : report.establishes,
     reexecution: result,
   };
+}
+
+/** What was asked for and could not be done at all must not end as if it had been. */
+function verdictWith(before: ReportVerdict, step: StepVerdict): ReportVerdict {
+  const stood = before === 'valid' || before === 'self_attested';
+  return stood && step === 'unverifiable' ? 'incomplete' : before;
 }
 
 /** Counts what came of decisions, and names some. */

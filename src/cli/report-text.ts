@@ -22,7 +22,7 @@ export function printReport(report: Report, output: Output): void {
   const more = report.findings.length - findings.length;
   if (more > 0) findings.push(`  and ${more} more (--json lists all)`);
   const text = [
-    verdictText[report.verdict],
+    headline(report),
     ...steps,
     ...section('found', findings),
     ...section('this establishes', report.establishes.map(indented)),
@@ -51,6 +51,14 @@ const verdictText = {
   incomplete: 'INCOMPLETE: a step that matters could not be made',
   invalid: 'INVALID',
 } as const;
+
+/** The verdict in words; where a step could not be made, which. */
+function headline({ verdict, steps }: Report): string {
+  const unmade = steps.filter((each) => each.verdict === 'unverifiable').map(({ name }) => name);
+  return verdict === 'incomplete' && unmade.length > 0
+    ? `${verdictText[verdict]}: ${unmade.join(', ').replaceAll('_', ' ')}`
+    : verdictText[verdict];
+}
 
 function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : [`${title}:`, ...lines];

@@ -131,7 +131,7 @@ describe('a sealed ledger', () => {
     expect(reexecution.notReexecutable.map(({ reason }) => reason)).toEqual([
       '/input/event is withheld: may_hold_what_is_hidden',
     ]);
-    expect(verdict).toBe('valid');
+    expect(verdict).toBe('incomplete');
   });
 });
 

@@ -153,6 +153,10 @@ describe('a ledger from its founding to its verification', () => {
       await expect(stele(...wrong)).rejects.toMatchObject({ code });
     }
     const proof = await readFile(`${out}.tlog-proof`, 'utf8');
+    // No policy is at hand: the decision that was asked for is not made again.
+    const unmade = await stele('verify', `${out}.tlog-proof`, '--vkey', vkey, '--reexecute');
+    expect(unmade.text).toMatch(/^INCOMPLETE: .*reexecution\n/);
+    expect(unmade.code).toBe(3);
     await writeFile(`${out}.tlog-proof`, proof.replace(/^index \d+/m, 'index 4'));
     const forged = await stele('verify', `${out}.tlog-proof`, '--vkey', vkey);
     expect(forged.text).toContain('INVALID');
@@ -273,6 +277,15 @@ const unsignedFrom = (place: string): string[] => [
   'policy.unsigned=true',
 ];
 
+test('the benchmarks have the parts that the command names', async () => {
+  const script = await readFile('infra/bench/run.mjs', 'utf8');
+  const table = /const benches = \{(.*?)\};/s.exec(script)?.[1] ?? '';
+  const parts = [...table.matchAll(/(\w+):/g)].map(([, name]) => name);
+  const bench = createProgram().commands.find((each) => each.name() === 'bench');
+  const only = bench?.options.find(({ long }) => long === '--only');
+  expect(only?.description).toBe(`comma-separated: ${parts.join(', ')}`);
+});
+
 describe('what goes wrong says what to do', () => {
   test.each([
     ['a setting without a value', ['config', '--set', 'ledger'], 'configuration_invalid'],
@@ -284,6 +297,11 @@ describe('what goes wrong says what to do', () => {
     ['a key of no log', ['verify', 'x.tlog-proof', '--vkey', 'garbage'], 'vkey_malformed'],
     ['a key of no log for a store', ['fsck', '--vkey', 'garbage'], 'vkey_malformed'],
     ['a hash that is none', ['verify', 'x.tlog-proof', '--genesis', 'x'], 'genesis_malformed'],
+    [
+      'a part of the benchmarks that is none',
+      ['bench', '--only', 'decide,nope'],
+      'option_malformed',
+    ],
     ['a time that is none', ['prove', '1', '--wait', 'soon'], 'option_malformed'],
     ['S3 without a bucket', ['fsck', '--set', 'store.kind=s3'], 'configuration_invalid'],
     [
