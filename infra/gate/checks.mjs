@@ -27,7 +27,7 @@ export const checks = [
     args: ['infra/gate/browser-bundle.mjs'],
   },
   {
-    // Compiles for a minute the first time, where Go is present; after that a look at a stamp.
+    // Compiles for two minutes the first time, where Go is present; after that a look at a stamp.
     name: 'Rego toolchain is its sources',
     command: process.execPath,
     args: ['infra/rego-toolchain/build.mjs', '--check'],

@@ -52,6 +52,11 @@ export function withModule(use) {
   }
 }
 
+/** Runs the tests of the Go source, natively. */
+export function testSource() {
+  run(['test', '-mod=readonly', './toolchain'], source);
+}
+
 const target = { GOOS: 'wasip1', GOARCH: 'wasm' };
 
 /** Modules of which at least one package is linked, with the folder of their copy. */

@@ -20,7 +20,7 @@ const inputSchema = z.object({
     .describe('who asks; the gateway has verified it'),
   action: z
     .object({ name, properties: open('nothing yet').optional() })
-    .describe('entry.append, entry.read, entry.proof, ledger.read, log.read, consistency.read'),
+    .describe('what is asked for, as entry.append; the list is in rego/README.md'),
   resource: z
     .object({
       type: name,

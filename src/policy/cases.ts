@@ -7,7 +7,7 @@ import { utf8Text } from '../core/bytes.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 import { z } from 'zod';
-import { ENTRYPOINTS, parseAppendResult, parseReadResult } from './decision.ts';
+import { ENTRYPOINTS, parseAdminResult, parseAppendResult, parseReadResult } from './decision.ts';
 import type { Evaluator } from './engine.ts';
 import { BundleError, PolicyError } from './policy-error.ts';
 
@@ -40,6 +40,7 @@ export interface CaseFailure {
 const parsers: Readonly<Record<string, (value: JsonValue) => unknown>> = {
   [ENTRYPOINTS.append]: parseAppendResult,
   [ENTRYPOINTS.read]: parseReadResult,
+  [ENTRYPOINTS.admin]: parseAdminResult,
 };
 
 /** `{"append": [{about, input, want}]}`: cases of `stele/append`. `opa test` loads the same file as `data.append`. */
