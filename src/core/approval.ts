@@ -10,7 +10,7 @@ import { parseJws, signJws, verifyJws } from './jws.ts';
 import type { JwsSigner, ParsedJws } from './jws.ts';
 import type { KeyRecord } from './log-position.ts';
 import { refuseNewer } from './newer-format.ts';
-import { applySchema, Base64Url32, EpochMs, Person } from './schema.ts';
+import { applySchema, Base64Url32, caughtMalformed, EpochMs, Person } from './schema.ts';
 import { parseCertificate } from './statement.ts';
 import type { Authority, Certificate, Statement } from './statement.ts';
 import type { JsonValue } from './strict-json.ts';
@@ -238,8 +238,7 @@ function parsed(text: string): ParsedJws {
   try {
     return parseJws(text, APPROVAL_TYP);
   } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-    throw refusal('approval_malformed', error.message);
+    throw refusal('approval_malformed', caughtMalformed(error).message);
   }
 }
 

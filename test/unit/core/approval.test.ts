@@ -100,6 +100,14 @@ const refused: readonly Row[] = [
     'approval_other',
   ],
   [
+    'a certificate that is brought twice',
+    async (f) => {
+      const [first, ...rest] = f['certificates'] as JsonValue[];
+      return Promise.resolve({ ...f, certificates: [first!, first!, ...rest] });
+    },
+    'approver_unknown',
+  ],
+  [
     'an approval of another policy',
     async (f) => ({ ...f, approvals: [await approve(f, 'ann', { id: three })] }),
     'approval_other',
