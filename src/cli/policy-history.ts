@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { policyHistory } from '../ledger/policy-history.ts';
+import type { PolicyEvent } from '../ledger/policy-history.ts';
+import { contextOf } from './context.ts';
+import { openStore } from './open-store.ts';
+import { exitCodeOfReport } from './report-text.ts';
+
+/** `stele policy history`: every change of policy, read from the store and verified; no gateway is asked. */
+export function addPolicyHistory(policy: Command): void {
+  policy
+    .command('history')
+    .description('every change of policy in the log, verified from the store alone')
+    .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the store')
+    .action(async (flags: { vkey?: string }, command: Command) => {
+      const { configuration, output } = contextOf(command);
+      const store = await openStore(configuration);
+      try {
+        const options = flags.vkey === undefined ? {} : { vkeys: [flags.vkey] };
+        const history = await policyHistory(store, configuration.text('ledger'), options);
+        const { active, events, report } = history;
+        const lines = events.map(lineOf);
+        const end = `in charge: ${String(active)}; log ${report.verdict}`;
+        output.result({ active, verdict: report.verdict, events }, [...lines, end].join('\n'));
+        process.exitCode = exitCodeOfReport(report);
+      } finally {
+        await store.close();
+      }
+    });
+}
+
+function lineOf(event: PolicyEvent): string {
+  const { index, at, act, policy, change, approvers, code, reason, findings } = event;
+  const words = [
+    String(index).padStart(8),
+    new Date(at).toISOString(),
+    act.padEnd(8),
+    policy ?? '-',
+    ...(act === 'activate' ? [`${change ?? ''} by ${approvers.join(', ')}`] : []),
+    ...(code === null ? [] : [code]),
+    ...(reason === null ? [] : [JSON.stringify(reason)]),
+    ...findings.map((found) => `${found.code}: ${found.detail}`),
+  ];
+  return words.join('  ');
+}
