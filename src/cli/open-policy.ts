@@ -23,6 +23,12 @@ const ARCHIVE_LIMITS = {
   unpackedBytes: 1 << 30,
 };
 
+/**
+ * Milliseconds for a bundle that is known already. It decided before, so it ends; giving up would only keep a gateway on an
+ * overloaded machine from starting.
+ */
+const KNOWN_STAGE_MS = 300_000;
+
 /** Nobody has to have signed what is known by its digest. */
 const unsigned = async (): Promise<null> => Promise.resolve(null);
 
@@ -51,7 +57,7 @@ export async function openDefaultPolicy(): Promise<StagedPolicy> {
     const message = 'the default policy is not the one that this version was released with';
     throw new SteleError('bundle_altered', message, { disposition: 'fix-configuration' });
   }
-  return stageBundle(archive, unsigned);
+  return stageBundle(archive, unsigned, { stageMs: KNOWN_STAGE_MS });
 }
 
 /**
@@ -59,7 +65,7 @@ export async function openDefaultPolicy(): Promise<StagedPolicy> {
  * that it is the one that was asked for.
  */
 export async function stageArchived(archive: Uint8Array): Promise<StagedPolicy> {
-  return stageBundle(archive, unsigned, { limits: ARCHIVE_LIMITS });
+  return stageBundle(archive, unsigned, { limits: ARCHIVE_LIMITS, stageMs: KNOWN_STAGE_MS });
 }
 
 /**
