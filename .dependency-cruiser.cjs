@@ -20,6 +20,7 @@ const homes = {
   express: '^src/gateway/',
   '@aws-sdk': '^src/storage/s3-',
   '@open-policy-agent': '^src/policy/',
+  re2js: '^src/policy/builtins/',
   jose: '^src/(keys|cli)/',
   commander: '^src/cli/',
   '@noble': '^src/core/platform',

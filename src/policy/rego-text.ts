@@ -4,7 +4,8 @@ import type { RegoValue } from './rego-value.ts';
 
 /** Deeper than any input or data may be; only text that a policy unmarshals itself can get there. */
 const DEPTH_MAX = 512;
-const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+/** A policy may write `.5` and `5.`, and a module hands on what is written. */
+const NUMBER = /(-?)(\d*)(?:\.(\d*))?((?:[eE][+-]?\d+)?)/y;
 const SPACE = /[ \n\r\t]*/y;
 
 /**
@@ -77,8 +78,18 @@ class Reader {
       case 's':
         return this.#word('set()', new RegoSet([]));
       default:
-        return new RegoNumber(this.#match(NUMBER));
+        return this.#number();
     }
+  }
+
+  #number(): RegoNumber {
+    NUMBER.lastIndex = this.#at;
+    const [text = '', sign = '', whole = '', fraction, exponent = ''] =
+      NUMBER.exec(this.#text) ?? [];
+    if (whole === '' && (fraction ?? '') === '') throw this.#wrong();
+    this.#at += text.length;
+    const point = fraction === undefined ? '' : `.${fraction || '0'}`;
+    return new RegoNumber(`${sign}${whole || '0'}${point}${exponent}`);
   }
 
   /** Finds the end by hand: a pattern would need stack for every character of a long text. */
