@@ -49,7 +49,7 @@ export const REFUSED_BUILTINS: ReadonlyMap<string, RefusedBuiltin> = new Map([
     'json.match_schema json.verify_schema',
   ),
   ...refuse(BIG, '`object.union`, `object.remove` and `object.filter`', 'json.patch'),
-  ...refuse(BIG, '`sprintf`, `concat` or a template string', 'strings.render_template'),
+  ...refuse(BIG, '`sprintf` or `concat`', 'strings.render_template'),
   ...refuse(BIG, 'JSON in the input or in data', 'yaml.is_valid yaml.marshal yaml.unmarshal'),
   ...refuse(BIG, '`regex.match` with one of the two as a text', 'regex.globs_match'),
   ...refuse(BIG, '`startswith`, `split` or `regex.find_n`', 'uri.is_valid uri.parse'),
