@@ -1,7 +1,7 @@
 // docs/reference/builtins.md from the capabilities and the list of what is refused.
 import { readFileSync } from 'node:fs';
 import { HOST_BUILTINS } from '../../dist/policy/builtins/index.js';
-import { REFUSED_BUILTINS } from '../../dist/policy/refused-builtins.js';
+import { REFUSED_BUILTINS } from '../../dist/toolchain/refused-builtins.js';
 
 const head = `# Built-ins of Rego
 

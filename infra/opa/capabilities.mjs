@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HOST_BUILTINS } from '../../dist/policy/builtins/index.js';
-import { REFUSED_BUILTINS } from '../../dist/policy/refused-builtins.js';
+import { REFUSED_BUILTINS } from '../../dist/toolchain/refused-builtins.js';
 import { opa, root } from './opa.mjs';
 
 const path = join(root, 'rego/capabilities.json');

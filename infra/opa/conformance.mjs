@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { HOST_BUILTINS } from '../../dist/policy/builtins/index.js';
 import { limitsFor, PolicyEngine } from '../../dist/policy/engine.js';
-import { REFUSED_BUILTINS } from '../../dist/policy/refused-builtins.js';
+import { REFUSED_BUILTINS } from '../../dist/toolchain/refused-builtins.js';
 import { formatJson, formatRego, parseRego } from '../../dist/policy/rego-text.js';
 import { compareValues, RegoObject, RegoSet } from '../../dist/policy/rego-value.js';
 import { compileModule } from '../../dist/policy/wasm-module.js';

@@ -62,7 +62,7 @@ reasons contains "no role of the caller may change the policy" if {
 	not _granted
 }
 
-reasons contains concat("", ["this change needs approvals: ", format_int(approvals_needed, 10)]) if {
+reasons contains concat("", ["this change needs approvals: ", sprintf("%d", [approvals_needed])]) if {
 	_is_activation
 	not _approved
 }

@@ -4,7 +4,7 @@
  * does not end.
  */
 import type { JsonValue } from '../core/strict-json.ts';
-import { adviceFor } from './advice.ts';
+import { adviceFor } from './refused-builtins.ts';
 import type {
   Answer,
   BuildOptions,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { BuiltinLimitError } from '../../../src/policy/builtins/builtin.ts';
 import { HOST_BUILTINS } from '../../../src/policy/builtins/index.ts';
 import { BuiltinFailure } from '../../../src/policy/builtins/operand.ts';
-import { REFUSED_BUILTINS } from '../../../src/policy/refused-builtins.ts';
+import { REFUSED_BUILTINS } from '../../../src/toolchain/refused-builtins.ts';
 import { formatJson, formatRego, parseRego } from '../../../src/policy/rego-text.ts';
 import { compareValues, isEqual } from '../../../src/policy/rego-value.ts';
 import type { RegoValue } from '../../../src/policy/rego-value.ts';

@@ -53,7 +53,7 @@ test('a built-in that the engine lacks is refused with its place, and with what 
     { code: 'builtin_refused', builtin: 'http.send', file: 'a.rego', row: 5, column: 6 },
   ]);
   expect(problemText(problems[0]!)).toMatch(
-    /^a\.rego:3:6: builtin_refused: .*; instead: input\.time/,
+    /^a\.rego:3:6: builtin_refused: .*; instead: `input\.time/,
   );
   expect(await toolchain.check(sources)).toEqual([]);
 });

@@ -55,6 +55,11 @@ export const REFUSED_BUILTINS: ReadonlyMap<string, RefusedBuiltin> = new Map([
   ...refuse(BIG, '`startswith`, `split` or `regex.find_n`', 'uri.is_valid uri.parse'),
   ...refuse(BIG, '`time.parse_rfc3339_ns`, with a time in RFC 3339', 'time.parse_ns'),
   ...refuse(MACHINE, 'nothing: a policy does not read policies', 'rego.parse_module'),
+  ...refuse(
+    'a module prints sets and objects in another order',
+    '`sprintf`',
+    'internal.template_string',
+  ),
   ...refuse('a module leaves no trace', '`stele policy explain`', 'trace'),
   ...refuse(
     `${LENIENT}: behind the value there may be anything`,
@@ -114,3 +119,10 @@ export const REFUSED_BUILTINS: ReadonlyMap<string, RefusedBuiltin> = new Map([
   ...refuse(OLD, '`regex.match`', 're_match'),
   ...refuse(OLD, '`a - b`', 'set_diff'),
 ]);
+
+const ELSE = 'a rule of your own, or have the value sent with the input';
+
+/** @param builtin - A built-in that the capabilities do not allow, as `time.now_ns`. */
+export function adviceFor(builtin: string): string {
+  return REFUSED_BUILTINS.get(builtin)?.instead ?? ELSE;
+}
