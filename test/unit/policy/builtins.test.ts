@@ -24,8 +24,8 @@ const allowed = (
   JSON.parse(readFileSync('rego/capabilities.json', 'utf8')) as { builtins: { name: string }[] }
 ).builtins.map(({ name }) => name);
 
-/** Calls a host function with arguments in Rego's notation. */
-function call(name: string, ...args: string[]): string | 'undefined' | 'limit' {
+/** Calls a host function with arguments in Rego's notation. @returns its answer, `undefined` or `limit`. */
+function call(name: string, ...args: string[]): string {
   try {
     const values: RegoValue[] = args.map(parseRego);
     return formatRego(HOST_BUILTINS.get(name)!.call(...values));
