@@ -15,15 +15,15 @@ answer or is refused when the policy is checked, with file, line and column.
   of more than 65,536 addresses, a result that is not UTF-8) ends the evaluation: the event is denied with
   \`policy_error\`, and never decided by another answer than OPA's.
 
-Narrower than in OPA: \`concat\` joins arrays (a set has another order in a module: \`concat(", ", sort(names))\`), and times
-have no zone but UTC (the rules of zones change with the machine).
+Narrower than in OPA: \`concat\` joins arrays (a set has another order in a module: \`concat(", ", sort(names))\`), times
+have no zone but UTC (the rules of zones change with the machine), and \`yaml.unmarshal\` reads JSON and no other YAML.
 
 ## What differs from OPA although it is allowed
 
 | where | OPA | a module |
 | --- | --- | --- |
 | order of sets and objects in array comprehensions and \`walk\` | ascending | of its hash table: \`sort\` what has to have an order. Sets in a result are ascending in both |
-| \`+\`, \`-\`, \`*\` of numbers with a fraction | rounds to 64 bits of mantissa | exact; whole numbers are the same in both, of any size |
+| \`+\`, \`-\`, \`*\`, \`/\` of numbers with a fraction | rounds to 64 bits of mantissa | exact, and quotients to 18 digits; whole numbers and whole quotients are the same in both, of any size |
 | a whole number written with a fraction, as \`1.0\`, given to \`bits.*\`, \`array.slice\` or \`substring\` | is whole | is not, and the call is undefined. Inputs never hold one |
 | a pattern of \`regex.match\` that holds U+0000 | goes on after it | ends there |
 | \`data.roles[2]\` where \`roles\` is an object | finds the member "2" | finds nothing: write \`data.roles["2"]\` |

@@ -34,8 +34,8 @@ within(ms, calendar) if {
 # METADATA
 # title: Day of the week, whole days since 1970 and minute of the day
 moment(ms, calendar) := {"day": (date + 4) % 7, "date": date, "minute": minutes - (date * 1440)} if {
-	minutes := floor(ms / 60000) + calendar.offset
-	date := floor(minutes / 1440)
+	minutes := ((ms - (ms % 60000)) / 60000) + calendar.offset
+	date := (minutes - (minutes % 1440)) / 1440
 }
 
 _is_open(day, date, calendar) if {

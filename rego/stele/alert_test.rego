@@ -19,7 +19,7 @@ _entry(event) := {
 
 _call(name, request) := {"eventName": name, "requestParameters": request, "recipientAccountId": "111"}
 
-_policy(statement) := json.marshal({"Statement": statement})
+_policy(statement) := json.marshal_with_options({"Statement": statement}, {})
 
 # Event, and the rules that must find it.
 _table := [
@@ -154,7 +154,7 @@ _fetch(name, number) := {
 	"eventName": "GetSecretValue",
 	"userAgent": name,
 	"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111:user/eve"},
-	"requestParameters": {"secretId": format_int(number, 10)},
+	"requestParameters": {"secretId": sprintf("%d", [number])},
 }
 
 _fact(event) := fact if {
@@ -175,7 +175,7 @@ test_the_tenth_secret_is_an_export_and_the_eleventh_no_second if {
 }
 
 test_parameters_are_counted_by_name if {
-	names := [format_int(n, 10) | some n in numbers.range(1, 10)]
+	names := [sprintf("%d", [n]) | some n in numbers.range(1, 10)]
 	_rules(_call("GetParameters", {"names": names})) == ["mass_export"]
 	_rules(_call("GetParameters", {"names": array.slice(names, 0, 9)})) == []
 	_fact(_call("GetParameter", {"name": "x"})).targets == ["x"]
@@ -195,7 +195,7 @@ test_reading_the_ledger_in_bulk_is_an_export if {
 		"action": {"name": "entry.read"},
 		"resource": {"type": "entry", "id": "e-10"},
 		"entry": {"kind": "access"},
-		"recent": [{"topic": "records", "agent": "", "targets": [format_int(n, 10)], "address": "", "refused": false} |
+		"recent": [{"topic": "records", "agent": "", "targets": [sprintf("%d", [n])], "address": "", "refused": false} |
 			some n in numbers.range(1, 9)
 		],
 		"time": {"ms": _noon},

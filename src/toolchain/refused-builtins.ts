@@ -50,7 +50,7 @@ export const REFUSED_BUILTINS: ReadonlyMap<string, RefusedBuiltin> = new Map([
   ),
   ...refuse(BIG, '`object.union`, `object.remove` and `object.filter`', 'json.patch'),
   ...refuse(BIG, '`sprintf` or `concat`', 'strings.render_template'),
-  ...refuse(BIG, 'JSON in the input or in data', 'yaml.is_valid yaml.marshal yaml.unmarshal'),
+  ...refuse(BIG, 'JSON in the input or in data', 'yaml.is_valid yaml.marshal'),
   ...refuse(BIG, '`regex.match` with one of the two as a text', 'regex.globs_match'),
   ...refuse(BIG, '`startswith`, `split` or `regex.find_n`', 'uri.is_valid uri.parse'),
   ...refuse(BIG, '`time.parse_rfc3339_ns`, with a time in RFC 3339', 'time.parse_ns'),
@@ -63,7 +63,7 @@ export const REFUSED_BUILTINS: ReadonlyMap<string, RefusedBuiltin> = new Map([
   ...refuse('a module leaves no trace', '`stele policy explain`', 'trace'),
   ...refuse(
     `${LENIENT}: behind the value there may be anything`,
-    'send the event with the value itself, not with its text',
+    '`yaml.unmarshal`, which takes JSON too, or send the value itself, not its text',
     'json.unmarshal json.is_valid',
   ),
   ...refuse(
@@ -81,9 +81,12 @@ export const REFUSED_BUILTINS: ReadonlyMap<string, RefusedBuiltin> = new Map([
     'compare with `base64url.encode_no_pad` of what you look for',
     'base64url.decode',
   ),
-  ...refuse(DIGITS, 'multiply the other side: `a > 2 * b`, not `a / b > 2`', 'div'),
   ...refuse(DIGITS, '`*`', 'product'),
-  ...refuse('a module rounds negative fractions as OPA does not', '`round`', 'ceil floor'),
+  ...refuse(
+    'a module rounds negative fractions as OPA does not',
+    '`(a - (a % b)) / b` for a whole quotient, or `round`',
+    'ceil floor',
+  ),
   ...refuse(
     'a module gives up from 2^31 on',
     '`sprintf("%d", [n])`, `%x`, `%o` or `%b`',

@@ -38,8 +38,8 @@ found contains facts.alert("credentials_for_another", "high", "credentials were 
 
 _trusts := {"assumeRolePolicyDocument": "CreateRole", "policyDocument": "UpdateAssumeRolePolicy"}
 
-# A document that does not parse gives nothing; CloudTrail has it as a text.
-_statements(text) := _list(json.unmarshal(text).Statement) if json.is_valid(text)
+# CloudTrail has the document as a text, and IAM takes JSON only, which is YAML too.
+_statements(text) := _list(yaml.unmarshal(text).Statement) if startswith(text, "{")
 
 _principals(statement) := _list(statement.Principal.AWS) if is_object(statement.Principal)
 

@@ -1,6 +1,7 @@
 /** Every host function of this engine, by its name in Rego. */
 import type { HostBuiltin } from './builtin.ts';
 import { DIGESTS } from './digests.ts';
+import { DOCUMENTS } from './documents.ts';
 import { ENCODINGS } from './encodings.ts';
 import { MARSHAL } from './marshal.ts';
 import { NETWORKS } from './networks.ts';
@@ -16,6 +17,7 @@ import { UUIDS } from './uuids.ts';
 /** The table. What is not compiled into a module and not here is refused before a policy is built. */
 export const HOST_BUILTINS: ReadonlyMap<string, HostBuiltin> = new Map([
   ...DIGESTS,
+  ...DOCUMENTS,
   ...ENCODINGS,
   ...MARSHAL,
   ...NETWORKS,
