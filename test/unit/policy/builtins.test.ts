@@ -52,7 +52,10 @@ describe('the conformance cases', () => {
 
   test('ask every host function, but one for the clock too and one that writes YAML again', () => {
     const asked = new Set(calls.map(({ name }) => name));
-    expect([...HOST_BUILTINS.keys()].filter((name) => !asked.has(name))).toEqual(['time.diff']);
+    expect([...HOST_BUILTINS.keys()].filter((name) => !asked.has(name)).sort()).toEqual([
+      'time.diff',
+      'yaml.unmarshal',
+    ]);
     expect(call('time.diff', '1795410000123456789', '951782400000000000')).toBe('[26,8,23,5,0,0]');
   });
 
