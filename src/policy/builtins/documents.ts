@@ -40,7 +40,7 @@ function valueOf(value: JsonValue): RegoValue {
   if (Array.isArray(value)) return (value as readonly JsonValue[]).map(valueOf);
   if (value === null || typeof value !== 'object') return value;
   return new RegoObject(
-    Object.entries(value).map(([name, member]) => [nameOf(name), valueOf(member as JsonValue)]),
+    Object.entries(value).map(([name, member]) => [nameOf(name), valueOf(member)]),
   );
 }
 
