@@ -277,7 +277,7 @@ export class Activations {
     return new ProblemError(known, { ...facts, decision: receipt.jti });
   }
 
-  /** The activation stands whatever becomes of its alert; `fsck` misses one that is not there. */
+  /** The activation stands whatever becomes of its alert: its own entry says that the glass was broken, and why. */
   async #alert(source: number, { id, previous }: ApprovedChange): Promise<void> {
     const policy = previous ?? id;
     const alert = { source, policy, severity: 'critical', title: BREAK_GLASS_TITLE };

@@ -28,7 +28,7 @@ beforeAll(async () => {
   author = await w.person('cid', 'author');
   eve = { ...(await w.person('eve')), cert: ann!.cert };
   next = await w.bundle('next');
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => {
   await w.close();
@@ -322,7 +322,7 @@ describe('afterwards, from the store alone', () => {
     used = await good();
     expect((await w.activate(used)).status).toBe(201);
     expect((await w.post('entries?ack=sealed', { n: 1 })).status).toBe(201);
-  }, 60_000);
+  }, 240_000);
 
   test('an approval that was used is not good again, for the way back or another time', async () => {
     expect((await w.activate(used)).body['code']).toBe('policy_active_already');

@@ -22,7 +22,7 @@ beforeAll(async () => {
     return true;
   });
   jest.spyOn(process.stderr, 'write').mockImplementation(() => true);
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => {
   jest.restoreAllMocks();
@@ -79,7 +79,7 @@ test('a policy is certified for, approved, activated, rolled back and told of', 
   expect(history).toMatch(/activate {2}.*update by ann, ben\n/);
   expect(history).toMatch(/activate {2}.*rollback by ann, ben {2}"denies what it should not"\n/);
   expect(history).toContain(`in charge: ${first}; log `);
-}, 60_000);
+}, 240_000);
 
 test('in an emergency one approval will do, with a reason and an alert', async () => {
   const ann = await w.person('ann');
@@ -97,7 +97,7 @@ test('in an emergency one approval will do, with a reason and an alert', async (
     if (kind === 'alert') alert = ctl;
   }
   expect(alert).toMatchObject({ source: index, severity: 'critical' });
-}, 60_000);
+}, 240_000);
 
 test('under load no request fails, and every entry names the policy that was adopted there', async () => {
   const people: Person[] = [await w.person('dan'), await w.person('fay')];
@@ -122,7 +122,7 @@ test('under load no request fails, and every entry names the policy that was ado
   await w.restart();
   const report = await w.check();
   expect([report.verdict, report.findings]).toEqual(['valid', []]);
-}, 120_000);
+}, 240_000);
 
 test('a start takes the policy in charge from the archive, and says so in its boot entry', async () => {
   const before = w.active;
@@ -130,4 +130,4 @@ test('a start takes the policy in charge from the archive, and says so in its bo
   const { active, deciding } = w.gateway.ledger.policy();
   expect([active?.id, deciding]).toEqual([before, before]);
   expect((await w.post('entries?ack=sealed', { after: 'restart' })).status).toBe(201);
-}, 60_000);
+}, 240_000);
