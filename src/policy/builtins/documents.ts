@@ -7,7 +7,7 @@ import type { RegoValue } from '../rego-value.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import type { JsonLimits, JsonValue } from '../../core/strict-json.ts';
 import { BuiltinLimitError, family } from './builtin.ts';
-import { textOf } from './operand.ts';
+import { fail, textOf } from './operand.ts';
 
 /** Host functions of documents. */
 export const DOCUMENTS = family(1, {
@@ -27,12 +27,19 @@ const FOREIGN =
   /[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]|\\u[dD][89a-fA-F]|\\u(?:00|fe|ff|FE|FF)/u;
 
 function parse(text: string): JsonValue {
+  if (isNeverClosed(text)) fail();
   if (!/^\s*[[{]/.test(text) || FOREIGN.test(text)) throw new BuiltinLimitError('text is not JSON');
   try {
     return parseStrictJson(text, LIMITS, 'signed');
   } catch {
     throw new BuiltinLimitError('text is not JSON');
   }
+}
+
+/** No YAML either: what opens has to close. */
+function isNeverClosed(text: string): boolean {
+  const open = text.trimStart().charAt(0);
+  return (open === '[' && !text.includes(']')) || (open === '{' && !text.includes('}'));
 }
 
 function valueOf(value: JsonValue): RegoValue {
