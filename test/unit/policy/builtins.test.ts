@@ -56,6 +56,9 @@ describe('the conformance cases', () => {
       'time.diff',
       'yaml.unmarshal',
     ]);
+    const document = JSON.stringify('{"Statement": [{"Effect": "Allow", "n": 1.50}]}');
+    expect(call('yaml.unmarshal', document)).toBe('{"Statement":[{"Effect":"Allow","n":1.5}]}');
+    expect(call('yaml.unmarshal', '"[1,2"')).toBe('undefined');
     expect(call('time.diff', '1795410000123456789', '951782400000000000')).toBe('[26,8,23,5,0,0]');
   });
 
