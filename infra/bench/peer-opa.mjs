@@ -7,8 +7,8 @@ const opa = '.tools/bin/opa';
 /** Whether the peer is installed (`make tools`). */
 export const opaInstalled = existsSync(opa);
 
-/** Starts `opa run --server` over the sources of the default policy. */
-export async function startOpa() {
+/** Starts `opa run --server` over the sources of a policy. @param folder - By default those of the default policy. */
+export async function startOpa(folder = 'rego') {
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const url = `http://${address}`;
@@ -22,7 +22,7 @@ export async function startOpa() {
       '--log-level',
       'error',
       '--disable-telemetry',
-      'rego',
+      folder,
     ],
     url: `${url}/health`,
   });

@@ -1,9 +1,10 @@
 // `make bench`: speed as ratios to a peer and to this machine's own floor, all in one run.
 //   --quick        short rounds, one of each
-//   --only=a,b     decide,many,sealing,publish,idle,parts,author,replay
+//   --only=a,b     decide,many,sealing,publish,idle,parts,evaluate,author,replay
 //   --json         one document instead of lines
 import { readFileSync } from 'node:fs';
 import { decideAgainstOpa } from './decide.mjs';
+import { evaluateAgainstSdk } from './evaluate.mjs';
 import { idleMemory } from './idle.mjs';
 import { manyAgainstSingle } from './many.mjs';
 import { appendByParts } from './parts.mjs';
@@ -29,6 +30,7 @@ const benches = {
   publish: publishLatency,
   idle: idleMemory,
   parts: appendByParts,
+  evaluate: evaluateAgainstSdk,
   author: policyAuthor,
   replay: replayHistory,
 };
