@@ -3,31 +3,23 @@ import type { Genesis } from '../core/genesis.ts';
 import type { PolicyChanges } from '../gateway/components.ts';
 import { PoolSwitch } from '../gateway/policy-switch.ts';
 import { startGateway } from '../gateway/server.ts';
-import { loadKey } from '../keys/key-files.ts';
 import { loadLedgerSecret } from '../keys/ledger-secret.ts';
 import type { LedgerSecret } from '../keys/ledger-secret.ts';
-import { jwsSigner, noteSigner } from '../keys/signers.ts';
-import { readGenesis } from '../ledger/init.ts';
-import { openLedger } from '../ledger/open-ledger.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
 import type { DecideSettings } from '../policy/decide.ts';
 import { evaluateOnce } from '../policy/one-shot.ts';
 import { SwapPool } from '../policy/swap-pool.ts';
 import { openWorkerPool } from '../policy/worker-pool.ts';
-import { SteleError } from '../core/errors.ts';
-import { objectKeys } from '../storage/object-keys.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
-import { probeStore } from '../storage/probe.ts';
 import type { Configuration } from './configuration.ts';
 import { gatewaySettingsOf } from './gateway-settings.ts';
-import { homeOf, loadStatement } from './home.ts';
+import { homeOf } from './home.ts';
 import { createLog } from './logging.ts';
-import type { Log } from './logging.ts';
 import { openCallers } from './open-callers.ts';
 import { stageArchived, stageSubmitted } from './open-policy.ts';
+import { genesisToServe, openOwnLedger } from './open-own-ledger.ts';
 import { openStore } from './open-store.ts';
-import { archiveFounding, openFeed } from './policy-feed.ts';
+import { foundingPolicy, openFeed } from './policy-feed.ts';
 import { version } from './version.ts';
 
 /** A gateway that serves, and what it is made of. */
@@ -59,18 +51,19 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
   try {
     const store = await openStore(configuration);
     closers.push(async () => store.close());
-    const genesis = await genesisOf(configuration, store);
+    const known = await genesisToServe(configuration, store);
+    const { genesis } = known;
     const name = configuration.text('ledger');
     const opened = await openFeed(configuration, log);
     const feed = opened?.feed ?? null;
     closers.push(async () => feed?.close());
-    await archiveFounding(genesis, { feed, store, ledger: name, log });
+    const archive = await foundingPolicy(genesis, { feed, ledger: name, log });
     const secret = await loadLedgerSecret(homeOf(configuration).ledgerSecret);
     const decide = decideSettingsOf(genesis, secret);
     const pool = await openPool(configuration, decide);
     closers.push(async () => pool.close());
     const policies = new PoolSwitch({ pool, stage: stageArchived });
-    const parts = { store, genesis, log, policies };
+    const parts = { store, known, log, policies, archive };
     const { ledger, vkey } = await openOwnLedger(configuration, parts);
     closers.push(async () => ledger.close());
     opened?.attach(ledger);
@@ -112,18 +105,6 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
   }
 }
 
-/** Genesis of the configured ledger. @throws {@link SteleError} `not_initialised`: `serve` never founds a ledger. */
-async function genesisOf(configuration: Configuration, store: ObjectStore): Promise<Genesis> {
-  const ledger = configuration.text('ledger');
-  const genesis = await readGenesis(store, ledger);
-  if (genesis !== null) return genesis;
-  throw new SteleError(
-    'not_initialised',
-    `there is no ledger ${ledger} in this store: run \`stele init\` first`,
-    { disposition: 'fix-configuration' },
-  );
-}
-
 function decideSettingsOf(genesis: Genesis, secret: LedgerSecret): DecideSettings {
   const { origin, gen, classes, fallbackClass, labels, maxSealMs } = genesis;
   const limits = DEFAULT_INPUT_LIMITS;
@@ -136,44 +117,4 @@ async function openPool(configuration: Configuration, decide: DecideSettings): P
     deadlineMs: configuration.whole('policy.deadlineMs'),
   };
   return SwapPool.open(async (policy) => openWorkerPool(policy, decide, options));
-}
-
-/** Opens the ledger as this gateway's writer, after the store has shown that it keeps its promises. */
-async function openOwnLedger(
-  configuration: Configuration,
-  parts: { store: ObjectStore; genesis: Genesis; log: Log; policies: PoolSwitch },
-): Promise<{ ledger: Ledger; vkey: string }> {
-  const home = homeOf(configuration);
-  const { store, genesis, log, policies } = parts;
-  const name = configuration.text('ledger');
-  const random = (bytes: number): Uint8Array => randomBytes(bytes);
-  const clock = (): number => Date.now();
-  if (!genesis.weakStore) {
-    await probeStore(store, { prefix: objectKeys(name).prefix, random, clock });
-  }
-  const writerSigner = jwsSigner(await loadKey(home.writerKey));
-  const checkpointSigner = noteSigner(genesis.origin, await loadKey(home.checkpointKey));
-  const ledger = await openLedger(
-    {
-      store,
-      clock,
-      random,
-      log,
-      policies,
-      writerSigner,
-      writerCert: await loadStatement(home.writerCertificate),
-      checkpointSigner,
-      checkpointCert: await loadStatement(home.checkpointCertificate),
-    },
-    {
-      ledger: name,
-      folder: home.writer,
-      sealIntervalMs: configuration.whole('sealing.intervalMs'),
-      publishMs: configuration.whole('sealing.publishMs'),
-      followMs: configuration.whole('sealing.followMs'),
-      backlogBytes: configuration.whole('journal.maxBytes'),
-      backlogMs: configuration.whole('journal.maxAgeMs'),
-    },
-  );
-  return { ledger, vkey: checkpointSigner.vkey };
 }

@@ -76,26 +76,23 @@ export async function openFeed(configuration: Configuration, log: Log): Promise<
 /**
  * What decides is what the log puts in charge, from the ledger's archive, and never what a source or a file has. Only
  * where the archive lacks the policy that the ledger was founded with, it is taken from there, once.
+ *
+ * @returns the step that archives it; null where another policy or none is configured.
  */
-export async function archiveFounding(
+export async function foundingPolicy(
   genesis: Genesis,
-  parts: {
-    readonly feed: PolicyFeed | null;
-    readonly store: ObjectStore;
-    readonly ledger: string;
-    readonly log: Log;
-  },
-): Promise<void> {
-  const { feed, store, ledger, log } = parts;
+  parts: { readonly feed: PolicyFeed | null; readonly ledger: string; readonly log: Log },
+): Promise<((store: ObjectStore) => Promise<void>) | null> {
+  const { feed, ledger, log } = parts;
   const offered = feed === null ? await openDefaultPolicy() : await feed.look();
   const configured = offered?.prepared.identity.id ?? null;
   const founding = genesis.policy?.id ?? null;
   if (offered === null || founding === null || configured !== founding) {
     log.info('configured_policy_decides_nothing', { configured, founding });
-    return;
+    return null;
   }
   const policy = { id: founding, archive: offered.archive };
-  await archivePolicy(store, ledger, genesis, policy, () => Date.now());
+  return async (store) => archivePolicy(store, ledger, genesis, policy, () => Date.now());
 }
 
 /** Makes entries of refused bundles: few, and not before there is a ledger to take them. */

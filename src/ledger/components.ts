@@ -3,6 +3,7 @@ import type { NoteSigner } from '../core/signed-note.ts';
 import type { Statement } from '../core/statement.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { JournalFiles } from './journal-files.ts';
+import type { KnownGenesis } from './known-genesis.ts';
 
 /** Where the ledger says what it does. `fields` hold no secret and no input. */
 export interface LedgerLog {
@@ -51,6 +52,13 @@ export interface LedgerComponents {
   readonly log: LedgerLog;
   /** Default: none; then the setting `policy` is taken at its word. */
   readonly policies?: PolicySwitch;
+  /** Default: it is read here. */
+  readonly known?: KnownGenesis;
+  /**
+   * What has to be done with the store before the log is learnt, done again until it succeeds. What it throws and waiting
+   * does not cure halts the ledger. Default: nothing.
+   */
+  readonly prepare?: () => Promise<void>;
   /** Default: timers of Node. */
   readonly sleep?: Sleep;
   /** Default: the real file system. */

@@ -12,6 +12,8 @@ export interface LedgerContext {
   readonly store: ObjectStore;
   readonly keys: ObjectKeys;
   readonly genesis: Genesis;
+  /** Has to succeed before the log is learnt; throws what the store does, and what halts. */
+  readonly prepare: () => Promise<void>;
   readonly settings: LedgerSettings;
   /** Epoch ms of this machine. */
   readonly clock: () => number;

@@ -1,8 +1,5 @@
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { equalBytes } from '../core/bytes.ts';
 import { SteleError } from '../core/errors.ts';
-import { parseGenesis } from '../core/genesis.ts';
 import type { Genesis } from '../core/genesis.ts';
 import { parseJws } from '../core/jws.ts';
 import { applySchema } from '../core/schema.ts';
@@ -14,12 +11,11 @@ import type { LedgerComponents, LedgerOptions, LedgerSettings, Sleep } from './c
 import type { LedgerContext } from './context.ts';
 import { HaltError } from './errors.ts';
 import { FindingCounter } from './findings.ts';
-import { readGenesis } from './init.ts';
 import { journalFiles } from './journal-files.ts';
+import { confirmGenesis, knownGenesis, pinGenesis } from './known-genesis.ts';
 import type { Ledger } from './ledger.ts';
 import { RunningLedger } from './running-ledger.ts';
-import { isTransient } from './retry.ts';
-import { openWriterFolder, takeOver, writeWhole } from './writer-folder.ts';
+import { openWriterFolder, takeOver } from './writer-folder.ts';
 import type { WriterFolder } from './writer-folder.ts';
 
 /**
@@ -39,9 +35,16 @@ export async function openLedger(
   const files = components.files ?? journalFiles;
   const folder = await openWriterFolder(files, settings.folder, components.random);
   try {
-    const genesis = await knownGenesis(components, settings);
+    const known = components.known ?? (await knownGenesis(components.store, settings, files));
+    if (known === null) throw missing(settings.ledger);
+    const { genesis, confirmed, pinned } = known;
+    if (!pinned) await pinGenesis(files, settings.folder, genesis);
     const findings = new FindingCounter(components.log);
-    const context = makeContext({ components, settings, genesis, folder, findings });
+    const prepare = async (): Promise<void> => {
+      if (!confirmed) await confirmGenesis(components.store, settings.ledger, genesis);
+      await components.prepare?.();
+    };
+    const context = makeContext({ components, settings, genesis, prepare, folder, findings });
     const taken = await takeOver(files, folder, genesis.gen);
     return new RunningLedger({ context, folder, taken, findings });
   } catch (error) {
@@ -50,39 +53,15 @@ export async function openLedger(
   }
 }
 
-/** The genesis that this folder was first opened with: the store cannot put another in its place later. */
-async function knownGenesis(
-  { store, files = journalFiles }: LedgerComponents,
-  { ledger, folder }: LedgerSettings,
-): Promise<Genesis> {
-  const pinned = await files.read(join(folder, GENESIS_FILE));
-  try {
-    const found = await readGenesis(store, ledger);
-    if (found === null && pinned === null) throw missing(ledger);
-    if (found !== null && pinned === null) {
-      await writeWhole(files, folder, GENESIS_FILE, found.bytes);
-      return found;
-    }
-    if (found === null || pinned === null || !equalBytes(found.bytes, pinned)) {
-      throw new HaltError('ledger_corrupt', `genesis of ${ledger} is not the one of this folder`);
-    }
-    return found;
-  } catch (error) {
-    if (pinned === null || !isTransient(error)) throw error;
-    return parseGenesis(pinned);
-  }
-}
-
-const GENESIS_FILE = 'genesis.json';
-
 function makeContext(parts: {
   readonly components: LedgerComponents;
   readonly settings: LedgerSettings;
   readonly genesis: Genesis;
+  readonly prepare: () => Promise<void>;
   readonly folder: WriterFolder;
   readonly findings: FindingCounter;
 }): LedgerContext {
-  const { components, settings, genesis, folder, findings } = parts;
+  const { components, settings, genesis, prepare, folder, findings } = parts;
   const { writerSigner, checkpointSigner } = components;
   const writerCert = certificateOf(components.writerCert);
   const checkpointCert = certificateOf(components.checkpointCert);
@@ -99,6 +78,7 @@ function makeContext(parts: {
     store: components.store,
     keys: objectKeys(settings.ledger),
     genesis,
+    prepare,
     settings,
     clock: components.clock,
     random: components.random,

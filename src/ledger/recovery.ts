@@ -54,8 +54,11 @@ export interface RecoveryParts {
  */
 export async function recover(parts: RecoveryParts): Promise<boolean> {
   const { context, view, replica, inheritance, intake, adoption, next, clocks, signal } = parts;
+  let isPrepared = false;
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
+      if (!isPrepared) await context.prepare();
+      isPrepared = true;
       await clocks.check(context.keys.genesis);
       await healGenesis(context);
       await replica.catchUp();

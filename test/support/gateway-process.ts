@@ -25,8 +25,18 @@ export interface GatewayProcess {
     path: string,
     options?: { as?: Role; accept?: string; body?: string; type?: string },
   ): Promise<Response>;
+  /** Resolves when the path is answered with the status. */
+  until(path: string, status: number): Promise<void>;
   /** Drains, ends, and fails unless it ended clean. */
   stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
+/** A founded ledger that is not served yet. */
+export interface FoundedGateway {
+  /** Starts the gateway. @param until - What has to be answered with 200 first. */
+  serve(until?: string): Promise<GatewayProcess>;
 }
 
 /** Roles of the default policy; each has one key. */
@@ -38,6 +48,15 @@ export async function startGateway(
   folder: string,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<GatewayProcess> {
+  return (await foundGateway(ledger, folder, settings)).serve();
+}
+
+/** Founds a ledger in `folder`. @param settings - Beside ledger, folder and port. */
+export async function foundGateway(
+  ledger: string,
+  folder: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<FoundedGateway> {
   const port = await freePort();
   const set = Object.entries({
     ledger,
@@ -57,15 +76,32 @@ export async function startGateway(
   for (const role of ['service', 'auditor', 'admin'] as const) {
     keys.set(role, (await command('keygen', '--id', `the-${role}`, '--role', role))['key'] ?? '');
   }
+  return {
+    serve: async (until = '/readyz') => serve({ ledger, port, set, keys }, until),
+  };
+}
+
+interface Serving {
+  readonly ledger: string;
+  readonly port: number;
+  readonly set: readonly string[];
+  readonly keys: ReadonlyMap<Role, string>;
+}
+
+async function serve({ ledger, port, set, keys }: Serving, first: string): Promise<GatewayProcess> {
   const child = spawn(process.execPath, [cli, 'serve', ...set], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const life = watch(child);
   const url = `http://127.0.0.1:${port}`;
-  await life.until(async () => (await fetch(`${url}/readyz`)).status === 200);
+  const until = async (path: string, status: number): Promise<void> => {
+    await life.until(async () => (await fetch(`${url}${path}`)).status === status);
+  };
+  await until(first, 200);
   return {
     url,
     ledger,
+    until,
     fetch: async (path, { as, accept, body, type = 'application/json' } = {}) =>
       fetch(`${url}${path}`, {
         method: body === undefined ? 'GET' : 'POST',
@@ -77,12 +113,14 @@ export async function startGateway(
         ...(body === undefined ? {} : { body }),
       }),
     stop: async () => life.stop(),
+    kill: async () => life.kill(),
   };
 }
 
 interface Life {
   until(ready: () => Promise<boolean>): Promise<void>;
   stop(): Promise<void>;
+  kill(): Promise<void>;
 }
 
 function watch(child: ChildProcess): Life {
@@ -107,6 +145,11 @@ function watch(child: ChildProcess): Life {
       }
       child.kill('SIGKILL');
       throw new Error(`the gateway did not come up: ${said}`);
+    },
+    kill: async () => {
+      process.removeListener('exit', last);
+      child.kill('SIGKILL');
+      await ended;
     },
     stop: async () => {
       process.removeListener('exit', last);

@@ -108,6 +108,8 @@ export interface GatewayOptions extends Partial<LedgerOptions> {
   readonly log?: LedgerLog;
   /** Wraps the signer of entries and batches. */
   readonly signer?: (inner: JwsSigner) => JwsSigner;
+  /** What has to be done with the store before the log is learnt. */
+  readonly prepare?: () => Promise<void>;
   /** Do not wait until it takes entries. */
   readonly early?: boolean;
 }
@@ -230,6 +232,7 @@ export class TestWorld {
       sleep: async (ms: number, signal?: AbortSignal) => shell.sleep(ms, signal),
       ...(options.random === undefined ? {} : { random: options.random }),
       ...(options.log === undefined ? {} : { log: options.log }),
+      ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
     };
     const ledger = await openLedger(components, {
       ledger: LEDGER,

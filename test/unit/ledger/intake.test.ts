@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JwsSigner } from '../../../src/core/jws.ts';
+import { HaltError } from '../../../src/ledger/errors.ts';
+import { StoreUnavailableError } from '../../../src/storage/errors.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';
 import type { Fault } from '../../support/faulty-store.ts';
 import { keys, TestWorld } from '../../support/test-ledger.ts';
@@ -40,6 +42,44 @@ describe('a ledger that is being opened', () => {
     await world.check();
     const stranger = world.open({ store: new FaultyStore(world.store, away) });
     await expect(stranger).rejects.toMatchObject({ code: 'store_unavailable' });
+  });
+
+  test('halts when the store that was away comes back with another genesis, or with none', async () => {
+    for (const change of ['another', 'none'] as const) {
+      const [world, other] = [await TestWorld.create(), await TestWorld.create()];
+      const first = await world.open();
+      await first.ledger.close();
+      const shown = new FaultyStore(other.store, away);
+      const { ledger } = await world.open({ folder: first.folder, store: shown, early: true });
+      const [version] = await other.store.listVersions(keys.genesis);
+      if (change === 'none') other.store.eraseVersion(keys.genesis, version!.versionId);
+      const waiting = ledger.ready();
+      shown.plan = () => null;
+      await expect(waiting).rejects.toMatchObject({ cause: { code: 'ledger_corrupt' } });
+      expect(ledger.status()).toMatchObject({ ready: false, reason: 'ledger_halted' });
+      await ledger.close();
+    }
+  });
+
+  test('does what is to be done with the store first, until it succeeds, and halts where it never will', async () => {
+    const world = await TestWorld.create();
+    const failures = [new StoreUnavailableError('away'), new StoreUnavailableError('away')];
+    const prepare = async (): Promise<void> => {
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+      return Promise.resolve();
+    };
+    const first = await world.open({ prepare });
+    expect(failures).toEqual([]);
+    await first.ledger.close();
+    const refused = new HaltError('lock_refused', 'the store keeps no locks');
+    const opened = await world.open({
+      prepare: async () => Promise.reject(refused),
+      early: true,
+    });
+    await expect(opened.ledger.ready()).rejects.toMatchObject({ cause: refused });
+    await opened.ledger.close();
+    await world.check();
   });
 
   test('closes before it was ready', async () => {
