@@ -1,9 +1,9 @@
+import type { Genesis } from '../core/genesis.ts';
 import type { JwsSigner } from '../core/jws.ts';
 import type { NoteSigner } from '../core/signed-note.ts';
 import type { Statement } from '../core/statement.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { JournalFiles } from './journal-files.ts';
-import type { KnownGenesis } from './known-genesis.ts';
 
 /** Where the ledger says what it does. `fields` hold no secret and no input. */
 export interface LedgerLog {
@@ -34,6 +34,15 @@ export interface PolicySwitch {
    * @throws when the policy cannot decide; the one before goes on.
    */
   ready(policy: ChargedPolicy): Promise<() => void>;
+}
+
+/** A genesis, and how it is known. */
+export interface KnownGenesis {
+  readonly genesis: Genesis;
+  /** The store has shown it just now; else it was away, and will be asked before anything is learnt from it. */
+  readonly confirmed: boolean;
+  /** The folder has it. */
+  readonly pinned: boolean;
 }
 
 /** The objects with behaviour that an open ledger is made of. */

@@ -4,21 +4,13 @@ import { equalBytes } from '../core/bytes.ts';
 import { parseGenesis } from '../core/genesis.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { KnownGenesis } from './components.ts';
 import { HaltError } from './errors.ts';
 import { readGenesis } from './init.ts';
 import { journalFiles } from './journal-files.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { isTransient } from './retry.ts';
 import { writeWhole } from './writer-folder.ts';
-
-/** A genesis, and how it is known. */
-export interface KnownGenesis {
-  readonly genesis: Genesis;
-  /** The store has shown it just now; else it was away, and will be asked before anything is learnt from it. */
-  readonly confirmed: boolean;
-  /** The folder has it. */
-  readonly pinned: boolean;
-}
 
 const GENESIS_FILE = 'genesis.json';
 
