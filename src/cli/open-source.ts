@@ -13,7 +13,6 @@ import { stageBundle } from '../policy/stage.ts';
 import type { SignatureCheck } from '../policy/stage.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { openS3Store } from '../storage/s3-store.ts';
 import type { Configuration } from './configuration.ts';
 
 /** Milliseconds for which a file must have stayed as it is before it is read. */
@@ -96,9 +95,14 @@ async function openHttp(
   });
 }
 
-function openBucket(configuration: Configuration, place: string, maxBytes: number): ObjectSource {
+async function openBucket(
+  configuration: Configuration,
+  place: string,
+  maxBytes: number,
+): Promise<ObjectSource> {
   const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(place) ?? [];
   if (bucket === '') throw invalid('policy.bundle is not s3://bucket/prefix');
+  const { openS3Store } = await import('../storage/s3-store.ts');
   const store = openS3Store({
     bucket,
     region: configuration.text('store.region'),

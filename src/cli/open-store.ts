@@ -4,7 +4,6 @@ import { openFileStore } from '../storage/file-store.ts';
 import type { ViewReaders } from '../storage/file-store.ts';
 import { MemoryStore } from '../storage/memory-store.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { openS3Store } from '../storage/s3-store.ts';
 import type { Configuration } from './configuration.ts';
 import { homeOf } from './home.ts';
 
@@ -24,6 +23,8 @@ export async function openStore(configuration: Configuration): Promise<ObjectSto
       disposition: 'fix-configuration',
     });
   }
+  // The SDK is 25 MB of memory and a fifth of a second: only for whom it serves.
+  const { openS3Store } = await import('../storage/s3-store.ts');
   return openS3Store({
     bucket,
     region: configuration.text('store.region'),

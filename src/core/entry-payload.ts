@@ -161,3 +161,11 @@ export function isDigests(value: JsonValue): boolean {
   }
   return true;
 }
+
+/**
+ * The payload's canonical text without `wtr` and without the closing brace. Not checked against the schema: that is
+ * done for the whole by `parseEntry`.
+ */
+export function entryPrefix(fields: Omit<EntryPayload, 'wtr'>): string {
+  return canonicalJson(fields as unknown as JsonValue).slice(0, -1);
+}

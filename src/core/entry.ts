@@ -4,18 +4,17 @@
  * the position, the signature and the journal are serial.
  */
 import { utf8Bytes, utf8Text } from './bytes.ts';
-import { canonicalJson } from './canonical-json.ts';
 import { parseEntryPayload } from './entry-check.ts';
 import { isKnownKind } from './entry-payload.ts';
 import type { EntryPayload, WriterPosition } from './entry-payload.ts';
 import { MalformedError } from './errors.ts';
 import { jwsSigningInput, parseJws } from './jws.ts';
 import type { JwsAlgorithm, JwsHeader } from './jws.ts';
-import type { JsonObject, JsonValue } from './strict-json.ts';
+import type { JsonObject } from './strict-json.ts';
 
 export { sealJws } from './jws.ts';
 export { parseEntryPayload } from './entry-check.ts';
-export { ENTRY_KINDS, isKnownKind } from './entry-payload.ts';
+export { ENTRY_KINDS, entryPrefix, isKnownKind } from './entry-payload.ts';
 export type {
   EntryKind,
   EntryPayload,
@@ -63,15 +62,7 @@ export function parseEntry(bytes: Uint8Array, checkControl?: ControlCheck): Entr
   return { bytes, header, payload, signingInput, signature, known: isKnownKind(payload.kind) };
 }
 
-/**
- * The payload's canonical text without `wtr` and without the closing brace. Not checked against the schema: that is
- * done for the whole by {@link parseEntry}.
- */
-export function entryPrefix(fields: Omit<EntryPayload, 'wtr'>): string {
-  return canonicalJson(fields as unknown as JsonValue).slice(0, -1);
-}
-
-/** The payload's canonical text: a prefix of {@link entryPrefix} with the writer's position. */
+/** The payload's canonical text: a prefix of `entryPrefix` with the writer's position. */
 export function completePayload(prefix: string, wtr: WriterPosition): string {
   return `${prefix},"wtr":{"boot":"${wtr.boot}","id":"${wtr.id}","prev":"${wtr.prev}","seq":${wtr.seq}}}`;
 }

@@ -2,17 +2,12 @@
  * Signed objects: compact JWS (RFC 7515 §7.1) in the one form that Stele writes. The protected header has exactly
  * three members in canonical order, so that it can be recognised byte by byte and never has to be interpreted.
  */
-import {
-  isPrimeOrderEd25519,
-  sha256Base64Url,
-  utf8Base64Url,
-  verifyEd25519,
-  verifyP256,
-} from '#platform';
+import { sha256Base64Url, utf8Base64Url, verifyEd25519, verifyP256 } from '#platform';
 import { concatBytes, parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from './bytes.ts';
 import { canonicalJson, parseCanonicalJson } from './canonical-json.ts';
 import { MalformedError } from './errors.ts';
 import { isJsonObject } from './json-pointer.ts';
+import { isPrimeOrderEd25519 } from './platform-point.ts';
 import type { JsonValue } from './strict-json.ts';
 
 /** `Ed25519` is RFC 9864's name of that one curve; `ES256` (RFC 7518 §3.4) is for key services without it. */

@@ -6,8 +6,7 @@ import { MalformedError } from './errors.ts';
 import type { BytesEncoding } from './platform.ts';
 
 export type { BytesEncoding } from './platform.ts';
-// Node has no native form of the first, which is rare; of the second there is no faster one.
-export { isPrimeOrderEd25519, utf8Text } from './platform.ts';
+export { utf8Text } from './platform-text.ts';
 
 const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 const P256_SPKI = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');

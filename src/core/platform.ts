@@ -10,12 +10,11 @@ import { sha256 as nobleSha256, sha512 } from '@noble/hashes/sha2.js';
 import { shake256 as nobleShake256 } from '@noble/hashes/sha3.js';
 import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { MalformedError } from './errors.ts';
+import { readPoint } from './platform-point.ts';
+
+export { utf8Text } from './platform-text.ts';
 
 declare const TextEncoder: new () => { encode(text: string): Uint8Array };
-declare const TextDecoder: new (
-  label: 'utf-8',
-  options: { fatal: true; ignoreBOM: true },
-) => { decode(bytes: Uint8Array): string };
 
 /** A text form of bytes: RFC 4648 §8 in lower case, §4 padded, §5 without padding. */
 export type BytesEncoding = 'hex' | 'base64' | 'base64url';
@@ -24,11 +23,7 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const ALPHABETS = { base64: `${ALPHABET}+/`, base64url: `${ALPHABET}-_` };
 const VALUES = { base64: valuesOf('base64'), base64url: valuesOf('base64url') };
 const NO_BYTES = new Uint8Array(0);
-/** A key's order costs about 2 ms, and a ledger meets its few keys again in every batch. */
-const PRIME_ORDER_KEYS_MAX = 256;
-const primeOrderKeys = new Set<string>();
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** SHA-256 (FIPS 180-4). @returns 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
@@ -56,7 +51,7 @@ export function hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array {
 /**
  * Verifies Ed25519 (RFC 8032 §5.1.7) without the cofactor: S < L, the key in its canonical encoding, and
  * encode([S]B - [k]A) equal to R byte for byte, so that every platform gives one verdict. Low-order keys are not
- * refused here: {@link isPrimeOrderEd25519} does that when a key is certified or read.
+ * refused here: `isPrimeOrderEd25519` does that when a key is certified or read.
  *
  * @returns False for any bytes that are not a signature; never throws.
  */
@@ -74,20 +69,6 @@ export function verifyEd25519(
   const k = Fn.create(bytesToNumberLE(sha512(concatBytes(r, publicKey, message))));
   const expected = BASE.multiplyUnsafe(s).subtract(key.multiplyUnsafe(k)).toBytes();
   return expected.every((byte, i) => byte === r[i]);
-}
-
-/**
- * Whether 32 bytes are a key that Stele certifies: canonical, on the curve, not the identity, and in the subgroup of
- * prime order, so that a signature binds its message and cofactored verifiers agree with ours.
- */
-export function isPrimeOrderEd25519(publicKey: Uint8Array): boolean {
-  const name = bytesToHex(publicKey);
-  if (primeOrderKeys.has(name)) return true;
-  const key = readPoint(publicKey);
-  if (key === undefined || key.is0() || !key.isTorsionFree()) return false;
-  if (primeOrderKeys.size >= PRIME_ORDER_KEYS_MAX) primeOrderKeys.clear();
-  primeOrderKeys.add(name);
-  return true;
 }
 
 /**
@@ -110,15 +91,6 @@ export function utf8Bytes(text: string): Uint8Array {
     throw new MalformedError('text has a surrogate without its pair', 'lone_surrogate');
   }
   return encoder.encode(text);
-}
-
-/** The text of UTF-8 bytes, a byte order mark kept. @throws {@link MalformedError} `invalid_utf8`. */
-export function utf8Text(bytes: Uint8Array): string {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    throw new MalformedError('bytes are not UTF-8', 'invalid_utf8');
-  }
 }
 
 /** Base64url without padding of a text's UTF-8. @throws {@link MalformedError} `lone_surrogate`. */
@@ -170,12 +142,4 @@ function valuesOf(encoding: 'base64' | 'base64url'): Uint8Array {
 
 function at(bytes: Uint8Array, index: number): number {
   return bytes[index] ?? 0;
-}
-
-function readPoint(publicKey: Uint8Array): InstanceType<typeof ed25519.Point> | undefined {
-  try {
-    return ed25519.Point.fromBytes(publicKey, false);
-  } catch {
-    return undefined;
-  }
 }

@@ -2,7 +2,7 @@
  * Signed notes: a text, an empty line, and signature lines, each naming its key (C2SP signed-note). A key is the pair of
  * name and key id; whether to trust it is the caller's affair, shown by the verifiers that he brings.
  */
-import { isPrimeOrderEd25519, sha256, verifyEd25519 } from '#platform';
+import { sha256, verifyEd25519 } from '#platform';
 import { concatBytes, parseBase64, parseHex, toBase64, toHex, utf8Bytes } from './bytes.ts';
 import {
   parseCosignature,
@@ -11,6 +11,7 @@ import {
   verifyCosignature,
 } from './cosignature.ts';
 import { MalformedError, SteleError } from './errors.ts';
+import { isPrimeOrderEd25519 } from './platform-point.ts';
 
 /** Kinds of keys that are told apart here, by the type byte of C2SP signed-note. Others may come, and are unknown. */
 export const KEY_TYPES = {

@@ -4,7 +4,7 @@ import { canonicalJson } from '../core/canonical-json.ts';
 import { DEFAULT_DEPTHS, formatDsc } from '../core/disclosure.ts';
 import type { PartDepths } from '../core/disclosure.ts';
 import { discloseTexts } from '../core/disclosure-digests.ts';
-import { entryPrefix } from '../core/entry.ts';
+import { entryPrefix } from '../core/entry-payload.ts';
 import { isJsonObject } from '../core/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 import { retentionOf } from './effect.ts';
