@@ -64,7 +64,12 @@ export class AdmissionTimes {
 
   /** The runs that may hold an entry that was admitted at a time (epoch ms). */
   around(at: number): AdmissionRun[] {
-    return this.#runs.filter(({ low, high }) => low <= at && at <= high);
+    return this.between(at, at);
+  }
+
+  /** The runs that may hold an entry that was admitted in [`from`, `to`] (epoch ms). */
+  between(from: number, to: number): AdmissionRun[] {
+    return this.#runs.filter(({ low, high }) => low <= to && from <= high);
   }
 
   /** Makes one run without order of the two neighbours that have the fewest batches: what is seldom gives way last. */

@@ -31,7 +31,15 @@ export interface ReadHeader {
   readonly versionId: string;
 }
 
+/** Leaf indices in a row, the end excluded. */
+export interface LeafStretch {
+  readonly first: number;
+  readonly end: number;
+}
+
 const LF = 0x0a;
+/** Runs that a search by time looks into one by one. */
+const RUNS_SEARCHED_MAX = 32;
 
 /** Finds and reads batches that are known to be in the log. */
 export class BatchReader {
@@ -68,6 +76,34 @@ export class BatchReader {
         if (low <= at && at <= high) yield range;
       }
     }
+  }
+
+  /**
+   * Stretches of leaf indices, in order, outside of which no entry was admitted in [`from`, `to`] (epoch ms): two
+   * searches among headers for each run of batches. Inside there may be others.
+   */
+  async admitted(from: number, to: number): Promise<readonly LeafStretch[]> {
+    const runs = this.#times.between(from, to);
+    const [one, last] = [runs[0], runs.at(-1)];
+    if (one === undefined || last === undefined) return [];
+    // A ledger of many outages: what lies between them is read as well, rather than searching each.
+    const few =
+      runs.length <= RUNS_SEARCHED_MAX ? runs : [{ ...one, last: last.last, lagMs: null }];
+    const stretches: LeafStretch[] = [];
+    for (const { first, last: end, lagMs } of few) {
+      const bound = [first, end] as const;
+      // Batches are in order of time but for the lag, so past these marks nothing of the time comes before, or after.
+      const begin =
+        lagMs === null
+          ? await this.#atOrAfter(first, end)
+          : await this.#search((range) => range.time >= from - lagMs, bound);
+      if (begin === null) continue;
+      const after =
+        lagMs === null ? null : await this.#search((range) => range.time > to + 2 * lagMs, bound);
+      const beyond = after ?? (await this.#atOrAfter(end + 1, this.#view.state.number));
+      stretches.push({ first: begin.first, end: beyond?.first ?? this.#view.state.size });
+    }
+    return stretches.filter(({ first, end }) => first < end);
   }
 
   /** Batches of a run: all of them, or where it is in order those dated within its bound. */

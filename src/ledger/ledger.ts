@@ -2,6 +2,7 @@ import type { ApprovalContext } from '../core/approval.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { Statement } from '../core/statement.ts';
+import type { LeafStretch } from './batch-reader.ts';
 import type { LogKeys } from './log-keys.ts';
 import type { Reservation } from './idempotency.ts';
 import type {
@@ -89,6 +90,15 @@ export interface Ledger {
 
   /** Finds an entry by id or leaf index, sealed or still in the journal. Sealed bytes are proven against the tree. */
   entry(idOrIndex: string | number): Promise<FoundEntry | null>;
+
+  /**
+   * Sealed entries from leaf `first` on, at most `count`, each proven as with {@link entry}; null where a leaf is lost or
+   * changed. There is no index: what is wanted of many is found by reading them (docs/decisions/0003).
+   */
+  entries(first: number, count: number): Promise<readonly (FoundEntry | null)[]>;
+
+  /** Leaf indices, in order, outside of which no sealed entry was admitted in [`from`, `to`] (epoch ms). */
+  admitted(from: number, to: number): Promise<readonly LeafStretch[]>;
 
   /** A proof that leaf `index` is in the tree of the newest signed head, or in the one of `size`. Verified. */
   inclusion(index: number, size?: number): Promise<ProofAt>;

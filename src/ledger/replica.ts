@@ -9,6 +9,7 @@ import { edgeHead, parseTreeSize } from '../core/tree.ts';
 import type { TreeHead } from '../core/tree.ts';
 import { AdmissionTimes } from './admission-times.ts';
 import { BatchReader } from './batch-reader.ts';
+import type { LeafStretch } from './batch-reader.ts';
 import type { LedgerContext } from './context.ts';
 import { HaltError } from './errors.ts';
 import { HeadSigner } from './head-signer.ts';
@@ -138,6 +139,16 @@ export class Replica {
   /** An entry by id or leaf index. */
   async entry(idOrIndex: string | number): Promise<FoundEntry | null> {
     return this.#entries.find(idOrIndex);
+  }
+
+  /** Sealed entries in a row. */
+  async entries(first: number, count: number): Promise<readonly (FoundEntry | null)[]> {
+    return this.#entries.stretch(first, count);
+  }
+
+  /** Where the entries of a time stand. */
+  async admitted(from: number, to: number): Promise<readonly LeafStretch[]> {
+    return this.#batches.admitted(from, to);
   }
 
   /** A verified inclusion proof, to the newest signed head or to one of `size`. */

@@ -6,6 +6,7 @@ import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { Adoption } from './adoption.ts';
+import type { LeafStretch } from './batch-reader.ts';
 import type { Boot } from './boot.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { LedgerContext } from './context.ts';
@@ -187,6 +188,14 @@ export class RunningLedger implements Ledger {
 
   async entry(idOrIndex: string | number): Promise<FoundEntry | null> {
     return this.#replica.entry(idOrIndex);
+  }
+
+  async entries(first: number, count: number): Promise<readonly (FoundEntry | null)[]> {
+    return this.#replica.entries(first, count);
+  }
+
+  async admitted(from: number, to: number): Promise<readonly LeafStretch[]> {
+    return this.#replica.admitted(from, to);
   }
 
   async inclusion(index: number, size?: number): Promise<ProofAt> {

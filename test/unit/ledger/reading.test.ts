@@ -6,6 +6,7 @@ import { verifyConsistency, verifyInclusion } from '../../../src/core/proof.ts';
 import { parseSignedNote } from '../../../src/core/signed-note.ts';
 import { entryBundlePath, parseEntryBundle, tilePath } from '../../../src/core/tile.ts';
 import { parseLeafIndex, parseTreeSize } from '../../../src/core/tree.ts';
+import { uuid7Time } from '../../../src/core/uuid7.ts';
 import { EntryReader } from '../../../src/ledger/reader.ts';
 import { SignerGuard } from '../../../src/ledger/signer-guard.ts';
 import { FaultyFiles } from '../../support/faulty-files.ts';
@@ -163,6 +164,96 @@ describe('an entry', () => {
     if (spoil === null) world.store.eraseVersion(key!, version!.versionId);
     else world.store.corrupt(key!, spoil);
     expect(await ledger.entry(receipt!.jti)).toMatchObject({ jws: receipt!.jws, record: null });
+    await ledger.close();
+  });
+});
+
+describe('entries in a row', () => {
+  test('are the same as those read one by one, over bundles and batches, past the end none', async () => {
+    const { world, ledger } = await grown();
+    await ledger.close();
+    const store = new FaultyStore(world.store);
+    const other = await world.open({ store });
+    const { treeSize } = other.ledger.status();
+    const one = await Promise.all(
+      Array.from({ length: treeSize }, async (_, index) => other.ledger.entry(index)),
+    );
+    for (const [first, count] of [
+      [0, treeSize],
+      [3, 64],
+      [250, 12],
+      [treeSize - 2, 64],
+    ] as const) {
+      expect(await other.ledger.entries(first, count)).toEqual(one.slice(first, first + count));
+    }
+    for (const first of [treeSize, -1, 0.5, 1e15]) {
+      expect(await other.ledger.entries(first, 5)).toEqual([]);
+    }
+    const from = store.calls.length;
+    await other.ledger.entries(260, 64);
+    const read = store.calls.slice(from).filter(({ method }) => method === 'get');
+    // Two batches: a header each, and the few members in which their records stand.
+    expect(read.length).toBeLessThan(12);
+    await other.ledger.close();
+  });
+
+  test('are read from their batches where the bundle is lost, and a batch that is lost too leaves holes', async () => {
+    const { world, ledger, gateway } = await grown();
+    await ledger.close();
+    const path = keys.tile(entryBundlePath(0, 256));
+    const [version] = await world.store.listVersions(path);
+    world.store.eraseVersion(path, version!.versionId);
+    const again = await world.open({ folder: gateway.folder });
+    const found = await again.ledger.entries(0, 40);
+    expect(found.every((entry) => entry?.record !== undefined)).toBe(true);
+    const hole = found.findIndex((entry) => entry!.record !== null);
+    world.store.corrupt(keys.batch(hole), (bytes) => bytes.fill(0));
+    const damaged = await again.ledger.entries(0, 40);
+    expect(damaged[hole]).toBeNull();
+    expect(again.ledger.status().findings).toMatchObject({ leaf_unreadable: 1 });
+    await again.ledger.close();
+  });
+});
+
+describe('where the entries of a time stand', () => {
+  test('is told in stretches that leave out none, in order, after outages and clocks that were set', async () => {
+    const world = await TestWorld.create();
+    const { ledger, append } = await world.open();
+    const minutes = 60_000;
+    // The second and the last are behind the one before: their batches are runs of their own.
+    for (const offset of [0, 90, 20, 300, 310, 320, 5, 330]) {
+      world.offsetMs = offset * minutes;
+      await ledger.refresh();
+      await ledger.ready();
+      const receipts = await append(3);
+      await Promise.all(receipts.map(async ({ sealed }) => sealed));
+    }
+    const { treeSize } = ledger.status();
+    const entries = await ledger.entries(0, treeSize);
+    const times = entries.map((entry) => uuid7Time(entry!.jti));
+    const low = Math.min(...times);
+    for (const [from, to] of [
+      [0, 1],
+      [4, 6],
+      [19, 21],
+      [89, 91],
+      [299, 312],
+      [-100, 1000],
+      [1000, 2000],
+      [-10, -5],
+    ] as const) {
+      const [start, end] = [low + from * minutes, low + to * minutes];
+      const stretches = await ledger.admitted(start, end);
+      const inside = (index: number): boolean =>
+        stretches.some((stretch) => stretch.first <= index && index < stretch.end);
+      const missed = times.filter((at, index) => start <= at && at <= end && !inside(index));
+      expect({ from, to, missed }).toEqual({ from, to, missed: [] });
+      const bounds = stretches.flatMap(({ first, end: last }) => [first, last]);
+      expect(bounds).toEqual([...bounds].sort((a, b) => a - b));
+    }
+    expect(await ledger.admitted(low - 9e9, low - 8e9)).toEqual([]);
+    const early = await ledger.admitted(low + 4 * minutes, low + 6 * minutes);
+    expect(early.reduce((sum, { first, end }) => sum + end - first, 0)).toBeLessThan(treeSize);
     await ledger.close();
   });
 });
