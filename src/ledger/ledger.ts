@@ -95,7 +95,7 @@ export interface Ledger {
    * Sealed entries from leaf `first` on, at most `count`, each proven as with {@link entry}; null where a leaf is lost or
    * changed. There is no index: what is wanted of many is found by reading them (docs/decisions/0003).
    */
-  entries(first: number, count: number): Promise<readonly (FoundEntry | null)[]>;
+  stretch(first: number, count: number): Promise<readonly (FoundEntry | null)[]>;
 
   /** Leaf indices, in order, outside of which no sealed entry was admitted in [`from`, `to`] (epoch ms). */
   admitted(from: number, to: number): Promise<readonly LeafStretch[]>;

@@ -142,7 +142,7 @@ export class Replica {
   }
 
   /** Sealed entries in a row. */
-  async entries(first: number, count: number): Promise<readonly (FoundEntry | null)[]> {
+  async stretch(first: number, count: number): Promise<readonly (FoundEntry | null)[]> {
     return this.#entries.stretch(first, count);
   }
 

@@ -190,8 +190,8 @@ export class RunningLedger implements Ledger {
     return this.#replica.entry(idOrIndex);
   }
 
-  async entries(first: number, count: number): Promise<readonly (FoundEntry | null)[]> {
-    return this.#replica.entries(first, count);
+  async stretch(first: number, count: number): Promise<readonly (FoundEntry | null)[]> {
+    return this.#replica.stretch(first, count);
   }
 
   async admitted(from: number, to: number): Promise<readonly LeafStretch[]> {

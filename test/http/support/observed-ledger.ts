@@ -179,7 +179,7 @@ function observe(inner: Ledger, gate: Gate): ObservedLedger {
     keys: () => inner.keys(),
     head: () => inner.head(),
     entry: async (idOrIndex) => inner.entry(idOrIndex),
-    entries: async (first, count) => inner.entries(first, count),
+    stretch: async (first, count) => inner.stretch(first, count),
     admitted: async (from, to) => inner.admitted(from, to),
     inclusion: async (index, size) => inner.inclusion(index, size),
     consistency: async (from, to) => inner.consistency(from, to),

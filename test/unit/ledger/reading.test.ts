@@ -184,13 +184,13 @@ describe('entries in a row', () => {
       [250, 12],
       [treeSize - 2, 64],
     ] as const) {
-      expect(await other.ledger.entries(first, count)).toEqual(one.slice(first, first + count));
+      expect(await other.ledger.stretch(first, count)).toEqual(one.slice(first, first + count));
     }
     for (const first of [treeSize, -1, 0.5, 1e15]) {
-      expect(await other.ledger.entries(first, 5)).toEqual([]);
+      expect(await other.ledger.stretch(first, 5)).toEqual([]);
     }
     const from = store.calls.length;
-    await other.ledger.entries(260, 64);
+    await other.ledger.stretch(260, 64);
     const read = store.calls.slice(from).filter(({ method }) => method === 'get');
     // Two batches: a header each, and the few members in which their records stand.
     expect(read.length).toBeLessThan(12);
@@ -204,11 +204,11 @@ describe('entries in a row', () => {
     const [version] = await world.store.listVersions(path);
     world.store.eraseVersion(path, version!.versionId);
     const again = await world.open({ folder: gateway.folder });
-    const found = await again.ledger.entries(0, 40);
+    const found = await again.ledger.stretch(0, 40);
     expect(found.every((entry) => entry?.record !== undefined)).toBe(true);
     const hole = found.findIndex((entry) => entry!.record !== null);
     world.store.corrupt(keys.batch(hole), (bytes) => bytes.fill(0));
-    const damaged = await again.ledger.entries(0, 40);
+    const damaged = await again.ledger.stretch(0, 40);
     expect(damaged[hole]).toBeNull();
     expect(again.ledger.status().findings).toMatchObject({ leaf_unreadable: 1 });
     await again.ledger.close();
@@ -229,7 +229,7 @@ describe('where the entries of a time stand', () => {
       await Promise.all(receipts.map(async ({ sealed }) => sealed));
     }
     const { treeSize } = ledger.status();
-    const entries = await ledger.entries(0, treeSize);
+    const entries = await ledger.stretch(0, treeSize);
     const times = entries.map((entry) => uuid7Time(entry!.jti));
     const low = Math.min(...times);
     for (const [from, to] of [
