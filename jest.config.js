@@ -16,6 +16,8 @@ export default {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   testTimeout: 30_000,
+  // Without this a machine of two processors runs one suite at a time.
+  maxWorkers: 2,
   collectCoverageFrom: [
     'src/**/*.ts',
     '!src/cli/main.ts',
