@@ -17,13 +17,14 @@ export function escapeToken(token: string): string {
 /** Parses a pointer into its tokens. @throws {@link MalformedError} code `bad_pointer`. */
 export function parsePointer(pointer: string): string[] {
   if (pointer === '') return [];
-  if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) {
+  const isEscaped = pointer.includes('~');
+  if (!pointer.startsWith('/') || (isEscaped && /~(?![01])/.test(pointer))) {
     throw new MalformedError('text is not a JSON pointer', 'bad_pointer');
   }
-  return pointer
-    .slice(1)
-    .split('/')
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const tokens = pointer.slice(1).split('/');
+  // Few are escaped, and every decision has dozens of pointers.
+  if (!isEscaped) return tokens;
+  return tokens.map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 /** Whether a value is an object, which is neither null nor an array. */

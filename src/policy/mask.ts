@@ -12,42 +12,43 @@ import type { JsonObject, JsonValue } from '../core/strict-json.ts';
  */
 export function applyMask(value: JsonObject, pointers: readonly string[]): JsonObject {
   let masked: JsonValue = value;
-  for (const pointer of pointers) masked = without(masked, parsePointer(pointer)) ?? masked;
+  for (const pointer of pointers) masked = without(masked, parsePointer(pointer), 0) ?? masked;
   return masked as JsonObject;
 }
 
-/** @returns undefined where the place is `value` itself. */
-function without(value: JsonValue, tokens: readonly string[]): JsonValue | undefined {
-  const [token, ...rest] = tokens;
-  if (token === undefined) return undefined;
-  if (isJsonObject(value)) return withoutMember(value, token, rest);
-  return Array.isArray(value) ? withoutElement(value, token, rest) : value;
+/** @returns undefined where the place is `value` itself. @param at - Of the tokens, the first that is below `value`. */
+function without(value: JsonValue, tokens: readonly string[], at: number): JsonValue | undefined {
+  if (at === tokens.length) return undefined;
+  if (isJsonObject(value)) return withoutMember(value, tokens, at);
+  return Array.isArray(value) ? withoutElement(value, tokens, at) : value;
 }
 
-function withoutMember(value: JsonObject, token: string, rest: readonly string[]): JsonObject {
-  const names = token === '*' ? Object.keys(value) : [token];
+function withoutMember(value: JsonObject, tokens: readonly string[], at: number): JsonObject {
+  const token = tokens[at] ?? '';
+  const names = token === '*' ? Object.keys(value) : Object.hasOwn(value, token) ? [token] : [];
   // Most masks name nothing that is there, and that must cost no copy.
-  const changed = new Set(
-    names.filter((name) => {
-      return Object.hasOwn(value, name) && without(value[name] as JsonValue, rest) !== value[name];
-    }),
-  );
-  if (changed.size === 0) return value;
+  const left = new Map<string, JsonValue | undefined>();
+  for (const name of names) {
+    const member = without(value[name] as JsonValue, tokens, at + 1);
+    if (member !== value[name]) left.set(name, member);
+  }
+  if (left.size === 0) return value;
   const copy: Record<string, JsonValue> = {};
   for (const [name, member] of Object.entries(value)) {
-    const left = changed.has(name) ? without(member, rest) : member;
-    if (left !== undefined) copy[name] = left;
+    const kept = left.has(name) ? left.get(name) : member;
+    if (kept !== undefined) copy[name] = kept;
   }
   return copy;
 }
 
 function withoutElement(
   value: readonly JsonValue[],
-  token: string,
-  rest: readonly string[],
+  tokens: readonly string[],
+  at: number,
 ): readonly JsonValue[] {
+  const token = tokens[at];
   const left = value.map((element, index) =>
-    token === '*' || token === String(index) ? (without(element, rest) ?? null) : element,
+    token === '*' || token === String(index) ? (without(element, tokens, at + 1) ?? null) : element,
   );
   return left.some((element, index) => element !== value[index]) ? left : value;
 }
