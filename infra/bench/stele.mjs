@@ -22,6 +22,9 @@ export async function startStele(settings = {}) {
     'listen.port': String(port),
     'log.level': 'warn',
     'callers.anonymous': 'true',
+    // One caller sends all of it.
+    'gateway.entriesPerMinute': '100000000',
+    'gateway.entryBytesPerMinute': '1099511627776',
     ...settings,
   }).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const run = (...args) =>

@@ -44,6 +44,8 @@ export async function gatewayOf(ledger, settings) {
     'listen.port': String(port),
     'log.level': 'error',
     'callers.anonymous': 'true', // who reads the log back has no key
+    'gateway.entriesPerMinute': '100000000', // one caller writes all of it
+    'gateway.entryBytesPerMinute': '1099511627776',
     ...settings,
   }).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const url = `http://127.0.0.1:${port}`;

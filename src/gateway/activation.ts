@@ -15,8 +15,8 @@ import type { DecidedActivation } from '../policy/admin.ts';
 import { ENTRYPOINTS } from '../policy/decision.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import { isProblemCode } from './codes.ts';
+import type { CallerBudget } from './caller-budget.ts';
 import type { GatewayComponents, PolicyChanges, ServedLedger } from './components.ts';
-import type { DenialBudget } from './denial-budget.ts';
 import type { Asker } from './asker.ts';
 import { EntryIds } from './entry-ids.ts';
 import { ProblemError } from './problem.ts';
@@ -57,14 +57,14 @@ export class Activations {
   readonly #components: GatewayComponents;
   readonly #settings: GatewaySettings;
   readonly #ids: EntryIds;
-  readonly #budget: DenialBudget;
+  readonly #budget: CallerBudget;
   #isBusy = false;
 
   constructor(
     served: ServedLedger,
     components: GatewayComponents,
     settings: GatewaySettings,
-    budget: DenialBudget,
+    budget: CallerBudget,
   ) {
     this.#served = served;
     this.#changes = served.changes ?? null;

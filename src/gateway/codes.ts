@@ -119,6 +119,7 @@ const tryAgain = rows({
   entry_not_sealed:          [409, 'The entry is durable and not yet sealed', 'Try again, or ask with wait.'],
   activation_in_progress:    [409, 'Another change of policy is under way here', 'Try again in a moment.'],
   policy_superseded:         [503, 'Another policy was put in charge meanwhile', 'Try again.'],
+  budget_spent:              [429, 'The caller has made all the entries that it may make in a minute', 'Try again after Retry-After, and more slowly; whoever runs the gateway sets how many.'],
   overloaded:                [503, 'The gateway has no room', 'Try again; the event was not taken.'],
   closing:                   [503, 'The gateway is shutting down', 'Try again; another instance or the next start will answer.'],
   backlog_full:              [503, 'The journal holds all that it may', 'Try again when the store takes entries; see /readyz?verbose.'],

@@ -24,13 +24,14 @@ import type {
 import { bodyDigest, identityDigest } from '../policy/write-identity.ts';
 import { Activations } from './activation.ts';
 import type { Asker } from './asker.ts';
+import { Budgets } from './budgets.ts';
 import { isProblemCode } from './codes.ts';
 import { collector } from './collect.ts';
 import type { Collect } from './collect.ts';
 import type { GatewayComponents, ServedLedger } from './components.ts';
-import { DenialBudget } from './denial-budget.ts';
 import { EntryIds } from './entry-ids.ts';
 import { Finds } from './finds.ts';
+import { ENTRY_BYTES } from './limits.ts';
 import { ProblemError } from './problem.ts';
 import { Recorder } from './recorder.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -84,6 +85,8 @@ export class Desk {
   readonly activations: Activations;
   readonly finds = new Finds();
   readonly #ids: EntryIds;
+  readonly #clock: () => number;
+  readonly #budgets: Budgets;
   readonly #settings: GatewaySettings;
   readonly #recorder: Recorder;
   readonly #ledgerFacts: JsonObject;
@@ -98,9 +101,10 @@ export class Desk {
     this.#settings = settings;
     const { name, ledger, policy } = served;
     this.summary = new Summary(ledger, components.clock, components.log);
-    const budget = new DenialBudget(settings.denialsPerMinute, settings.denialBytesPerMinute);
-    this.#recorder = new Recorder(ledger, this.summary, budget);
-    this.activations = new Activations(served, components, settings, budget);
+    this.#clock = components.clock;
+    this.#budgets = new Budgets(settings, this.summary);
+    this.#recorder = new Recorder(ledger, this.summary, this.#budgets);
+    this.activations = new Activations(served, components, settings, this.#budgets.denials);
     this.#ledgerFacts = Object.freeze({ name, origin: ledger.genesis.origin });
     this.#ledgerResource = Object.freeze({ type: 'ledger', id: name, properties: {} });
     this.#decideAppend = collector(async (jobs) => policy.append(jobs), setImmediate);
@@ -115,7 +119,8 @@ export class Desk {
   /**
    * Appends one event.
    *
-   * @throws {@link ProblemError} for bad input, a conflict of identities and a denial, which is durable by then;
+   * @throws {@link ProblemError} for bad input, a conflict of identities, a budget that is spent, and a denial, which is
+   *   durable by then;
    *   {@link SteleError} of the ledger and the pool.
    */
   async append(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
@@ -188,7 +193,15 @@ export class Desk {
     return formatTlogProof({ index: parseLeafIndex(index), path, checkpoint: head.note });
   }
 
+  /** @throws {@link ProblemError} `budget_spent` when nothing new of a caller would be taken now. */
+  assertBudget({ caller }: Asker): void {
+    this.#budgets.assertLeft(caller, this.#clock());
+  }
+
   async #appendNew(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
+    // Before it is decided: that costs, and a denial is an entry too. A repetition is none.
+    const bytes = Buffer.byteLength(write.event) + ENTRY_BYTES;
+    this.#budgets.spend(asker.caller, { at: this.#clock(), bytes, action: APPEND_ACTION.name });
     return again(async () => this.#appendOnce(asker, write, ack));
   }
 

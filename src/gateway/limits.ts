@@ -18,6 +18,18 @@ export const CLOUDEVENTS_BATCH_BYTES_MAX = 2_097_152;
 /** Members and elements of one CloudEvents batch: a hundred for each event of a full one. Each costs about 0.3 us. */
 export const CLOUDEVENTS_BATCH_MEMBERS_MAX = 100_000;
 
+/**
+ * Events of one body of a stranger: nobody vouches for it, and each costs a decision. Enough for a page that reports a
+ * few things at once.
+ */
+export const STRANGER_EVENTS_MAX = 10;
+
+/** About what an entry takes of locked storage besides its event: its leaf, and the frame of its record. */
+export const ENTRY_BYTES = 2_048;
+
+/** Of the budget of entries that one caller has in a minute, the part that all strangers together have. */
+export const STRANGERS_BUDGET = 0.25;
+
 /** Events of one body that are decided together: enough to fill a worker message, few enough to answer while the rest is decided. */
 export const EVENTS_AT_ONCE = 250;
 

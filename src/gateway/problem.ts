@@ -18,6 +18,8 @@ export interface ProblemFacts {
   /** Id of the entry that records the denial. */
   readonly decision?: string;
   readonly headers?: readonly string[];
+  /** Seconds after which to try again, where that is known. */
+  readonly retryAfter?: number;
   readonly cause?: unknown;
 }
 
@@ -86,7 +88,7 @@ export function problemOf(error: unknown, requestId: string, write: boolean): Pr
       request_id: requestId,
     },
     headers: [
-      ...(retry ? ['Retry-After', String(RETRY_AFTER_SECONDS)] : []),
+      ...(retry ? ['Retry-After', String(facts.retryAfter ?? RETRY_AFTER_SECONDS)] : []),
       ...(status === 401 ? ['WWW-Authenticate', challenge(code)] : []),
       ...(facts.headers ?? []),
     ],

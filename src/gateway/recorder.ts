@@ -4,9 +4,9 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { EntryDraft, Receipt } from '../ledger/receipt.ts';
 import type { ActionName } from '../policy/decision.ts';
 import type { DecidedAppend, DecidedRead } from '../policy/jobs.ts';
+import type { Budgets } from './budgets.ts';
 import { collector } from './collect.ts';
 import type { Collect } from './collect.ts';
-import type { DenialBudget } from './denial-budget.ts';
 import type { Summary } from './summary.ts';
 
 type Recorded = Receipt | SteleError;
@@ -18,13 +18,13 @@ const OWN_FAULTS = new Set(['decision_stale', 'entry_too_large']);
 export class Recorder {
   readonly #ledger: Ledger;
   readonly #summary: Summary;
-  readonly #budget: DenialBudget;
+  readonly #budgets: Budgets;
   readonly #record: Collect<EntryDraft, Recorded>;
 
-  constructor(ledger: Ledger, summary: Summary, budget: DenialBudget) {
+  constructor(ledger: Ledger, summary: Summary, budgets: Budgets) {
     this.#ledger = ledger;
     this.#summary = summary;
-    this.#budget = budget;
+    this.#budgets = budgets;
     // After the microtasks: by then every decision of a worker's answer has brought its draft.
     this.#record = collector(
       async (drafts) => this.#recordGroup(drafts),
@@ -44,12 +44,16 @@ export class Recorder {
   /** @returns the id of the denial's entry, or null where it was counted. */
   async recordDenial(caller: Caller, outcome: DecidedAppend): Promise<string | null> {
     const bytes = sizeOf(outcome.prefix, outcome.record);
-    if (this.#budget.take(caller, outcome.at, bytes)) return (await this.record(outcome)).jti;
+    if (this.#budgets.denials.take(caller, outcome.at, bytes))
+      return (await this.record(outcome)).jti;
     this.#countDenial('stele/append', 'entry.append', outcome.err);
     return null;
   }
 
-  /** @returns the id of the access entry, or of the denial's, or null where it was counted. */
+  /**
+   * @returns the id of the access entry, or of the denial's, or null where it was counted.
+   * @throws {@link ProblemError} `budget_spent`: what is not recorded is not read.
+   */
   async recordAccess(
     caller: Caller,
     outcome: DecidedRead,
@@ -60,7 +64,9 @@ export class Recorder {
       this.#summary.count({ entrypoint: 'stele/read', action, allow });
       return null;
     }
-    if (!allow && !this.#budget.take(caller, at, sizeOf(prefix, recordLine))) {
+    const bytes = sizeOf(prefix, recordLine);
+    if (allow) this.#budgets.spend(caller, { at, bytes, action });
+    else if (!this.#budgets.denials.take(caller, at, bytes)) {
       this.#countDenial('stele/read', action, outcome.err);
       return null;
     }

@@ -71,6 +71,22 @@ export interface GatewaySettings {
    */
   readonly denialBytesPerMinute: number;
   /**
+   * Entries that one caller's writes and recorded reads may make in a minute, 1 to 100,000,000; strangers together have a
+   * quarter. What is beyond is refused with 429. Fewer: senders of many events are slowed down. More: one caller fills
+   * storage that nobody can empty for years. At the default a caller may send a thousand a second.
+   *
+   * @defaultValue 60,000
+   */
+  readonly entriesPerMinute: number;
+  /**
+   * Bytes of such entries in a minute, 1,048,576 to 1,099,511,627,776: each event as it is after decompression, and 2,048 for
+   * its leaf. Fewer: senders of large events are slowed down. More: one caller fills locked storage, by 193 GB a day at the
+   * default.
+   *
+   * @defaultValue 134,217,728
+   */
+  readonly entryBytesPerMinute: number;
+  /**
    * Milliseconds that requests in flight get at shutdown, 0 to 300,000. Shorter: callers see cut connections and must
    * retry. Longer: the supervisor may kill the process first.
    *
@@ -117,6 +133,8 @@ export const gatewayDefaults: GatewaySettings = Object.freeze({
   summaryMs: 60_000,
   denialsPerMinute: 600,
   denialBytesPerMinute: 1_048_576,
+  entriesPerMinute: 60_000,
+  entryBytesPerMinute: 134_217_728,
   drainMs: 10_000,
   readinessDelayMs: 0,
   trustedProxies: Object.freeze([]),
@@ -136,6 +154,8 @@ export const gatewayRanges = Object.freeze({
   summaryMs: [1_000, 3_600_000],
   denialsPerMinute: [1, 1_000_000],
   denialBytesPerMinute: [16_384, 1_073_741_824],
+  entriesPerMinute: [1, 100_000_000],
+  entryBytesPerMinute: [1_048_576, 1_099_511_627_776],
   drainMs: [0, 300_000],
   readinessDelayMs: [0, 60_000],
 } as const satisfies Partial<Record<keyof GatewaySettings, readonly [number, number]>>);

@@ -1,4 +1,5 @@
 import { parseStrictJson } from '../../core/strict-json.ts';
+import { ANONYMOUS } from '../../keys/caller.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { WriteIdentity } from '../../policy/jobs.ts';
 import { queryOf } from '../arrival.ts';
@@ -13,6 +14,7 @@ import {
   CLOUDEVENTS_BATCH_MEMBERS_MAX,
   EVENTS_AT_ONCE,
   NDJSON_LINES_MAX,
+  STRANGER_EVENTS_MAX,
 } from '../limits.ts';
 import { mediaTypeOf } from '../media-type.ts';
 import { writeRoute } from '../pipeline.ts';
@@ -102,7 +104,7 @@ async function appendBatch(admitted: Admitted, ack: Ack, key: string | null): Pr
   const events = parseBatch(
     text,
     { ...limits, members: CLOUDEVENTS_BATCH_MEMBERS_MAX },
-    CLOUDEVENTS_BATCH_MAX,
+    eventsMaxOf(admitted, CLOUDEVENTS_BATCH_MAX),
   );
   const writes = events.map((event) => writeOf(admitted, event, null, CLOUDEVENT_TYPE));
   const results: string[] = [];
@@ -121,7 +123,10 @@ async function appendBatch(admitted: Admitted, ack: Ack, key: string | null): Pr
 }
 
 async function appendLines(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
-  const lines = linesOf(await readUpTo(admitted, admitted.gateway.settings.bodyBytesMax));
+  // Not where they may be repetitions, which are no new entries.
+  if (key === null) admitted.desk.assertBudget(admitted.asker);
+  const text = await readUpTo(admitted, admitted.gateway.settings.bodyBytesMax);
+  const lines = linesOf(text, eventsMaxOf(admitted, NDJSON_LINES_MAX));
   const writes = lines.map((event, index) => ({
     event,
     mediaType: JSON_TYPE,
@@ -233,14 +238,19 @@ async function readUpTo(admitted: Admitted, bytesMax: number): Promise<string> {
   return readBody(admitted, { bytesMax, ms: admitted.gateway.settings.bodyMs });
 }
 
+/** Events that one body of a caller may hold. */
+function eventsMaxOf({ asker }: Admitted, max: number): number {
+  return asker.caller === ANONYMOUS ? STRANGER_EVENTS_MAX : max;
+}
+
 /** The lines that hold something. Walked, and no further than allowed: a body may be made of line feeds alone. */
-function linesOf(text: string): string[] {
+function linesOf(text: string, max: number): string[] {
   const lines: string[] = [];
   let count = 0;
   for (let start = 0; start < text.length; count += 1) {
-    if (count === NDJSON_LINES_MAX) {
+    if (count === max) {
       throw new ProblemError('too_many_events', {
-        detail: `the body has more than ${NDJSON_LINES_MAX} lines`,
+        detail: `the body has more than ${max} lines`,
       });
     }
     const feed = text.indexOf('\n', start);

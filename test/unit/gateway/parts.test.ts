@@ -8,7 +8,7 @@ import type { DenialCode } from '../../../src/policy/decision.ts';
 import { collector } from '../../../src/gateway/collect.ts';
 import { cloudEventSchema, parseBatch } from '../../../src/gateway/cloudevents.ts';
 import { codes, isProblemCode } from '../../../src/gateway/codes.ts';
-import { DenialBudget } from '../../../src/gateway/denial-budget.ts';
+import { CallerBudget } from '../../../src/gateway/caller-budget.ts';
 import { EntryIds } from '../../../src/gateway/entry-ids.ts';
 import { mediaTypeOf } from '../../../src/gateway/media-type.ts';
 import { problemOf, ProblemError } from '../../../src/gateway/problem.ts';
@@ -168,21 +168,35 @@ describe('Summary', () => {
   });
 });
 
-describe('DenialBudget', () => {
+describe('CallerBudget', () => {
   plainTest('is a minute long, and starts again when the clock goes back', () => {
-    const budget = new DenialBudget(2, 1000);
+    const budget = new CallerBudget({ entries: 2, bytes: 1000 });
     const take = (now: number): boolean => budget.take(ANONYMOUS, now, 1);
     expect([take(0), take(1), take(59_999)]).toEqual([true, true, false]);
     expect([take(60_000), take(60_001), take(60_002)]).toEqual([true, true, false]);
     expect(take(10)).toBe(true);
   });
+
+  plainTest('says how long it takes until there is more, and is smaller for strangers', () => {
+    const budget = new CallerBudget({ entries: 8, bytes: 800, strangers: 0.25 });
+    expect(budget.secondsLeft(ANONYMOUS, 0)).toBe(1);
+    expect([0, 0, 0].map((now) => budget.take(ANONYMOUS, now, 1))).toEqual([true, true, false]);
+    expect(budget.isSpent(ANONYMOUS, 500, 1)).toBe(true);
+    expect(budget.secondsLeft(ANONYMOUS, 500)).toBe(60);
+    expect(budget.secondsLeft(ANONYMOUS, 59_999)).toBe(1);
+    expect(budget.isSpent(ANONYMOUS, 60_000, 1)).toBe(false);
+    const known: Caller = { ...ANONYMOUS, auth: { ...ANONYMOUS.auth, subject: 'ada' } };
+    expect(Array.from({ length: 9 }, () => budget.take(known, 0, 1)).filter(Boolean).length).toBe(
+      8,
+    );
+  });
 });
 
-describe('DenialBudget of bytes', () => {
+describe('CallerBudget of bytes', () => {
   plainTest(
     'is spent by what is kept, and what does not fit leaves the rest to smaller ones',
     () => {
-      const budget = new DenialBudget(100, 1000);
+      const budget = new CallerBudget({ entries: 100, bytes: 1000 });
       const take = (bytes: number): boolean => budget.take(ANONYMOUS, 0, bytes);
       expect([600, 600, 300, 200, 100, 1].map(take)).toEqual([
         true,
@@ -346,7 +360,7 @@ describe('the catalogue', () => {
       expect(facts.title).toMatch(/^[A-Z].*[^.]$/);
       expect(facts.action).toMatch(/^[A-Z].*\.$/);
       // A retry that helps is never for a fault of the input.
-      if (facts.retry) expect([409, 503]).toContain(facts.status);
+      if (facts.retry) expect([409, 429, 503]).toContain(facts.status);
     }
   });
 });
