@@ -23,10 +23,8 @@ export interface LineResult {
 }
 
 /** `stele append`: events from files or standard input, one JSON text a line. */
-export function addAppendCommand(program: Command): void {
-  program
-    .command('append')
-    .description('append events (NDJSON, plain or gzip) from files or standard input')
+export function appendCommand(declared: Command): void {
+  declared
     .argument('[files...]', 'files, or - for standard input', ['-'])
     .addHelpText(
       'after',

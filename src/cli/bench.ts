@@ -8,15 +8,21 @@ import { exists } from './home.ts';
 import { packageRoot } from './version.ts';
 
 /** The parts of the benchmarks, in their order; `infra/bench/run.mjs` has the same. */
-const PARTS = ['decide', 'many', 'sealing', 'publish', 'idle', 'parts', 'author', 'replay'];
+const PARTS = [
+  'decide',
+  'many',
+  'sealing',
+  'publish',
+  'idle',
+  'parts',
+  'evaluate',
+  'author',
+  'replay',
+];
 
 /** `stele bench`: the checkout's benchmarks, each figure beside a peer or the machine's floor. */
-export function addBenchCommand(program: Command): void {
-  program
-    .command('bench')
-    .description(
-      'measure this machine: appends, sealing, publishing, memory, as ratios (in a checkout)',
-    )
+export function benchCommand(declared: Command): void {
+  declared
     .option('--quick', 'short rounds')
     .option('--only <names>', `comma-separated: ${PARTS.join(', ')}`)
     .addHelpText('after', '\nExample:\n  stele bench --quick --only=decide,parts')

@@ -48,19 +48,19 @@ export async function call(connection: Connection, request: GatewayRequest): Pro
       },
     );
   }
-  if (!response.ok) throw await problemOf(response);
+  if (!response.ok) throw await problemOf(response, connection);
   return response;
 }
 
-/** What to do about it on this command line. */
-function hint(code: string | undefined): string {
-  return code === 'credentials_missing'
-    ? ': set STELE_KEY to an API key (`stele keygen` makes them) or a JWT'
+/** What to do about it on this command line: whoever sends no key is refused as a stranger, if not for that. */
+export function keyHint({ token }: Connection, code: string | undefined): string {
+  return token === null && (code === 'denied' || code === 'credentials_missing')
+    ? '; no key was sent: set STELE_KEY (or --key) to an API key that `stele keygen` made, or a JWT'
     : '';
 }
 
 /** RFC 9457: what a gateway says is wrong, as our own error. */
-async function problemOf(response: Response): Promise<SteleError> {
+async function problemOf(response: Response, connection: Connection): Promise<SteleError> {
   const text = await response.text();
   let problem: Record<string, unknown> = {};
   try {
@@ -78,7 +78,7 @@ async function problemOf(response: Response): Promise<SteleError> {
     response.status >= 500 || response.status === 429 ? 'retry' : 'fix-input';
   return new SteleError(
     word('code') ?? `http_${response.status}`,
-    `${word('detail') ?? word('title') ?? `the gateway answered ${response.status}`}${why}${hint(word('code'))}`,
+    `${word('detail') ?? word('title') ?? `the gateway answered ${response.status}`}${why}${keyHint(connection, word('code'))}`,
     {
       disposition: retry,
       ...(pointer === undefined ? {} : { pointer }),

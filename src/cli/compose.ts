@@ -11,6 +11,7 @@ import type { DecideSettings } from '../policy/decide.ts';
 import { evaluateOnce } from '../policy/one-shot.ts';
 import { SwapPool } from '../policy/swap-pool.ts';
 import { openWorkerPool } from '../policy/worker-pool.ts';
+import { baseUrl } from './address.ts';
 import type { Configuration } from './configuration.ts';
 import { gatewaySettingsOf } from './gateway-settings.ts';
 import { homeOf } from './home.ts';
@@ -97,7 +98,7 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
       { host: configuration.text('listen.host'), port: configuration.whole('listen.port') },
     );
     closers.push(async () => gateway.close());
-    const url = `http://${gateway.host}:${gateway.port}`;
+    const url = baseUrl(gateway.host, gateway.port);
     return { url, ledger, vkey, close: async () => (closed ??= close()) };
   } catch (error) {
     await close();

@@ -3,10 +3,8 @@ import { contextOf } from './context.ts';
 import { settingsTable } from './settings-table.ts';
 
 /** `stele config`: every setting, what holds, and where it came from. Secrets are not shown. */
-export function addConfigCommand(program: Command): void {
-  program
-    .command('config')
-    .description('print every setting, its value and where it came from')
+export function configCommand(declared: Command): void {
+  declared
     .addHelpText('after', '\nExample:\n  stele config --set store.kind=s3 --json')
     .action((_options: unknown, command: Command) => {
       const { configuration, output } = contextOf(command);

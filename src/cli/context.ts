@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { SteleError } from '../core/errors.ts';
+import { baseUrl } from './address.ts';
 import type { Connection } from './client.ts';
 import { resolveConfiguration } from './configuration.ts';
 import type { Configuration } from './configuration.ts';
@@ -42,16 +43,25 @@ export function contextOf(
     defaults,
     ...(path === undefined ? {} : { file: readConfigurationFile(path) }),
   });
-  const address = `${configuration.text('listen.host')}:${configuration.text('listen.port')}`;
   return {
     output: createOutput({ json: flags.json === true }),
     configuration,
     connection: {
-      url: (flags.url ?? `http://${address}`).replace(/\/$/, ''),
+      url:
+        flags.url === undefined
+          ? baseUrl(configuration.text('listen.host'), configuration.text('listen.port'))
+          : gatewayUrl(flags.url),
       ledger: configuration.text('ledger'),
       token: flags.key ?? process.env['STELE_KEY'] ?? null,
     },
   };
+}
+
+function gatewayUrl(text: string): string {
+  if (/^https?:/.test(text) && URL.canParse(text)) return text.replace(/\/$/, '');
+  throw new SteleError('option_malformed', `--url ${text} is no http or https URL`, {
+    disposition: 'fix-configuration',
+  });
 }
 
 function named(flags: GlobalFlags): Record<string, string> {

@@ -39,12 +39,8 @@ const roles = ['service', 'auditor', 'admin'] as const;
 type DemoKeys = Readonly<Record<(typeof roles)[number], string>>;
 
 /** `stele demo`: a gateway with real events in it, and what to try. */
-export function addDemoCommand(program: Command): void {
-  program
-    .command('demo')
-    .description(
-      'start a gateway on this machine with real events, verify the ledger, say what to try',
-    )
+export function demoCommand(declared: Command): void {
+  declared
     .option('--once', 'stop after the ledger was verified instead of serving')
     .addHelpText('after', '\nExample:\n  stele demo\nA second run goes on with the same ledger.')
     .action(async (options: { once?: boolean }, command: Command) => {

@@ -3,10 +3,8 @@ import { call } from './client.ts';
 import { contextOf } from './context.ts';
 
 /** `stele entry`: one entry as the policy lets this caller see it. */
-export function addEntryCommand(program: Command): void {
-  program
-    .command('entry')
-    .description('read one entry, redacted as the policy decides for you')
+export function entryCommand(declared: Command): void {
+  declared
     .argument('<id>', 'entry id or leaf index')
     .option('--sd-jwt', 'print the SD-JWT (the signed entry and what is disclosed) instead of JSON')
     .addHelpText('after', '\nExample:\n  STELE_KEY=$AUDITOR_KEY stele entry 0')

@@ -8,15 +8,19 @@ export const exitCodes = {
   invalid: 1,
   /** The command line or the configuration is wrong. */
   usage: 2,
-  /** Not everything could be checked or done. */
+  /** Not everything could be checked or done: a part of it, or what it is about, is not there, busy or silent. */
   incomplete: 3,
   /** Valid as far as it goes, but nobody except the operator vouches for the key. */
   selfAttested: 4,
 } as const;
 
-/** The exit code that an error deserves. */
+/** What was named is not there, or another process has it: nothing was judged, and a script may try again. */
+const absent = new Set(['file_missing', 'folder_in_use', 'ledger_missing', 'not_initialised']);
+
+/** The exit code that an error deserves: one for each code. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof SteleError)) return exitCodes.invalid;
+  if (absent.has(error.code)) return exitCodes.incomplete;
   if (error.disposition === 'fix-configuration') return exitCodes.usage;
   return error.disposition === 'retry' || error.disposition === 'reload'
     ? exitCodes.incomplete

@@ -27,12 +27,8 @@ export interface CheckFlags {
 }
 
 /** `stele fsck`: the whole ledger, from the configured store alone. */
-export function addFsckCommand(program: Command): void {
-  program
-    .command('fsck')
-    .description(
-      'check the whole ledger from the store alone: history, signatures, locks, records, view',
-    )
+export function fsckCommand(declared: Command): void {
+  declared
     .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the store')
     .option('--checkpoint <file>', 'a checkpoint that you kept: nothing of it may be missing')
     .option('--genesis <hash>', 'hash of genesis, from somewhere else than the store')

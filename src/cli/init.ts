@@ -6,10 +6,8 @@ import { openStore } from './open-store.ts';
 import { openPolicy } from './open-policy.ts';
 
 /** `stele init`: found a ledger, or join one, with keys made where they are missing. */
-export function addInitCommand(program: Command): void {
-  program
-    .command('init')
-    .description('found a ledger (genesis, root key), or certify this gateway for one that exists')
+export function initCommand(declared: Command): void {
+  declared
     .addHelpText(
       'after',
       '\nExamples:\n  stele init --ledger payments --set origin=audit.example.com/log/payments\n  stele init --set store.kind=s3 --set store.bucket=audit-ledger\n\nMove <data>/<ledger>/keys/root.json offline afterwards: only new writers need it.\nPrints the key of the log (vkey), also when it is run again.',

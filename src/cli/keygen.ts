@@ -16,10 +16,8 @@ export interface NewCaller {
 }
 
 /** `stele keygen`: an API key for a caller. The file keeps its hash only. */
-export function addKeygenCommand(program: Command): void {
-  program
-    .command('keygen')
-    .description('make an API key for a caller; it is printed once and kept as a hash')
+export function keygenCommand(declared: Command): void {
+  declared
     .requiredOption('--id <id>', 'who the caller is')
     .option('--type <type>', 'subject type', 'service')
     .option('--role <role...>', 'roles that the policy knows: service, auditor, admin', [])

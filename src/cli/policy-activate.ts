@@ -21,13 +21,11 @@ interface ApprovalFile {
 }
 
 /** `stele policy activate`: a bundle with its approvals goes to the gateway. */
-export function addPolicyActivate(policy: Command): void {
-  const command = policy
-    .command('activate')
-    .description('put an approved policy in charge; recorded, sealed and adopted')
+export function policyActivateCommand(declared: Command): void {
+  declared
     .argument('[bundle]', 'the bundle file; none: the candidate of the gateway’s source')
     .option('--break-glass', 'an emergency: fewer approvals, a reason, and an alert in the log');
-  withFlags(command).action(
+  withFlags(declared).action(
     async (bundle: string | undefined, flags: ActivateFlags, self: Command) => {
       const change = flags.breakGlass === true ? 'break_glass' : 'update';
       await send(self, flags, change, bundle);
@@ -36,30 +34,24 @@ export function addPolicyActivate(policy: Command): void {
 }
 
 /** `stele policy rollback`: the same with an archived policy that was in charge before. */
-export function addPolicyRollback(policy: Command): void {
-  const command = policy
-    .command('rollback')
-    .description('put a policy in charge again that was before; needs new approvals');
-  withFlags(command).action(async (flags: ActivateFlags, self: Command) => {
+export function policyRollbackCommand(declared: Command): void {
+  withFlags(declared).action(async (flags: ActivateFlags, self: Command) => {
     await send(self, flags, 'rollback', undefined);
   });
 }
 
 /** `stele policy status`: what is in charge, and what decides. */
-export function addPolicyStatus(policy: Command): void {
-  policy
-    .command('status')
-    .description('the policy in charge, and the one that the gateway decides with')
-    .action(async (_flags: unknown, self: Command) => {
-      const { output, connection } = contextOf(self);
-      const view = await policyView(connection);
-      const { active, activation, deciding, fault } = view;
-      const since = activation === null ? 'genesis' : `entry ${activation}`;
-      const lines = [`in charge  ${String(active)}, since ${since}`];
-      lines.push(`decides    ${deciding === active ? 'the same' : String(deciding)}`);
-      if (fault !== null) lines.push(`why        ${fault}`);
-      output.result(view, lines.join('\n'));
-    });
+export function policyStatusCommand(declared: Command): void {
+  declared.action(async (_flags: unknown, self: Command) => {
+    const { output, connection } = contextOf(self);
+    const view = await policyView(connection);
+    const { active, activation, deciding, fault } = view;
+    const since = activation === null ? 'genesis' : `entry ${activation}`;
+    const lines = [`in charge  ${String(active)}, since ${since}`];
+    lines.push(`decides    ${deciding === active ? 'the same' : String(deciding)}`);
+    if (fault !== null) lines.push(`why        ${fault}`);
+    output.result(view, lines.join('\n'));
+  });
 }
 
 function withFlags(command: Command): Command {

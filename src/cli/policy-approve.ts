@@ -34,10 +34,8 @@ export interface PolicyView {
 const HOUR_MS = 3_600_000;
 
 /** `stele policy approve`: one person's approval of one change, as a file. */
-export function addPolicyApprove(policy: Command): void {
-  policy
-    .command('approve')
-    .description('approve a change of policy; offline where --previous is given')
+export function policyApproveCommand(declared: Command): void {
+  declared
     .argument('[bundle]', 'the bundle file; or give --policy and --digest of an archived one')
     .requiredOption('--signing-key <file>', 'your private key')
     .requiredOption('--certificate <file>', 'its certificate by the root, as an approver’s')

@@ -25,10 +25,8 @@ const ROUNDS_MAX = 20_000;
 const MICROSECONDS_PER_MILLISECOND = 1000;
 
 /** `stele policy bench`: time per decision of the golden cases, through the compiled policy. */
-export function addPolicyBench(group: Command): void {
-  group
-    .command('bench')
-    .description('time per decision of each golden case, through the compiled policy')
+export function policyBenchCommand(declared: Command): void {
+  declared
     .argument('[folder]', 'the policy', '.')
     .option('--case <text>', 'only cases that say this about themselves')
     .option('--ms <milliseconds>', 'time for each case', Number, 200)

@@ -14,10 +14,8 @@ interface Flags extends Omit<BuildFlags, 'optimize'> {
 }
 
 /** `stele policy build`: a folder of Rego to a bundle, byte for byte as OPA builds it. */
-export function addPolicyBuild(group: Command): void {
-  group
-    .command('build')
-    .description('compile a policy to a bundle, the same bytes as `opa build`')
+export function policyBuildCommand(declared: Command): void {
+  declared
     .argument('[folder]', 'the policy', '.')
     .option('-o, --out <file>', 'the bundle', 'bundle.tar.gz')
     .option('-r, --revision <text>', 'what the bundle is called; default: from its sources')

@@ -18,10 +18,8 @@ interface Flags {
 }
 
 /** `stele policy check`: everything that can be said about a policy without running it. */
-export function addPolicyCheck(group: Command): void {
-  group
-    .command('check')
-    .description('strict compilation, built-ins that the engine has, types of the input; Regal too')
+export function policyCheckCommand(declared: Command): void {
+  declared
     .argument('[folder]', 'the policy', '.')
     .option('--schema <file>', "JSON Schema of the input; default: the folder's schemas/input.json")
     .option('--capabilities <file>', "built-ins that it may use; default: the folder's own file")

@@ -23,10 +23,8 @@ const QUIET_MS = 100;
 const DEADLINE_SECONDS = 20;
 
 /** `stele policy dev`: check, test, golden cases and build at every change. */
-export function addPolicyDev(group: Command): void {
-  group
-    .command('dev')
-    .description('watch a policy: check, test, golden cases and build at every change')
+export function policyDevCommand(declared: Command): void {
+  declared
     .argument('[folder]', 'the policy', '.')
     .option('-o, --out <file>', 'the bundle', 'bundle.tar.gz')
     .option('--once', 'one round, then end')

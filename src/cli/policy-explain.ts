@@ -21,10 +21,8 @@ interface Question {
 }
 
 /** `stele policy explain`: the answer to an input, with the rules that made it. */
-export function addPolicyExplain(group: Command): void {
-  group
-    .command('explain')
-    .description('decide one input, interpreted, and name the rules that gave a value')
+export function policyExplainCommand(declared: Command): void {
+  declared
     .argument('[folder]', 'the policy', '.')
     .option('-i, --input <file>', 'JSON of the input')
     .option('--case <text>', 'the golden case that says this about itself, in place of a file')

@@ -13,10 +13,8 @@ interface Flags {
 }
 
 /** `stele policy fmt`: OPA's formatter. */
-export function addPolicyFmt(group: Command): void {
-  group
-    .command('fmt')
-    .description('name the modules that are not formatted; with --write, format them')
+export function policyFmtCommand(declared: Command): void {
+  declared
     .argument('[folder]', 'the policy', '.')
     .option('-w, --write', 'write the formatted text')
     .option('-d, --diff', 'show what changes')

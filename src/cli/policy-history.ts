@@ -6,10 +6,8 @@ import { openStore } from './open-store.ts';
 import { exitCodeOfReport } from './report-text.ts';
 
 /** `stele policy history`: every change of policy, read from the store and verified; no gateway is asked. */
-export function addPolicyHistory(policy: Command): void {
-  policy
-    .command('history')
-    .description('every change of policy in the log, verified from the store alone')
+export function policyHistoryCommand(declared: Command): void {
+  declared
     .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the store')
     .action(async (flags: { vkey?: string }, command: Command) => {
       const { configuration, output } = contextOf(command);

@@ -11,12 +11,8 @@ import { packageRoot } from './version.ts';
 const STARTER = fileURLToPath(new URL('rego', packageRoot));
 
 /** `stele policy init`: a folder with a policy that works at once. */
-export function addPolicyInit(group: Command): void {
-  group
-    .command('init')
-    .description(
-      'begin a policy of your own: Rego, data, tests, golden cases, capabilities, README',
-    )
+export function policyInitCommand(declared: Command): void {
+  declared
     .argument('[folder]', 'where; new or empty', 'policy')
     .addHelpText(
       'after',

@@ -31,10 +31,8 @@ interface CertifyFlags {
 }
 
 /** `stele policy certify`: the root says whose key it is, and what for. */
-export function addPolicyCertify(policy: Command): void {
-  policy
-    .command('certify')
-    .description('certify the key of an approver or author of policies, by the root key')
+export function policyCertifyCommand(declared: Command): void {
+  declared
     .requiredOption('--person <id>', 'who it is, as an identifier; it stands in the log for ever')
     .option('--use <use>', 'approver or author', 'approver')
     .option('--signing-key <file>', 'private key; made where there is none')

@@ -42,10 +42,8 @@ interface ReplayFlags {
 const DEADLINE_MS = 2000;
 
 /** `stele policy replay`: what a candidate would have decided about what really happened. */
-export function addPolicyReplay(policy: Command): void {
-  policy
-    .command('replay')
-    .description('run a candidate over sealed history, offline from the store: what would change')
+export function policyReplayCommand(declared: Command): void {
+  declared
     .requiredOption('--bundle <file>', 'the candidate, as `stele policy build` makes it')
     .option('--store <url>', 'file:///folder/ledger or s3://bucket/ledger; default: as configured')
     .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the store')

@@ -33,10 +33,8 @@ export interface SignedBundle {
 }
 
 /** `stele policy sign`: a bundle gets its golden cases and its signature; what was built in it stays as it is. */
-export function addPolicySignCommand(policy: Command): void {
-  policy
-    .command('sign')
-    .description('sign a policy bundle; native OPA verifies it with --verification-key')
+export function policySignCommand(declared: Command): void {
+  declared
     .argument('<bundle>', 'bundle.tar.gz as `opa build -t wasm` makes it')
     .requiredOption('--signing-key <file>', 'private key, JWK or PKCS #8 PEM: Ed25519 or P-256')
     .option('--scope <scope>', 'what the bundle is for; gateways compare it', '')

@@ -22,10 +22,8 @@ interface Flags {
 const DEADLINE_SECONDS = 60;
 
 /** `stele policy test`: OPA's tests, then the golden cases through the module that would decide. */
-export function addPolicyTest(group: Command): void {
-  group
-    .command('test')
-    .description('run the tests, and every golden case a second time through the compiled policy')
+export function policyTestCommand(declared: Command): void {
+  declared
     .argument('[folder]', 'the policy', '.')
     .option('-v, --verbose', 'name every test, with the trace of those that fail')
     .option('-r, --run <regex>', 'only tests whose name matches')

@@ -1,46 +1,112 @@
 import type { Command } from 'commander';
-import { addPolicyActivate, addPolicyRollback, addPolicyStatus } from './policy-activate.ts';
-import { addPolicyApprove } from './policy-approve.ts';
-import { addPolicyBench } from './policy-bench.ts';
-import { addPolicyBuild } from './policy-build.ts';
-import { addPolicyCheck } from './policy-check.ts';
-import { addPolicyDev } from './policy-dev.ts';
-import { addPolicyExplain } from './policy-explain.ts';
-import { addPolicyFmt } from './policy-fmt.ts';
-import { addPolicyHistory } from './policy-history.ts';
-import { addPolicyInit } from './policy-init.ts';
-import { addPolicyReplay } from './policy-replay.ts';
-import { addPolicyCertify } from './policy-people.ts';
-import { addPolicySignCommand } from './policy-sign.ts';
-import { addPolicyTest } from './policy-test.ts';
+import { addLazily } from './lazy-commands.ts';
+import type { LazyCommand } from './lazy-commands.ts';
 
-/** `stele policy`: what policy authors and operators do with policies, each command in a file of its own. */
-export function addPolicyCommand(program: Command): void {
-  const group = program
-    .command('policy')
-    .description('write, check, test and build policies; no OPA is needed')
-    .addHelpText(
-      'after',
-      '\nStart here:\n  stele policy init my-policy\n  stele policy dev my-policy',
-    );
-  for (const add of [
-    addPolicyInit,
-    addPolicyDev,
-    addPolicyCheck,
-    addPolicyFmt,
-    addPolicyTest,
-    addPolicyBuild,
-    addPolicyBench,
-    addPolicyExplain,
-    addPolicyReplay,
-    addPolicySignCommand,
-    addPolicyCertify,
-    addPolicyApprove,
-    addPolicyActivate,
-    addPolicyRollback,
-    addPolicyStatus,
-    addPolicyHistory,
-  ]) {
-    add(group);
-  }
+/** Each in a file of its own. */
+const commands: readonly LazyCommand[] = [
+  {
+    name: 'init',
+    summary: 'begin a policy of your own: Rego, data, tests, golden cases, capabilities, README',
+    hears: 'json',
+    load: async () => (await import('./policy-init.ts')).policyInitCommand,
+  },
+  {
+    name: 'dev',
+    summary: 'watch a policy: check, test, golden cases and build at every change',
+    hears: 'json',
+    load: async () => (await import('./policy-dev.ts')).policyDevCommand,
+  },
+  {
+    name: 'check',
+    summary: 'strict compilation, built-ins that the engine has, types of the input; Regal too',
+    hears: 'json',
+    load: async () => (await import('./policy-check.ts')).policyCheckCommand,
+  },
+  {
+    name: 'fmt',
+    summary: 'name the modules that are not formatted; with --write, format them',
+    hears: 'json',
+    load: async () => (await import('./policy-fmt.ts')).policyFmtCommand,
+  },
+  {
+    name: 'test',
+    summary: 'run the tests, and every golden case a second time through the compiled policy',
+    hears: 'json',
+    load: async () => (await import('./policy-test.ts')).policyTestCommand,
+  },
+  {
+    name: 'build',
+    summary: 'compile a policy to a bundle, the same bytes as `opa build`',
+    hears: 'json',
+    load: async () => (await import('./policy-build.ts')).policyBuildCommand,
+  },
+  {
+    name: 'bench',
+    summary: 'time per decision of each golden case, through the compiled policy',
+    hears: 'json',
+    load: async () => (await import('./policy-bench.ts')).policyBenchCommand,
+  },
+  {
+    name: 'explain',
+    summary: 'decide one input, interpreted, and name the rules that gave a value',
+    hears: 'json',
+    load: async () => (await import('./policy-explain.ts')).policyExplainCommand,
+  },
+  {
+    name: 'replay',
+    summary: 'run a candidate over sealed history, offline from the store: what would change',
+    hears: 'settings',
+    load: async () => (await import('./policy-replay.ts')).policyReplayCommand,
+  },
+  {
+    name: 'sign',
+    summary: 'sign a policy bundle; native OPA verifies it with --verification-key',
+    hears: 'json',
+    load: async () => (await import('./policy-sign.ts')).policySignCommand,
+  },
+  {
+    name: 'certify',
+    summary: 'certify the key of an approver or author of policies, by the root key',
+    hears: 'settings',
+    load: async () => (await import('./policy-people.ts')).policyCertifyCommand,
+  },
+  {
+    name: 'approve',
+    summary: 'approve a change of policy; offline where --previous is given',
+    hears: 'gateway',
+    load: async () => (await import('./policy-approve.ts')).policyApproveCommand,
+  },
+  {
+    name: 'activate',
+    summary: 'put an approved policy in charge; recorded, sealed and adopted',
+    hears: 'gateway',
+    load: async () => (await import('./policy-activate.ts')).policyActivateCommand,
+  },
+  {
+    name: 'rollback',
+    summary: 'put a policy in charge again that was before; needs new approvals',
+    hears: 'gateway',
+    load: async () => (await import('./policy-activate.ts')).policyRollbackCommand,
+  },
+  {
+    name: 'status',
+    summary: 'the policy in charge, and the one that the gateway decides with',
+    hears: 'gateway',
+    load: async () => (await import('./policy-activate.ts')).policyStatusCommand,
+  },
+  {
+    name: 'history',
+    summary: 'every change of policy in the log, verified from the store alone',
+    hears: 'settings',
+    load: async () => (await import('./policy-history.ts')).policyHistoryCommand,
+  },
+];
+
+/** `stele policy`: what policy authors and operators do with policies. */
+export function policyCommand(declared: Command): void {
+  declared.addHelpText(
+    'after',
+    '\nStart here:\n  stele policy init my-policy\n  stele policy dev my-policy',
+  );
+  addLazily(declared, commands);
 }

@@ -1,19 +1,88 @@
 import { Command } from 'commander';
-import { addBenchCommand } from './bench.ts';
-import { addAppendCommand } from './append.ts';
-import { addConfigCommand } from './config.ts';
-import { addDemoCommand } from './demo.ts';
-import { addEntryCommand } from './entry.ts';
-import { addFsckCommand } from './fsck.ts';
-import { addInitCommand } from './init.ts';
-import { addKeygenCommand } from './keygen.ts';
-import { addPolicyCommand } from './policy.ts';
-import { addProveCommand } from './prove.ts';
-import { addServeCommand } from './serve.ts';
-import { addVerifyCommand } from './verify.ts';
+import { addLazily, helpOfHeard } from './lazy-commands.ts';
+import type { LazyCommand } from './lazy-commands.ts';
 import { version } from './version.ts';
 
 /** The commands, each in a file of its own. */
+const commands: readonly LazyCommand[] = [
+  {
+    name: 'demo',
+    summary: 'start a gateway on this machine with real events, verify the ledger, say what to try',
+    hears: 'settings',
+    load: async () => (await import('./demo.ts')).demoCommand,
+  },
+  {
+    name: 'init',
+    summary: 'found a ledger (genesis, root key), or certify this gateway for one that exists',
+    hears: 'settings',
+    load: async () => (await import('./init.ts')).initCommand,
+  },
+  {
+    name: 'serve',
+    summary: 'run the gateway',
+    hears: 'settings',
+    load: async () => (await import('./serve.ts')).serveCommand,
+  },
+  {
+    name: 'keygen',
+    summary: 'make an API key for a caller; it is printed once and kept as a hash',
+    hears: 'settings',
+    load: async () => (await import('./keygen.ts')).keygenCommand,
+  },
+  {
+    name: 'append',
+    summary: 'append events (NDJSON, plain or gzip) from files or standard input',
+    hears: 'gateway',
+    load: async () => (await import('./append.ts')).appendCommand,
+  },
+  {
+    name: 'entry',
+    summary: 'read one entry, redacted as the policy decides for you',
+    hears: 'gateway',
+    load: async () => (await import('./entry.ts')).entryCommand,
+  },
+  {
+    name: 'prove',
+    summary: 'fetch an entry and its proof, for `stele verify` with the network off',
+    hears: 'gateway',
+    load: async () => (await import('./prove.ts')).proveCommand,
+  },
+  {
+    name: 'verify',
+    summary:
+      'verify a proof (offline), a store (file:///…, s3://bucket/ledger) or a served log (http…)',
+    hears: 'settings',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
+    name: 'fsck',
+    summary:
+      'check the whole ledger from the store alone: history, signatures, locks, records, view',
+    hears: 'settings',
+    load: async () => (await import('./fsck.ts')).fsckCommand,
+  },
+  {
+    name: 'policy',
+    summary: 'write, check, test and build policies; no OPA is needed',
+    hears: 'json',
+    load: async () => (await import('./policy.ts')).policyCommand,
+  },
+  {
+    name: 'config',
+    summary: 'print every setting, its value and where it came from',
+    hears: 'settings',
+    load: async () => (await import('./config.ts')).configCommand,
+  },
+  {
+    name: 'bench',
+    summary:
+      'measure this machine: appends, sealing, publishing, memory, as ratios (in a checkout)',
+    hears: 'json',
+    load: async () => (await import('./bench.ts')).benchCommand,
+  },
+];
+
+/** The command line. */
 export function createProgram(): Command {
   const program = new Command('stele')
     .description('Policy written as code, history written in stone.')
@@ -35,32 +104,14 @@ export function createProgram(): Command {
       'API key or JWT of client commands; better in STELE_KEY, for others see arguments',
     )
     .showSuggestionAfterError(true)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp(helpOfHeard)
     .exitOverride()
     .addHelpText(
       'after',
-      '\nStart here:\n  stele demo\n\nExit codes: 0 done or valid, 1 invalid or refused, 2 usage, 3 incomplete, 4 valid but self-attested only.',
+      '\nStart here:\n  stele demo\n\nExit codes: 0 done or valid, 1 invalid or refused, 2 usage, 3 incomplete, not there or busy, 4 valid but self-attested only.',
     );
-  program.configureOutput({
-    outputError: (text, write) => {
-      write(text);
-    },
-  });
-  for (const add of [
-    addDemoCommand,
-    addInitCommand,
-    addServeCommand,
-    addKeygenCommand,
-    addAppendCommand,
-    addEntryCommand,
-    addProveCommand,
-    addVerifyCommand,
-    addFsckCommand,
-    addPolicyCommand,
-    addConfigCommand,
-    addBenchCommand,
-  ]) {
-    add(program);
-  }
+  // What was wrong is said by whoever runs the program, as for every other error.
+  program.configureOutput({ outputError: () => undefined });
+  addLazily(program, commands);
   return program;
 }

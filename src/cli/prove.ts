@@ -11,10 +11,8 @@ interface LedgerAnswer {
 }
 
 /** `stele prove`: everything an offline verifier needs about one entry, in files. */
-export function addProveCommand(program: Command): void {
-  program
-    .command('prove')
-    .description('fetch an entry and its proof, for `stele verify` with the network off')
+export function proveCommand(declared: Command): void {
+  declared
     .argument('<id>', 'entry id or leaf index')
     .option(
       '--out <name>',

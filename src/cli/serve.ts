@@ -5,10 +5,8 @@ import { contextOf } from './context.ts';
 import { exitCodes } from './exit.ts';
 
 /** `stele serve`: the gateway, until it is told to stop. */
-export function addServeCommand(program: Command): void {
-  program
-    .command('serve')
-    .description('run the gateway')
+export function serveCommand(declared: Command): void {
+  declared
     .addHelpText(
       'after',
       '\nExamples:\n  stele init && stele serve\n  stele serve --config /etc/stele.yaml --set listen.port=8080',

@@ -119,12 +119,8 @@ async function tryRead(url: string, bytesMax: number): Promise<Uint8Array | null
   });
   if (response.status === 404) return null;
   if (!response.ok) {
-    throw new SteleError(
-      'log_unreachable',
+    throw unreachable(
       `${url} answered ${response.status}${response.status === 401 ? ': this log is not open to strangers; verify its store, or have callers.anonymous set' : ''}`,
-      {
-        disposition: 'retry',
-      },
     );
   }
   return bodyOf(url, response, bytesMax);
@@ -150,12 +146,12 @@ async function bodyOf(url: string, { body }: Response, bytesMax: number): Promis
   });
 }
 
-function unreachable(message: string, cause: unknown): SteleError {
+function unreachable(message: string, cause?: unknown): SteleError {
   return new SteleError('log_unreachable', message, { disposition: 'retry', cause });
 }
 
 async function read(url: string, bytesMax: number): Promise<Uint8Array> {
   const bytes = await tryRead(url, bytesMax);
   if (bytes !== null) return bytes;
-  throw new SteleError('log_unreachable', `${url} is missing`, { disposition: 'fix-input' });
+  throw unreachable(`${url} is missing: is this the URL of a log?`);
 }

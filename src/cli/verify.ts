@@ -31,12 +31,8 @@ const ofProofs = ['entry', 'genesisFile', 'certificates', 'jwks'] as const;
 const ofReexecution = ['entries', 'policy'] as const;
 
 /** `stele verify`: a proof in files, a whole store, or a served log; nothing of the gateway is believed. */
-export function addVerifyCommand(program: Command): void {
-  program
-    .command('verify')
-    .description(
-      'verify a proof (offline), a store (file:///…, s3://bucket/ledger) or a served log (http…)',
-    )
+export function verifyCommand(declared: Command): void {
+  declared
     .argument('<target>', 'a .tlog-proof file, or the URL of a store or of a log')
     .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the operator')
     .option('--entry <file>', 'the entry (JWS or SD-JWT) of the proof; default: <name>.sd-jwt')

@@ -40,7 +40,8 @@ export async function lockFolder(
     if (await created(files, path, holder)) break;
     const other = parseHolder(await files.read(path));
     if (other !== null && (await isAlive(other))) {
-      throw new HaltError('folder_in_use', `process ${other.pid} has this writer's folder open`);
+      const message = `process ${other.pid} has this writer's folder open: it serves the ledger already`;
+      throw new HaltError('folder_in_use', message);
     }
     await files.remove(path);
   }

@@ -14,12 +14,15 @@ import {
   jest,
   test,
 } from '@jest/globals';
+import { Command } from 'commander';
+import { benchCommand } from '../../../src/cli/bench.ts';
 import { composeGateway } from '../../../src/cli/compose.ts';
 import type { Composition } from '../../../src/cli/compose.ts';
 import { resolveConfiguration } from '../../../src/cli/configuration.ts';
 import { exitCodeOf } from '../../../src/cli/exit.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { MalformedError, SteleError } from '../../../src/core/errors.ts';
+import { HaltError } from '../../../src/ledger/errors.ts';
 import { generateKey, saveKey } from '../../../src/keys/key-files.ts';
 import { unpackBundle } from '../../../src/policy/bundle.ts';
 import { pack } from '../../support/bundles.ts';
@@ -281,8 +284,9 @@ test('the benchmarks have the parts that the command names', async () => {
   const script = await readFile('infra/bench/run.mjs', 'utf8');
   const table = /const benches = \{(.*?)\};/s.exec(script)?.[1] ?? '';
   const parts = [...table.matchAll(/(\w+):/g)].map(([, name]) => name);
-  const bench = createProgram().commands.find((each) => each.name() === 'bench');
-  const only = bench?.options.find(({ long }) => long === '--only');
+  const bench = new Command();
+  benchCommand(bench);
+  const only = bench.options.find(({ long }) => long === '--only');
   expect(only?.description).toBe(`comma-separated: ${parts.join(', ')}`);
 });
 
@@ -302,6 +306,7 @@ describe('what goes wrong says what to do', () => {
       ['bench', '--only', 'decide,nope'],
       'option_malformed',
     ],
+    ['a gateway that is no URL', ['entry', '1', '--url', 'foo'], 'option_malformed'],
     ['a time that is none', ['prove', '1', '--wait', 'soon'], 'option_malformed'],
     ['S3 without a bucket', ['fsck', '--set', 'store.kind=s3'], 'configuration_invalid'],
     [
@@ -349,6 +354,8 @@ describe('what goes wrong says what to do', () => {
   test.each([
     [new SteleError('x', 'x', { disposition: 'fix-configuration' }), 2],
     [new SteleError('x', 'x', { disposition: 'retry' }), 3],
+    [new SteleError('ledger_missing', 'x', { disposition: 'fix-configuration' }), 3],
+    [new HaltError('folder_in_use', 'x'), 3],
     [new MalformedError('x'), 1],
     [new Error('x'), 1],
   ])('%s has its exit code', (error, code) => {
