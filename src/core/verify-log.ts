@@ -10,9 +10,11 @@ import { openCheckpoint } from './checkpoint.ts';
 import type { FirstWithKey } from './entry-findings.ts';
 import { MalformedError } from './errors.ts';
 import { finding } from './findings.ts';
-import type { Finding, FindingCode } from './findings.ts';
+import type { Finding } from './findings.ts';
 import { parseGenesis } from './genesis.ts';
 import type { LeafHash, Sha256Hash } from './hash.ts';
+import { FINDING_STEPS, HEADS_STEP } from './log-steps.ts';
+import type { FindingStep } from './log-steps.ts';
 import { applyBatch } from './log-state.ts';
 import type { Acceptance, LogState, Refusal } from './log-state.ts';
 import { initialState } from './log-position.ts';
@@ -58,17 +60,6 @@ export interface BatchSource {
 interface KnownHead extends TreeHead {
   readonly note: number;
 }
-
-/** Codes that decide a step of the report; all others are findings only. */
-const STEPS: readonly (readonly [string, readonly FindingCode[]])[] = [
-  ['leaf_signatures', ['leaf_signature']],
-  ['chains', ['chain_prev', 'seq_hole', 'boot_missing', 'after_close', 'writer_clone']],
-  ['ids', ['duplicate_jti', 'idempotency_conflict', 'duplicate_idk']],
-  ['policies', ['not_adopted', 'not_activated', 'stale_policy']],
-  ['control', ['bad_statement', 'bad_approval', 'no_effect', 'past_final']],
-  ['carried_checkpoints', ['bad_checkpoint']],
-  ['versions', ['version_mismatch', 'void_mismatch']],
-];
 
 /** A verification under way. Feed it every batch with {@link LogVerification.add}, then ask for the report. */
 export class LogVerification {
@@ -146,7 +137,7 @@ export class LogVerification {
     const steps = [
       ...this.#steps,
       this.#batchStep(),
-      ...STEPS.map((row) => this.#stepOf(findings, ...row)),
+      ...FINDING_STEPS.map((row) => this.#stepOf(findings, row)),
       this.#headStep(findings),
       ...(more.steps ?? []),
     ];
@@ -210,10 +201,10 @@ export class LogVerification {
   }
 
   #headStep(findings: readonly Finding[]): Step {
-    const judged = this.#stepOf(findings, 'known_checkpoints', ['tail_cut', 'fork']);
+    const judged = this.#stepOf(findings, HEADS_STEP);
     const { checkpoints = [] } = this.#anchors;
     if (checkpoints.length > 0 || judged.verdict === 'fail') return judged;
-    return step('known_checkpoints', 'not_checked', 'none was given: a cut tail would not show');
+    return step(HEADS_STEP.name, 'not_checked', 'none was given: a cut tail would not show');
   }
 
   #batchStep(): Step {
@@ -228,7 +219,12 @@ export class LogVerification {
     return step('batches', 'pass', `${number + 1} numbers, ${size} entries`);
   }
 
-  #stepOf(findings: readonly Finding[], name: string, codes: readonly FindingCode[]): Step {
+  #countOf(of: FindingStep['of']): number {
+    const { size, number } = this.#state;
+    return { entries: size, batches: number + 1, checkpoints: this.#heads.length }[of];
+  }
+
+  #stepOf(findings: readonly Finding[], { name, codes, of }: FindingStep): Step {
     if (name === 'leaf_signatures' && this.#options.signatures === false) {
       return step(name, 'not_checked', 'left out by option');
     }
@@ -241,7 +237,8 @@ export class LogVerification {
       .map((code) => [code, found.filter((one) => one.code === code).length] as const)
       .filter(([, count]) => count > 0)
       .map(([code, count]) => `${count} ${code}`);
-    return step(name, worst ? 'fail' : 'pass', detail.join(', ') || 'nothing found');
+    const looked = `${this.#countOf(of)} ${of} checked, no findings`;
+    return step(name, worst ? 'fail' : 'pass', detail.join(', ') || looked);
   }
 }
 
@@ -277,6 +274,9 @@ function doesNotEstablish(anchors: LogAnchors, steps: readonly Step[]): string[]
   }
   if (steps.some((one) => one.name === 'known_checkpoints' && one.verdict === 'not_checked')) {
     said.push('That the end is not missing: give a checkpoint that you have seen.');
+  }
+  if (steps.some((one) => one.name === 'locks' && one.verdict === 'not_checked')) {
+    said.push('That nobody can remove or replace the whole: no lock was seen that keeps them from it.');
   }
   return said;
 }

@@ -230,8 +230,8 @@ class Fsck {
   #finishStore(state: LogState): void {
     this.#note(silence(state, this.#options.now));
     this.#steps.push(
-      versionStep(this.#findings),
-      lockStep(this.#findings, this.#context),
+      versionStep(this.#findings, state),
+      lockStep(this.#findings, this.#context, state),
       recordStep(this.#findings, this.#context, { opened: this.#records, ended: this.#ended }),
     );
   }

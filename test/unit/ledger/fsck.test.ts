@@ -410,7 +410,30 @@ describe('a torn answer is never called damage', () => {
   });
 });
 
+test('a step that passed says how much it looked at', async () => {
+  const report = await world.check();
+  const batches = `${report.batches} batches`;
+  const passed = [
+    ['leaf_signatures', `${report.entries} entries checked, no findings`],
+    ['ids', `${report.entries} entries checked, no findings`],
+    ['versions', `${batches} checked, no findings`],
+    ['object_versions', `genesis, ${batches} and what they name checked, no findings`],
+    ['locks', `genesis, ${batches} and what they name checked, no findings`],
+  ] as const;
+  for (const [name, detail] of passed) expect(stepOf(report, name)).toBe(`pass: ${detail}`);
+});
+
 describe('locks', () => {
+  test('of a store in a folder are dates only: right or wrong, they keep nobody from anything', async () => {
+    const folder = answering(world.store, { kind: 'file' });
+    const good = await fsck(folder, LEDGER, { now: world.time, vkeys: [world.key.vkey] });
+    expect(stepOf(good, 'locks')).toMatch(/^not_checked: this store keeps no locks/);
+    expect(good.doesNotEstablish.join()).toContain('no lock was seen');
+    expect((await world.check()).doesNotEstablish.join()).not.toContain('no lock was seen');
+    world.store.setRetention(keys.batch(0), await world.versionOf(keys.batch(0)), null);
+    expect(stepOf(await fsck(folder, LEDGER, { now: world.time }), 'locks')).toBe('fail: 1 found');
+  });
+
   test('of a store that keeps none are not looked at, as genesis says', async () => {
     const weak = await small({ weakStore: true });
     weak.store.setRetention(keys.batch(0), await weak.versionOf(keys.batch(0)), null);
