@@ -17,7 +17,7 @@ const DEFAULT_BUNDLE = new URL('bundles/default/bundle.tar.gz', packageRoot);
 const DEFAULT_BUILD = new URL('bundles/default/BUILD.json', packageRoot);
 
 /** The most that `policy.bundleBytes` allows: what was archived once has to be read for ever. */
-const ARCHIVE_LIMITS = {
+export const ARCHIVE_LIMITS = {
   ...DEFAULT_BUNDLE_LIMITS,
   packedBytes: 1 << 28,
   unpackedBytes: 1 << 30,

@@ -1,24 +1,21 @@
 /** `stele verify --reexecute`: every recorded decision, made again by the archived policy that made it. */
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Entry } from '../core/entry.ts';
 import { finding, hasViolation } from '../core/findings.ts';
-import type { Finding } from '../core/findings.ts';
+import type { Finding, FindingPlace } from '../core/findings.ts';
 import type { OpenedRecord } from '../core/open-disclosures.ts';
 import { step } from '../core/report.ts';
 import type { Report, ReportVerdict, StepVerdict } from '../core/report.ts';
 import { History } from '../ledger/history.ts';
-import { readArchivedPolicy } from '../ledger/policy-archive.ts';
 import { PolicyEngine } from '../policy/engine.ts';
-import { BundleError } from '../policy/policy-error.ts';
 import { cannot, decisionOfView, reexecute } from '../policy/reexecute.ts';
 import type { Reexecution } from '../policy/reexecute.ts';
 import type { LeafFacts } from '../policy/replay.ts';
 import { ReplayPool } from '../policy/replay-pool.ts';
 import type { ReplayAnswer } from '../policy/replay-pool.ts';
-import type { StagedPolicy } from '../policy/staged.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { stageArchived } from './open-policy.ts';
+import { archived } from './archived-policy.ts';
+import type { ArchivedPolicy, NoPolicy } from './archived-policy.ts';
 import type { Output } from './output.ts';
 import { factsOf, walkDecisions } from './replay-walk.ts';
 
@@ -71,16 +68,17 @@ export async function reexecuteStore(
     },
   });
   const known = new Map<string, Promise<string | undefined>>();
+  const history = await History.open(store, ledger);
   const fetchPolicy = async (id: string): Promise<string | undefined> => {
-    const staged = await archived(store, ledger, id);
-    if (typeof staged !== 'string') pool.add(id, staged.prepared.compiled);
-    else if (staged.startsWith(ALTERED)) findings.push(finding('policy_altered', {}, staged));
-    return typeof staged === 'string' ? staged : undefined;
+    const found = await archived({ store, ledger }, id, history.bundleDigest(id));
+    if ('prepared' in found) pool.add(id, found.prepared.compiled);
+    else findings.push(...findingsOf(found, {}));
+    return 'prepared' in found ? undefined : found.why;
   };
   try {
     const decisions = await walkDecisions(
       {
-        history: await History.open(store, ledger),
+        history,
         pool,
         isWanted: ({ index }) => index >= range[0] && index <= range[1],
         provide: async (id) => {
@@ -108,76 +106,45 @@ export async function reexecuteStore(
 export async function reexecuteEntry(
   report: Report & { readonly entry: Entry | null; readonly opened: OpenedRecord | null },
   index: number,
-  policies: (id: string) => Promise<StagedPolicy | string>,
+  policies: (id: string) => Promise<ArchivedPolicy>,
 ): Promise<ReexecutedReport> {
   const { entry, opened } = report;
   const leaf = entry === null ? null : factsOf(entry, index);
   const findings: Finding[] = [];
   const tally = new Tally();
   if (leaf !== null) {
-    const again = await onceMore(leaf, opened, policies);
-    if (again.detail.startsWith(ALTERED)) {
-      findings.push(finding('policy_altered', { index }, again.detail));
-    }
+    const { again, missing } = await onceMore(leaf, opened, policies);
+    if (missing !== null) findings.push(...findingsOf(missing, { index }));
     tally.note(index, again);
   }
   return withReexecution(report, tally.result(leaf === null ? 0 : 1), findings);
 }
 
-/** A policy of the archive, or why it cannot be had. */
-export async function archived(
-  store: ObjectStore,
-  ledger: string,
-  id: string,
-): Promise<StagedPolicy | string> {
-  const bytes = await readArchivedPolicy(store, ledger, { id, digest: null });
-  if (bytes === null) return `policy ${id} is not archived`;
-  return stagedAs(bytes, id, `${ALTERED}${id} is not what its identity says: it`);
-}
-
-/** A policy out of a bundle file, which has to be the one of its name. */
-export async function policyOfFile(path: string, id: string): Promise<StagedPolicy | string> {
-  return stagedAs(new Uint8Array(await readFile(path)), id, path);
-}
-
-async function stagedAs(
-  bytes: Uint8Array,
-  id: string,
-  subject: string,
-): Promise<StagedPolicy | string> {
-  try {
-    const staged = await stageArchived(bytes);
-    const { id: found } = staged.prepared.identity;
-    return found === id ? staged : `${subject} makes policy ${found}, not ${id}`;
-  } catch (error) {
-    if (!(error instanceof BundleError)) throw error;
-    // That it was slow here says nothing about it.
-    if (error.code === 'bundle_not_ready') return `policy ${id}: ${error.message}`;
-    return `${subject} makes no policy: ${error.message}`;
-  }
-}
-
-const ALTERED = 'the archive of policy ';
-
 async function onceMore(
   leaf: LeafFacts,
   opened: OpenedRecord | null,
-  policies: (id: string) => Promise<StagedPolicy | string>,
-): Promise<Reexecution> {
-  if (opened === null) return cannot('nothing of its record is at hand');
+  policies: (id: string) => Promise<ArchivedPolicy>,
+): Promise<{ readonly again: Reexecution; readonly missing: NoPolicy | null }> {
+  const unable = (why: string) => ({ again: cannot(why), missing: null });
+  if (opened === null) return unable('nothing of its record is at hand');
   const { entrypoint, err, policy } = leaf;
   const decision = decisionOfView({ entrypoint, ...(err === undefined ? {} : { err }) }, opened);
-  if ('verdict' in decision) return decision;
-  if (policy === null) return cannot('no policy decided');
-  const staged = await policies(policy);
-  if (typeof staged === 'string') return cannot(staged);
-  return reexecute(new PolicyEngine(staged.prepared.compiled), decision);
+  if ('verdict' in decision) return { again: decision, missing: null };
+  if (policy === null) return unable('no policy decided');
+  const found = await policies(policy);
+  if (!('prepared' in found)) return { again: cannot(found.why), missing: found };
+  const engine = new PolicyEngine(found.prepared.compiled);
+  return { again: reexecute(engine, decision), missing: null };
+}
+
+function findingsOf({ finding: code, why }: NoPolicy, at: FindingPlace): Finding[] {
+  return code === null ? [] : [finding(code, at, why)];
 }
 
 function withReexecution(
   report: Report,
   result: ReexecutionResult,
-  altered: readonly Finding[],
+  policies: readonly Finding[],
 ): ReexecutedReport {
   const { decisions, identical, different, notReexecutable } = result;
   const cannotCount = notReexecutable.reduce((sum, { count }) => sum + count, 0);
@@ -190,8 +157,8 @@ function withReexecution(
   const found = different
     .slice(0, FINDINGS_LISTED)
     .map((one) => finding('not_reproduced', { index: one.index }, one.detail));
-  const findings = [...report.findings, ...altered, ...found];
-  const failed = different.length > 0 || altered.length > 0;
+  const findings = [...report.findings, ...policies, ...found];
+  const failed = different.length > 0 || hasViolation(policies);
   const passed = identical > 0 || decisions === 0;
   const verdict = failed ? 'fail' : passed ? 'pass' : 'unverifiable';
   const says =

@@ -4,14 +4,14 @@ import type { Report } from '../core/report.ts';
 import { SteleError } from '../core/errors.ts';
 import { verifyProof } from '../core/verify.ts';
 import type { ProofAnchors, ProofEvidence } from '../core/verify.ts';
-import type { StagedPolicy } from '../policy/staged.ts';
+import { policyAt } from './archived-policy.ts';
 import type { Configuration } from './configuration.ts';
 import { contextOf } from './context.ts';
 import { checkStore } from './fsck.ts';
 import type { CheckFlags } from './fsck.ts';
 import { exists } from './home.ts';
 import type { Output } from './output.ts';
-import { archived, policyOfFile, reexecuteEntry, reexecuteStore } from './reexecute.ts';
+import { reexecuteEntry, reexecuteStore } from './reexecute.ts';
 import { exitCodeOfReport, printReport } from './report-text.ts';
 import { isStoreUrl, withStore } from './store-url.ts';
 import { checkAnchors, readKeys, readStatements } from './verify-files.ts';
@@ -101,20 +101,7 @@ async function verifyTarget(
   // What is disclosed of an entry that does not stand is not worth running.
   if (report.verdict === 'invalid') return report;
   return reexecuteEntry(report, report.index ?? 0, async (id) =>
-    policyOf(flags.policy, id, configuration),
-  );
-}
-
-/** Where an entry's policy is taken from: a bundle file, or the archive of a ledger. */
-async function policyOf(
-  place: string | undefined,
-  id: string,
-  configuration: Configuration,
-): Promise<StagedPolicy | string> {
-  if (place === undefined) return 'no policy is at hand: name one with --policy';
-  if (!isStoreUrl(place)) return policyOfFile(place, id);
-  return withStore(place, configuration, async (store, settings) =>
-    archived(store, settings.text('ledger'), id),
+    policyAt(flags.policy, id, configuration),
   );
 }
 

@@ -49,6 +49,7 @@ export const findingList = {
   disagreement: ['violation', 'an entry says in clear what its record does not'],
   not_reproduced: ['violation', 'executed again, the policy that it names gives another result'],
   policy_altered: ['violation', 'an archived policy is not the one that its place names'],
+  engine_version: ['warning', 'an archived policy is of another engine version than this one'],
   silent_period: ['notice', 'no batch for longer than the heartbeat interval'],
   batch_time: ['warning', 'a batch is dated before the one before it, or before its entries'],
   writer_clone: ['warning', 'a journal was restored or copied: its boot knows less than the log'],

@@ -1,5 +1,6 @@
 import { SteleError } from '../core/errors.ts';
 import type { ChargedPolicy, PolicySwitch } from '../ledger/components.ts';
+import { identityFault } from '../policy/archived.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import type { ReadyPolicy, SwapPool } from '../policy/swap-pool.ts';
 
@@ -44,16 +45,17 @@ export class PoolSwitch implements PolicySwitch {
     };
   }
 
-  async #staged({ id, archive }: ChargedPolicy): Promise<StagedPolicy> {
+  async #staged({ id, digest, archive }: ChargedPolicy): Promise<StagedPolicy> {
     if (this.#kept?.prepared.identity.id === id) return this.#kept;
     if (archive === null) {
       throw halted('policy_archive_missing', `the bundle of policy ${id} is not in the archive`);
     }
     const staged = await this.#parts.stage(archive);
-    const found = staged.prepared.identity.id;
-    if (found === id) return staged;
-    const detail = `the bundle of policy ${id} makes ${found} here: it was altered, or this is another engine`;
-    throw halted('policy_archive_altered', detail);
+    const fault = identityFault(staged, id, digest);
+    if (fault === undefined) return staged;
+    if (fault.code === 'policy_altered') throw halted('policy_archive_altered', fault.detail);
+    // Unchanged, but what this engine would answer is not what that policy answers (docs/decisions/0011-*).
+    throw halted('policy_engine_version', fault.detail);
   }
 }
 

@@ -128,9 +128,9 @@ export class Adoption {
 
   async #ready(active: Activation): Promise<() => void> {
     const { store, settings, genesis, clock } = this.#parts.context;
-    const { id, index } = active;
+    const { id, index, digest } = active;
     const archive = await readArchivedPolicy(store, settings.ledger, active);
-    const go = (await this.#switch?.ready({ id, index, archive })) ?? (() => undefined);
+    const go = (await this.#switch?.ready({ id, index, digest, archive })) ?? (() => undefined);
     // Entries will need it for longer than when it was archived.
     if (archive !== null) {
       await archivePolicy(store, settings.ledger, genesis, { id, archive }, clock);

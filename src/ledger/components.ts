@@ -21,6 +21,8 @@ export interface ChargedPolicy {
   readonly id: string;
   /** Leaf index of its activation; null for the policy of genesis. */
   readonly index: number | null;
+  /** SHA-256 of its bundle by its activation, which `archive` has; null for the policy of genesis. */
+  readonly digest: string | null;
   /** Its bundle as archived; null where the store has none. */
   readonly archive: Uint8Array | null;
 }

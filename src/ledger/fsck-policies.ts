@@ -26,7 +26,15 @@ import type { FsckContext } from './fsck-objects.ts';
 
 /** A policy of an archive, as it can be executed. */
 export interface ExecutablePolicy {
-  readonly id: string;
+  /**
+   * Why it is not the policy of its place; undefined where it is.
+   *
+   * @param digest - Of its bundle by its activation; null where the log does not say.
+   */
+  readonly fault: (
+    id: string,
+    digest: string | null,
+  ) => { readonly code: 'policy_altered' | 'engine_version'; readonly detail: string } | undefined;
   /** Evaluates an entrypoint over RFC 8785 text. Rejects where there is no answer. */
   evaluate(entrypoint: string, input: string): Promise<JsonValue>;
 }
@@ -85,7 +93,7 @@ export class PolicyCheck {
       await this.#archived(activation, entry.payload.at, at);
     }
     for (const change of this.#changes) await this.#decided(change);
-    const found = this.#findings.length;
+    const found = this.#findings.filter(({ code }) => code !== 'engine_version').length;
     const gone = this.#gone === 0 ? '' : `, records of ${this.#gone} gone`;
     const said = `${this.#opened.size} archived, ${this.#executed} activations executed again${gone}`;
     const detail = found === 0 ? said : `${found} found; ${said}`;
@@ -118,14 +126,20 @@ export class PolicyCheck {
       this.#mismatch(place, `bundle hashes to ${hash}, activated was ${digest}`);
       return;
     }
-    await this.#openBundle(id, object.bytes, place);
+    await this.#openBundle({ id, digest }, object.bytes, place);
   }
 
-  async #openBundle(id: string, archive: Uint8Array, place: FindingPlace): Promise<void> {
+  async #openBundle(
+    { id, digest }: { readonly id: string; readonly digest: string | null },
+    archive: Uint8Array,
+    place: FindingPlace,
+  ): Promise<void> {
     try {
       const policy = await this.#open(archive);
-      if (policy.id === id) this.#opened.set(id, policy);
-      else this.#mismatch(place, `bundle makes policy ${policy.id}, want ${id}`);
+      const fault = policy.fault(id, digest);
+      if (fault === undefined) this.#opened.set(id, policy);
+      else if (fault.code === 'policy_altered') this.#mismatch(place, fault.detail);
+      else this.#findings.push(finding('engine_version', place, fault.detail));
     } catch (error) {
       if (!(error instanceof SteleError)) throw error;
       this.#mismatch(place, `bundle makes no policy: ${error.message}`);

@@ -76,13 +76,24 @@ export class History {
     return { origin: genesis.origin, size };
   }
 
+  /** SHA-256 of the bundle of a policy, by its activation as far as was read; null where the log does not say. */
+  bundleDigest(policy: string): string | null {
+    return this.#verification.state.policies.get(policy)?.digest ?? null;
+  }
+
   /** How many batches a listing shows: for progress only. */
   async countBatches(): Promise<number> {
     return countListed(this.#context);
   }
 
-  /** Valid batches in their order, as far as they go. */
-  async *batches(): AsyncGenerator<HistoryBatch> {
+  /**
+   * Valid batches in their order, as far as they go.
+   *
+   * @param wantsRecords - Whether the payload objects of a batch are read too. Default: all are.
+   */
+  async *batches(
+    wantsRecords: (batch: Batch) => boolean = () => true,
+  ): AsyncGenerator<HistoryBatch> {
     const verification = this.#verification;
     let voids: VoidSlot[] = [];
     const bytesMax = (): number => verification.state.config.limits.batchBytes;
@@ -92,8 +103,9 @@ export class History {
       if (verdict?.ok === true) {
         voids = [];
         const { batch, state } = verdict;
+        const references = wantsRecords(batch) ? batch.header.payloads : [];
         const payloads = await Promise.all(
-          batch.header.payloads.map(async (reference) => this.#payload(reference)),
+          references.map(async (reference) => this.#payload(reference)),
         );
         yield { batch, state, payloads };
         continue;

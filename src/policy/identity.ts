@@ -18,16 +18,50 @@ export interface PolicyIdentity {
 }
 
 /**
+ * Engines before this one, and how each named a host function. By them an archived policy is known for what it is: one
+ * that another engine made, and not one that somebody changed. None is ever taken away.
+ */
+const FORMER_ENGINES: Readonly<Record<string, (builtin: string) => string>> = {
+  'stele-opa-wasm/1': (builtin) => builtin,
+};
+
+/**
  * SHA-256 of the RFC 8785 form of `{builtins, data, engine, entrypoints, limits, manifest, module}`, where `module` is the
  * digest of `policy.wasm` and `data` and `manifest` are digests of their own RFC 8785 forms. The archive around them
  * does not count: its bytes depend on who packed it.
  */
 export function policyId(bundle: PolicyBundle, facts: ModuleFacts, limits: EngineLimits): string {
+  return idBy(ENGINE, versioned, { bundle, facts, limits });
+}
+
+/** What engines before this one called the same bundle: identity by engine. */
+export function formerIds(
+  bundle: PolicyBundle,
+  facts: ModuleFacts,
+  limits: EngineLimits,
+): Readonly<Record<string, string>> {
+  const parts = { bundle, facts, limits };
+  return Object.fromEntries(
+    Object.entries(FORMER_ENGINES).map(([engine, named]) => [engine, idBy(engine, named, parts)]),
+  );
+}
+
+interface Identified {
+  readonly bundle: PolicyBundle;
+  readonly facts: ModuleFacts;
+  readonly limits: EngineLimits;
+}
+
+function idBy(
+  engine: string,
+  named: (builtin: string) => string,
+  { bundle, facts, limits }: Identified,
+): string {
   return sha256Base64Url(
     canonicalJson({
-      builtins: facts.builtins.map(versioned),
+      builtins: facts.builtins.map(named),
       data: sha256Base64Url(bundle.data),
-      engine: `${ENGINE} abi ${facts.abi}`,
+      engine: `${engine} abi ${facts.abi}`,
       entrypoints: facts.entrypoints,
       limits: { ...limits },
       manifest: sha256Base64Url(canonicalJson(bundle.manifest)),

@@ -3,7 +3,7 @@ import type { PolicyBundle } from './bundle.ts';
 import { ENTRYPOINTS } from './decision.ts';
 import { limitsFor, PolicyEngine } from './engine.ts';
 import type { CompiledPolicy } from './engine.ts';
-import { policyId } from './identity.ts';
+import { formerIds, policyId } from './identity.ts';
 import type { PolicyIdentity } from './identity.ts';
 import { BundleError } from './policy-error.ts';
 import { compileModule } from './wasm-module.ts';
@@ -15,6 +15,8 @@ const ASKED = [ENTRYPOINTS.append, ENTRYPOINTS.read];
 export interface PreparedPolicy {
   readonly identity: PolicyIdentity;
   readonly compiled: CompiledPolicy;
+  /** What earlier engines called it, by engine. */
+  readonly former: Readonly<Record<string, string>>;
 }
 
 /**
@@ -38,5 +40,6 @@ export function preparePolicy(bundle: PolicyBundle): PreparedPolicy {
   return {
     identity: { id, revision: bundle.revision, entrypoints: facts.entrypoints },
     compiled,
+    former: formerIds(bundle, facts, limits),
   };
 }

@@ -1,8 +1,10 @@
 /** Decisions of sealed ledgers, made again from the store alone; and what is found where one byte is another. */
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { openExecutable } from '../../src/cli/open-executable.ts';
 import { createOutput } from '../../src/cli/output.ts';
-import { archived, reexecuteStore } from '../../src/cli/reexecute.ts';
+import { archived } from '../../src/cli/archived-policy.ts';
+import { reexecuteStore } from '../../src/cli/reexecute.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
 import { fsck } from '../../src/ledger/fsck.ts';
@@ -120,6 +122,24 @@ describe('a sealed ledger', () => {
     expect(steps.at(-1)).toMatchObject({ name: 'reexecution', verdict: 'unverifiable' });
   });
 
+  test('whose policy is of an earlier engine says so, and accuses nobody', async () => {
+    const [[engine, id] = ['', '']] = Object.entries(policy.former);
+    const former = { ...policy, identity: { ...policy.identity, id } };
+    const evaluator = new PolicyEngine(policy.compiled);
+    const world = await sealedDecisions(former, events.slice(0, 2), evaluator, defaultArchive());
+    const report = await again(world);
+    expect(report.findings).toEqual([
+      expect.objectContaining({ code: 'engine_version', severity: 'warning' }),
+    ]);
+    expect(report.reexecution.notReexecutable[0]?.reason).toContain(`of engine ${engine}`);
+    expect(report.verdict).toBe('incomplete');
+    const { store } = world;
+    const options = { now: world.clock(), vkeys: [world.vkey], policies: openExecutable };
+    const checked = await fsck(store, LEDGER, options);
+    expect(checked.findings.map(({ code }) => code)).toContain('engine_version');
+    expect(checked.findings.map(({ code }) => code)).not.toContain('policy_mismatch');
+  });
+
   test('names decisions that failed, and does not guess', async () => {
     const failing: Evaluator = {
       evaluate: () => {
@@ -194,8 +214,15 @@ describe('one decision', () => {
 test('an archive that holds no bundle is altered, and one that is not there is said to be so', async () => {
   const store = new MemoryStore({ clock: Date.now });
   const key = objectKeys(LEDGER).policy('x', 'bundle.tar.gz');
-  expect(await archived(store, LEDGER, 'x')).toBe('policy x is not archived');
+  const place = { store, ledger: LEDGER };
+  expect(await archived(place, 'x', null)).toEqual({
+    why: 'policy x is not archived',
+    finding: null,
+  });
   const options = { retention: null, contentType: 'application/gzip' };
   await store.putNew(key, new Uint8Array([1, 2, 3]), options);
-  expect(await archived(store, LEDGER, 'x')).toMatch(/^the archive of policy x is not what/);
+  expect(await archived(place, 'x', null)).toEqual({
+    why: expect.stringMatching(/^the bundle of policy x makes no policy: /),
+    finding: 'policy_altered',
+  });
 });
