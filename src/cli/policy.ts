@@ -48,8 +48,8 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'explain',
-    summary: 'decide one input, interpreted, and name the rules that gave a value',
-    hears: 'json',
+    summary: 'name the rules that made an answer: to one input, or to what a ledger recorded',
+    hears: 'gateway',
     load: async () => (await import('./policy-explain.ts')).policyExplainCommand,
   },
   {
