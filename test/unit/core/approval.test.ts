@@ -4,6 +4,7 @@ import { approvalRefusals, makeApproval, parseApproval } from '../../../src/core
 import type { Approval } from '../../../src/core/approval.ts';
 import { findingsOf } from '../../../src/core/batch-findings.ts';
 import { signJws } from '../../../src/core/jws.ts';
+import { applyBatch } from '../../../src/core/log-state.ts';
 import { makeCertificate, makeKeyStatement } from '../../../src/core/statement.ts';
 import type { KeyStatement } from '../../../src/core/statement.ts';
 import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
@@ -269,6 +270,18 @@ describe('an activation has no effect with', () => {
     expect(log.state.activePolicy).toBe(log.genesis.policy!.id);
   });
 
+  test('the policy that is in charge already', async () => {
+    const [found] = await changed((facts) => facts, log.genesis.policy!.id);
+    expect(found).toMatch(/activation of the policy that is in charge/);
+  });
+
+  test('no policy named', async () => {
+    for (const missing of ['id', 'digest']) {
+      const [found] = await changed((facts) => ({ ...facts, [missing]: null }));
+      expect(found).toMatch(/activation names no policy/);
+    }
+  });
+
   test.each([
     ['revoke', 'revoked'],
     ['retire', 'retired'],
@@ -344,4 +357,15 @@ test('the same, by nobody in particular, means nothing', async () => {
 test('what was made is what is parsed', async () => {
   const fields = parseApproval(await approve(await approvedActivation(log, two), 'ann')).approval;
   expect(parseApproval(await makeApproval(fields, signerOf('x'))).approval).toEqual(fields);
+});
+
+test('the key of an approver never becomes the key of a writer', async () => {
+  await activate(await approvedActivation(log, two));
+  const { jwk } = signerOf('approver ann');
+  const fields = { gen: log.genesis.gen, use: 'writer' as const, jwk, writer: w.id };
+  const bytes = await log.batch(w, [], { certs: [await makeCertificate(fields, log.roots)] });
+  expect(applyBatch(log.state, bytes, 'v')).toMatchObject({
+    reason: 'invalid_key',
+    detail: expect.stringContaining('another purpose'),
+  });
 });

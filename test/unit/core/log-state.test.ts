@@ -238,6 +238,14 @@ describe('the eight checks', () => {
     expect(refusalOf(bytes)).toMatchObject({ reason: 'invalid_key' });
   });
 
+  test('3: the certificate of a checkpoint key may come again', async () => {
+    const { cert, signer } = await checkpointKey(log);
+    for (let time = 0; time < 2; time += 1) {
+      log.apply(await log.batch(w, [], { certs: [w.cert, cert] }));
+    }
+    expect(log.state.keys.get(signer.kid)?.certificate?.use).toBe('checkpoint');
+  });
+
   test('3: a header signed with a checkpoint key', async () => {
     const key = await checkpointKey(log);
     const bytes = await signed([], () => ({}), key.signer, { certs: [key.cert] });
@@ -672,6 +680,17 @@ describe('configuration', () => {
       };
       const cert = await makeCertificate(fields, [next2]);
       log.apply(await log.batch(w, [], { certs: [cert] }));
+    });
+
+    test('has no effect where a successor is certified for something else', async () => {
+      const roots = { threshold: 1, keys: [a.jwk], next: [w.signer.kid] };
+      log = await MiniLog.create({ roots });
+      w = await log.writer('one');
+      await log.seal(w, [await log.entry(w, 'boot', bootFacts(log))]);
+      const state = await change({ roots: { threshold: 1, keys: [w.signer.jwk], next: [] } }, [
+        w.signer,
+      ]);
+      expect(state.config.roots).toEqual(roots);
     });
 
     test('means stop in a newer format, whoever of the two sets has to sign it', async () => {
