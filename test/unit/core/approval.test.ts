@@ -363,7 +363,8 @@ test('the key of an approver never becomes the key of a writer', async () => {
   await activate(await approvedActivation(log, two));
   const { jwk } = signerOf('approver ann');
   const fields = { gen: log.genesis.gen, use: 'writer' as const, jwk, writer: w.id };
-  const bytes = await log.batch(w, [], { certs: [await makeCertificate(fields, log.roots)] });
+  const cert = await makeCertificate(fields, log.roots);
+  const bytes = await log.batch(w, [], { certs: [w.cert, cert] });
   expect(applyBatch(log.state, bytes, 'v')).toMatchObject({
     reason: 'invalid_key',
     detail: expect.stringContaining('another purpose'),
