@@ -38,6 +38,7 @@ export const findingList = {
   bad_checkpoint: ['violation', 'a checkpoint in a batch does not verify, or not for this tree'],
   version_mismatch: ['violation', 'previous names another object version than the oldest'],
   void_batch: ['warning', 'the oldest version on a batch key is no valid batch'],
+  slot_unreadable: ['warning', 'a batch key holds what is listed and cannot be read'],
   void_mismatch: ['violation', 'the void versions found are not those that the batch commits to'],
   short_lock: ['violation', 'locked for less than declared, or declared for less than required'],
   missing_lock: ['violation', 'an object that has to be locked is not'],

@@ -130,8 +130,17 @@ export class LogVerification {
     return verdict;
   }
 
-  /** Adds what the reader of a store found by itself. */
-  report(more: { steps?: readonly Step[]; findings?: readonly Finding[] } = {}): Report {
+  /**
+   * Adds what the reader of a store found by itself.
+   * @param more.needed - Names of steps among its own without which nothing is shown.
+   */
+  report(
+    more: {
+      steps?: readonly Step[];
+      findings?: readonly Finding[];
+      needed?: readonly string[];
+    } = {},
+  ): Report {
     const state = this.#state;
     const findings = [...this.#findings, ...this.#headFindings(), ...(more.findings ?? [])];
     const steps = [
@@ -144,8 +153,9 @@ export class LogVerification {
     const { gen } = this.#anchors;
     // The tree of size 0 is every log's; the first leaf names genesis, so any other size holds the whole.
     const known = this.#heads.some(({ size }) => size > 0);
+    const needed = ['genesis', 'batches', ...(more.needed ?? [])];
     return {
-      verdict: verdictOf(steps, findings, ['genesis', 'batches'], gen !== undefined || known),
+      verdict: verdictOf(steps, findings, needed, gen !== undefined || known),
       steps,
       findings,
       establishes: establishes(state, steps),

@@ -6,12 +6,15 @@ import { readRecorded } from './fsck-objects.ts';
 import type { FsckContext, RecordedObject } from './fsck-objects.ts';
 import { GALLOP_DOUBLINGS, LISTED_AHEAD } from './limits.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { isUnreadable, readListed } from './slot.ts';
 import { isCertified } from './tip.ts';
 
 /** What stands in the slot of a batch. */
 export interface BatchSlot extends RecordedObject {
   readonly number: number;
   readonly key: string;
+  /** Why it cannot be told what stands there; null where it can. */
+  readonly unreadable: string | null;
 }
 
 /** Slots read at once: hides the way to the store, holds few batches in memory. */
@@ -40,7 +43,7 @@ export async function* readSlots(
     const stale = read?.bytes == null && (read?.size ?? 0) <= bytesMax();
     const slot = read === undefined || stale ? await readSlot(context, number, bytesMax()) : read;
     yield slot;
-    if (slot.versionId === null) return;
+    if (slot.versionId === null || slot.unreadable !== null) return;
   }
 }
 
@@ -50,7 +53,19 @@ async function readSlot(
   bytesMax: number,
 ): Promise<BatchSlot> {
   const key = keys.batch(number);
-  return { number, key, ...(await readRecorded(store, key, { batch: number }, bytesMax)) };
+  const at = { batch: number };
+  const recorded = await readRecorded(store, key, at, -1);
+  const { versionId, size, findings } = recorded;
+  const slot = { number, key, unreadable: null, ...recorded };
+  if (versionId === null || size > bytesMax) return slot;
+  try {
+    const { bytes } = await readListed(store, key, versionId);
+    return { ...slot, bytes };
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    const named = finding('slot_unreadable', { ...at, key }, error.message);
+    return { ...slot, findings: [...findings, named], unreadable: error.message };
+  }
 }
 
 /** All keys with a prefix that a listing shows, in pages. A hint. */
@@ -96,7 +111,7 @@ export async function behindEnd(
   for (const number of numbers) {
     const slot = await readSlot(context, number, state.config.limits.batchBytes);
     found.push(...slot.findings);
-    if (slot.versionId === null) continue;
+    if (slot.versionId === null || slot.unreadable !== null) continue;
     if (!isCertified(state, slot)) {
       found.push(finding('void_batch', { batch: number }, `no batch, and the log ends at ${end}`));
       continue;

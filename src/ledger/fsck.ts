@@ -129,10 +129,12 @@ class Fsck {
     await this.#finishView(view);
     this.#finishStore(state);
     // Of a log that is damaged or cut, everything behind is named by nothing.
-    const judged = verification.report({ steps: this.#steps, findings: this.#findings });
+    const needed = ['end_of_log'];
+    const found = { steps: this.#steps, findings: this.#findings, needed };
+    const judged = verification.report(found);
     if (judged.verdict !== 'invalid') this.#note(await named.finish(state));
     return {
-      ...verification.report({ steps: this.#steps, findings: this.#findings }),
+      ...verification.report(found),
       origin,
       entries: state.size,
       batches: state.number + 1,
@@ -156,6 +158,10 @@ class Fsck {
       if (versionId === null) {
         this.#note(await behindEnd(this.#context, verification.state, number));
         break;
+      }
+      if (slot.unreadable !== null) {
+        this.#steps.push(step('end_of_log', 'unverifiable', slot.unreadable));
+        return;
       }
       const before = verification.state.edge;
       const verdict = bytes === null ? null : verification.add(bytes, { number, versionId, voids });

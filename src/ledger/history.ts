@@ -11,6 +11,7 @@ import type { LogState } from '../core/log-state.ts';
 import type { Report } from '../core/report.ts';
 import { LogVerification } from '../core/verify-log.ts';
 import { sha256 } from '#platform';
+import { StoreUnavailableError } from '../storage/errors.ts';
 import { objectKeys } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { hashesTo, readRecorded } from './fsck-objects.ts';
@@ -97,8 +98,11 @@ export class History {
     const verification = this.#verification;
     let voids: VoidSlot[] = [];
     const bytesMax = (): number => verification.state.config.limits.batchBytes;
-    for await (const { number, versionId, bytes, size } of readSlots(this.#context, bytesMax)) {
+    for await (const slot of readSlots(this.#context, bytesMax)) {
+      const { number, versionId, bytes, size, unreadable } = slot;
       if (versionId === null) return;
+      if (unreadable !== null)
+        throw new StoreUnavailableError(unreadable, { code: 'slot_unreadable' });
       const verdict = bytes === null ? null : verification.add(bytes, { number, versionId, voids });
       if (verdict?.ok === true) {
         voids = [];

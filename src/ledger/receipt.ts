@@ -101,7 +101,7 @@ export interface LedgerStatus {
   /** Whether `append` takes entries now. */
   readonly ready: boolean;
   /**
-   * Why not: a code, such as `store_unreachable`, `clock_skew`, `backlog_full`, `ledger_halted`,
+   * Why not: a code, such as `store_unreachable`, `slot_unreadable`, `clock_skew`, `backlog_full`, `ledger_halted`,
    * `ledger_final`, `closing`.
    */
   readonly reason: string | null;
@@ -113,8 +113,8 @@ export interface LedgerStatus {
   readonly batchNumber: number;
   /** Tree size of the newest checkpoint in the published static view. */
   readonly publishedSize: number;
-  /** Whether the last call to the store was answered. */
-  readonly storeReachable: boolean;
+  /** Code of what the last turn with the store failed with; null while it answers. */
+  readonly storeFault: string | null;
   /** Codes of findings met since the start, with their counts. */
   readonly findings: Readonly<Record<string, number>>;
 }

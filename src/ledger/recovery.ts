@@ -23,7 +23,7 @@ import { findOrphans } from './payload-writer.ts';
 import type { PendingEntries } from './pending.ts';
 import { recoveredEntries } from './recovered.ts';
 import type { Replica } from './replica.ts';
-import { isTransient, retryMs } from './retry.ts';
+import { faultOf, isTransient, retryMs } from './retry.ts';
 import type { Segment } from './segment.ts';
 import { assertTip } from './tip.ts';
 import type { TakenJournal } from './writer-folder.ts';
@@ -42,8 +42,8 @@ export interface RecoveryParts {
   readonly signal: AbortSignal;
   /** Told that the log has ended for good: no boot begins behind it. */
   readonly onFinal: () => void;
-  /** Told whether the store has answered. */
-  readonly onReach: (isReachable: boolean) => void;
+  /** Told with what the store has failed; null when it has answered. */
+  readonly onReach: (fault: string | null) => void;
 }
 
 /**
@@ -65,7 +65,7 @@ export async function recover(parts: RecoveryParts): Promise<boolean> {
       await assertTip(context, view);
       inheritance.noteHoles(context, view.state);
       const orphans = await inheritance.orphans(context);
-      parts.onReach(true);
+      parts.onReach(null);
       await adoption.begin();
       if (view.state.final) {
         // What is in the journal stays there: no log takes it.
@@ -80,7 +80,7 @@ export async function recover(parts: RecoveryParts): Promise<boolean> {
       return true;
     } catch (error) {
       if (!isTransient(error)) throw error;
-      parts.onReach(false);
+      parts.onReach(faultOf(error));
       context.log.warn('store_failed', { error, failures });
       await context.sleep(retryMs(context.random, failures), signal);
     }

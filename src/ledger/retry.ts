@@ -1,3 +1,4 @@
+import { SteleError } from '../core/errors.ts';
 import { StoreDeniedError, StoreUnavailableError } from '../storage/errors.ts';
 import { NotTakenError } from './errors.ts';
 import { RETRY_MS_MAX, RETRY_MS_MIN } from './limits.ts';
@@ -6,6 +7,11 @@ import { RETRY_MS_MAX, RETRY_MS_MIN } from './limits.ts';
 export function isTransient(error: unknown): boolean {
   if (error instanceof StoreUnavailableError || error instanceof StoreDeniedError) return true;
   return error instanceof NotTakenError;
+}
+
+/** What a failure that waiting may cure is called in the status. */
+export function faultOf(error: unknown): string {
+  return error instanceof SteleError ? error.code : 'store_unavailable';
 }
 
 /** How long to wait after this many failures in a row, ms: full jitter, so that writers that met do not meet again. */

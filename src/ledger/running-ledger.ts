@@ -74,7 +74,8 @@ export class RunningLedger implements Ledger {
   #closed: Promise<void> | null = null;
   /** Tree size of the newest checkpoint that a batch carries. */
   #carriedSize = 0;
-  #isStoreReachable = true;
+  /** What recovery failed with last. */
+  #startFault: string | null = null;
 
   constructor({ context, folder, taken, findings }: RunningLedgerParts) {
     this.genesis = context.genesis;
@@ -217,16 +218,17 @@ export class RunningLedger implements Ledger {
   status(): LedgerStatus {
     const { oldestMs } = this.#pending;
     const { refusal } = this.#intake;
+    const storeFault = this.#startFault ?? this.#sequencer.fault;
     return {
       ready: refusal === null,
-      reason: refusal,
+      reason: refusal === 'store_unreachable' && isOfSlot(storeFault) ? storeFault : refusal,
       backlogEntries: this.#pending.size,
       backlogBytes: this.#intake.backlogBytes,
       oldestUnsealedMs: oldestMs === null ? 0 : Math.max(0, this.#context.clock() - oldestMs),
       treeSize: this.#view.state.size,
       batchNumber: this.#view.state.number,
       publishedSize: this.#replica.publishedSize,
-      storeReachable: this.#isStoreReachable && this.#sequencer.reachable,
+      storeFault,
       findings: this.#findings.counts,
     };
   }
@@ -254,8 +256,8 @@ export class RunningLedger implements Ledger {
         onFinal: () => {
           this.#end();
         },
-        onReach: (isReachable) => {
-          this.#isStoreReachable = isReachable;
+        onReach: (fault) => {
+          this.#startFault = fault;
         },
       });
       if (!hasBegun) return;
@@ -328,6 +330,11 @@ export class RunningLedger implements Ledger {
     this.#failReceipts(closedEarly());
     await this.#folder.lock.release();
   }
+}
+
+/** Whether the store answers, and somebody has put something onto the next key that a person has to take away. */
+function isOfSlot(fault: string | null): boolean {
+  return fault === 'slot_unreadable' || fault === 'slot_hidden';
 }
 
 function closedEarly(): LedgerHaltedError {

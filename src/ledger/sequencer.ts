@@ -2,6 +2,7 @@
  * The sequencer: the one loop that learns and seals. It goes at its own pace (a batch when the last one is done, not
  * before a least interval), so that load makes batches larger and not more frequent.
  */
+import { StoreDeniedError } from '../storage/errors.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { commitBatch } from './commit.ts';
 import type { LedgerContext } from './context.ts';
@@ -10,7 +11,7 @@ import { POLLS_A_LISTING } from './limits.ts';
 import type { LogView } from './log-view.ts';
 import type { NextBatch } from './next-batch.ts';
 import type { PendingEntries } from './pending.ts';
-import { isTransient, retryMs } from './retry.ts';
+import { faultOf, isTransient, retryMs } from './retry.ts';
 import { learnToTip } from './tip.ts';
 
 /** What a sequencer works with. */
@@ -39,6 +40,7 @@ export class Sequencer {
   #started = false;
   #behind = false;
   #failures = 0;
+  #fault: string | null = null;
   #polls = 0;
   #sealedAtMs = 0;
   #lookedAtMs = 0;
@@ -52,9 +54,9 @@ export class Sequencer {
     this.#next = parts.next;
   }
 
-  /** Whether the last thing asked of the store was answered. */
-  get reachable(): boolean {
-    return this.#failures === 0;
+  /** Code of what the last turn failed with; null where it did not. */
+  get fault(): string | null {
+    return this.#fault;
   }
 
   start(): void {
@@ -92,6 +94,7 @@ export class Sequencer {
       try {
         await this.#turn();
         this.#failures = 0;
+        this.#fault = null;
       } catch (error) {
         if (!isTransient(error)) {
           this.#stopping.abort();
@@ -99,6 +102,7 @@ export class Sequencer {
           break;
         }
         this.#failures += 1;
+        this.#fault = faultOf(error);
         this.#context.log.warn('store_failed', { error, failures: this.#failures });
         this.#settleRefreshes(error);
         await this.#sleep(retryMs(this.#context.random, this.#failures));
@@ -143,11 +147,19 @@ export class Sequencer {
 
   /** A cheap question at the tip; a delete marker would hide the answer, so now and then the full one. */
   async #look(): Promise<void> {
-    const { store, keys } = this.#context;
     this.#polls += 1;
     const listing = this.#polls % POLLS_A_LISTING === 0;
-    if (listing || (await store.head(keys.batch(this.#view.next))) !== null) {
-      await learnToTip(this.#view);
+    if (listing || (await this.#isFilled())) await learnToTip(this.#view);
+  }
+
+  async #isFilled(): Promise<boolean> {
+    const { store, keys } = this.#context;
+    try {
+      return (await store.head(keys.batch(this.#view.next))) !== null;
+    } catch (error) {
+      // Perhaps something that is there and cannot be read: a listing tells.
+      if (error instanceof StoreDeniedError) return true;
+      throw error;
     }
   }
 

@@ -1,8 +1,13 @@
 import { sha256 } from '#platform';
 import { equalBytes } from '../core/bytes.ts';
 import type { LedgerLimits } from '../core/genesis.ts';
-import { StoreUnavailableError } from '../storage/errors.ts';
-import type { ObjectHead, ObjectVersion } from '../storage/object-store.ts';
+import { StoreDeniedError, StoreUnavailableError } from '../storage/errors.ts';
+import type {
+  ObjectHead,
+  ObjectStore,
+  ObjectVersion,
+  StoredObject,
+} from '../storage/object-store.ts';
 import type { LedgerContext } from './context.ts';
 
 /** What stands in a slot: the oldest object of the key, which nobody can ever change. */
@@ -30,7 +35,8 @@ export function oldestObject(versions: readonly ObjectVersion[]): ObjectVersion 
  * Reads the object of record of a batch's key, by its version id. Reports other versions and delete markers.
  *
  * @returns Null when nobody has put anything there yet; a request still under way may.
- * @throws {@link StoreUnavailableError} also when what was read is not what the store says it holds: a torn answer.
+ * @throws {@link StoreUnavailableError} also when what was read is not what the store says it holds: a torn answer; and
+ *   `slot_unreadable`, with a finding, for what is listed and cannot be read.
  */
 export async function readSlot(
   context: LedgerContext,
@@ -51,14 +57,49 @@ export async function readSlot(
     const head = await store.head(key, versionId);
     return { number, key, versionId, size, bytes: null, head };
   }
-  const [found, head] = await Promise.all([
-    store.get(key, { versionId }),
-    store.head(key, versionId),
-  ]);
-  if (found?.bytes.length !== size) {
+  const headed = store.head(key, versionId);
+  headed.catch(() => undefined);
+  const found = await readListed(store, key, versionId).catch((error: unknown) => {
+    if (isUnreadable(error)) context.finding('slot_unreadable', { key, versionId });
+    throw error;
+  });
+  const head = await headed;
+  if (found.bytes.length !== size) {
     throw new StoreUnavailableError(`${key} was listed with ${size} bytes and read with others`);
   }
   return { number, key, versionId, size, bytes: found.bytes, head };
+}
+
+/**
+ * Reads a version that a listing shows. Where the store does not give it, it may be a batch all the same, encrypted or
+ * stored so that this caller cannot read it: whoever passed over it would fork the log.
+ *
+ * @throws {@link StoreUnavailableError} `slot_unreadable`.
+ */
+export async function readListed(
+  store: ObjectStore,
+  key: string,
+  versionId: string,
+): Promise<StoredObject> {
+  try {
+    const found = await store.get(key, { versionId });
+    if (found !== null) return found;
+  } catch (error) {
+    if (!(error instanceof StoreDeniedError)) throw error;
+    throw unreadable(key, versionId, error);
+  }
+  throw unreadable(key, versionId);
+}
+
+/** Whether an error says so of a slot. */
+export function isUnreadable(error: unknown): error is StoreUnavailableError {
+  return error instanceof StoreUnavailableError && error.code === 'slot_unreadable';
+}
+
+function unreadable(key: string, versionId: string, cause?: Error): StoreUnavailableError {
+  const why = cause === undefined ? 'the store does not give it' : cause.message;
+  const message = `${key}, version ${versionId}, is listed and cannot be read (${why}); it may be a batch, so it is not passed over`;
+  return new StoreUnavailableError(message, { code: 'slot_unreadable', cause });
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   StoreDeniedError,
 } from '../../src/storage/errors.ts';
 import type { ObjectStore, ReplaceOptions, Retention } from '../../src/storage/object-store.ts';
+import { fsck } from '../../src/ledger/fsck.ts';
 import { policyKey } from '../../src/ledger/policy-archive.ts';
 import { keys, LEDGER, TestWorld } from '../support/test-ledger.ts';
 
@@ -31,6 +32,19 @@ function stubborn({ store }: TestWorld, strict: boolean): ObjectStore {
       if (held !== null && (strict || held.mode !== wanted.mode)) throw new StoreDeniedError(key);
       await store.extendRetention(key, versionId, wanted);
     },
+  });
+}
+
+/** A store that lists what stands on a key, and gives nothing of it: another key encrypts it, or it is archived. */
+function withheld({ store }: TestWorld, hidden: string, how: 'refuses' | 'denies'): ObjectStore {
+  const withhold = async <T>(key: string, call: () => Promise<T | null>): Promise<T | null> => {
+    if (key !== hidden) return call();
+    if (how === 'refuses') throw new StoreDeniedError(`get of ${key}: 403 InvalidObjectState`);
+    return Promise.resolve(null);
+  };
+  return instead(store, {
+    get: async (key, options) => withhold(key, async () => store.get(key, options)),
+    head: async (key, versionId) => withhold(key, async () => store.head(key, versionId)),
   });
 }
 
@@ -175,3 +189,54 @@ describe('a delete marker and nothing else', () => {
     expect(said).toContain('view_not_published checkpoint_hidden');
   });
 });
+
+describe.each(['refuses', 'denies'] as const)(
+  'in a store that lists an object and %s it',
+  (how) => {
+    test('a next key that cannot be read is named, not passed over, and not called an outage', async () => {
+      const world = await TestWorld.create();
+      const first = await world.open();
+      await first.ledger.close();
+      const key = keys.batch(first.ledger.status().batchNumber + 1);
+      world.store.overwrite(key, utf8Bytes('garbage'), null);
+      const store = withheld(world, key, how);
+      const { ledger } = await world.open({ folder: first.folder, store, early: true });
+      while (ledger.status().reason !== 'slot_unreadable') {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      expect(ledger.status()).toMatchObject({
+        ready: false,
+        storeFault: 'slot_unreadable',
+        findings: { slot_unreadable: 1 },
+      });
+      const report = await fsck(store, LEDGER, { now: world.clock(), vkeys: [world.vkey] });
+      expect(report.verdict).toBe('incomplete');
+      expect(report.findings.map(({ code }) => code)).toContain('slot_unreadable');
+      expect(report.steps).toContainEqual(
+        expect.objectContaining({ name: 'end_of_log', verdict: 'unverifiable' }),
+      );
+      await ledger.close();
+    });
+
+    test('it is named also under a running gateway, which goes on when it can be read', async () => {
+      const world = await TestWorld.create();
+      let hidden = '';
+      const store = instead(world.store, {
+        get: async (key, options) => withheld(world, hidden, how).get(key, options),
+        head: async (key, versionId) => withheld(world, hidden, how).head(key, versionId),
+      });
+      const { ledger, append } = await world.open({ store });
+      hidden = keys.batch(ledger.status().batchNumber + 1);
+      world.store.overwrite(hidden, utf8Bytes('garbage'), null);
+      const [receipt] = await append(1);
+      while (ledger.status().storeFault !== 'slot_unreadable') {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      hidden = '';
+      await receipt!.sealed;
+      expect(ledger.status().findings).toMatchObject({ slot_unreadable: 1, void_batch: 1 });
+      await ledger.close();
+      await world.check(['void_batch']);
+    });
+  },
+);

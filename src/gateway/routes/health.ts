@@ -48,9 +48,8 @@ function checksOf(gateway: Gateway): readonly Check[] {
     detail: gateway.closing ? 'closing' : 'ok',
   };
   const ledgers = [...gateway.desks].map(([name, { served }]) => {
-    const { ready, reason, backlogEntries, oldestUnsealedMs, storeReachable } =
-      served.ledger.status();
-    const store = storeReachable ? '' : ', store unreachable';
+    const { ready, reason, backlogEntries, oldestUnsealedMs, storeFault } = served.ledger.status();
+    const store = storeFault === null ? '' : `, ${storeFault}`;
     const backlog = `${backlogEntries} unsealed, oldest ${oldestUnsealedMs} ms${store}`;
     return { name: `ledger/${name}`, ok: ready, detail: `${reason ?? 'ok'} (${backlog})` };
   });

@@ -58,7 +58,7 @@ test.each([
   await until(() => gateway.ledger.status().reason === 'clock_skew');
   expect(gateway.ledger.status()).toMatchObject({
     ready: false,
-    storeReachable: false,
+    storeFault: 'clock_skew',
     findings: { clock_skew: 1 },
   });
   await expect(gateway.append()).rejects.toMatchObject({

@@ -390,11 +390,11 @@ describe('a torn answer is never called damage', () => {
     }
   });
 
-  test('an object that is listed and cannot be read is not there', async () => {
+  test('an object that is listed and cannot be read is not there; of a batch it is said', async () => {
     const [payload] = await world.payloadKeys();
     for (const [key, code] of [
       [payload!, 'payload_mismatch'],
-      [keys.batch(5), 'void_batch'],
+      [keys.batch(5), 'slot_unreadable'],
     ] as const) {
       const store = answering(world.store, {
         get: async (wanted, options) => (wanted === key ? null : world.store.get(wanted, options)),

@@ -20,7 +20,7 @@ describe('a ledger that is being opened', () => {
     const { ledger, append } = await world.open({ store, early: true });
     const refusal = { code: 'store_unreachable', disposition: 'retry', durability: 'not-durable' };
     await expect(append(1)).rejects.toMatchObject(refusal);
-    await until(() => !ledger.status().storeReachable);
+    await until(() => ledger.status().storeFault !== null);
     expect(ledger.status()).toMatchObject({ ready: false, reason: 'store_unreachable' });
     store.plan = () => null;
     await ledger.ready();
@@ -186,7 +186,7 @@ describe('a ledger whose store is away', () => {
     const { ledger, append } = await world.open({ store });
     store.plan = () => ({ effect: 'before', answer: '403' });
     const [receipt] = await append(1);
-    await until(() => !ledger.status().storeReachable);
+    await until(() => ledger.status().storeFault !== null);
     store.plan = () => null;
     await receipt!.sealed;
     await ledger.close();
