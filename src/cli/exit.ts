@@ -15,7 +15,13 @@ export const exitCodes = {
 } as const;
 
 /** What was named is not there, or another process has it: nothing was judged, and a script may try again. */
-const absent = new Set(['file_missing', 'folder_in_use', 'ledger_missing', 'not_initialised']);
+const absent = new Set([
+  'entry_missing',
+  'file_missing',
+  'folder_in_use',
+  'ledger_missing',
+  'not_initialised',
+]);
 
 /** The exit code that an error deserves: one for each code. */
 export function exitCodeOf(error: unknown): number {
