@@ -4,7 +4,7 @@
  * anything there: a pipe that nobody fills, a link out of the store, a hole of terabytes.
  */
 import { createHash } from 'node:crypto';
-import { constants, lstatSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { toHex, utf8Bytes } from '../core/bytes.ts';
@@ -102,19 +102,44 @@ export interface SmallContent {
   readonly bytes: Uint8Array | null;
 }
 
-/** Reads a file that is small if it is ours. @returns null when the name is free. */
+/**
+ * Reads a file that is small if it is ours. At once: by way of the thread pool its five calls took ten times as long, and
+ * each seal waits for three such files (measured).
+ *
+ * @returns null when the name is free.
+ */
 export async function readSmall(file: string, bytesMax: number): Promise<SmallContent | null> {
+  const stat = lookAt(file);
+  if (stat === null) return null;
+  if (stat.isFile() && stat.size <= bytesMax) {
+    const bytes = readAtOnce(file, bytesMax);
+    return bytes === null ? null : { tag: contentTag(bytes), bytes };
+  }
   const content = await openContent(file);
   if (content === null) return null;
-  const { handle } = content;
   try {
-    if (handle === null || sizeOf(content) > bytesMax) {
-      return { tag: await tagOf(content), bytes: null };
-    }
-    const bytes = await readRange(handle, 0, bytesMax);
-    return { tag: contentTag(bytes), bytes };
+    return { tag: await tagOf(content), bytes: null };
   } finally {
-    await handle?.close();
+    await content.handle?.close();
+  }
+}
+
+/** @returns null when the name is free by now. @throws {@link StoreUnavailableError} when something else has it. */
+function readAtOnce(file: string, bytesMax: number): Uint8Array | null {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, SAFELY);
+  } catch (error) {
+    return nullIfMissing(error);
+  }
+  try {
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile() || stat.size > bytesMax) {
+      throw new StoreUnavailableError(`${file} was exchanged while it was opened`);
+    }
+    return readFileSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 
