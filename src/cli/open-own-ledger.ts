@@ -65,7 +65,7 @@ export async function openOwnLedger(
   const name = configuration.text('ledger');
   const prepare = async (): Promise<void> => {
     await parts.archive?.(store);
-    await probe(store, name, genesis);
+    await probe(store, name, genesis, log);
   };
   const isAway = await isStoreAway(known, prepare);
   if (isAway) log.warn('store_away_at_start', { ledger: name });
@@ -111,9 +111,17 @@ async function isStoreAway(known: KnownGenesis, prepare: () => Promise<void>): P
   }
 }
 
-async function probe(store: ObjectStore, ledger: string, { weakStore }: Genesis): Promise<void> {
+async function probe(
+  store: ObjectStore,
+  ledger: string,
+  { weakStore }: Genesis,
+  log: Log,
+): Promise<void> {
   if (weakStore) return;
   const { prefix } = objectKeys(ledger);
   const random = (bytes: number): Uint8Array => randomBytes(bytes);
-  await probeStore(store, { prefix, random, clock: () => Date.now() });
+  const { checks } = await probeStore(store, { prefix, random, clock: () => Date.now() });
+  for (const { check, verdict, detail } of checks) {
+    if (verdict === 'advisory') log.info('store_advisory', { check, detail });
+  }
 }

@@ -12,6 +12,7 @@ import type { BundleSource } from '../policy/sources/source.ts';
 import { stageBundle } from '../policy/stage.ts';
 import type { SignatureCheck } from '../policy/stage.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
+import { isObjectKey } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Configuration } from './configuration.ts';
 
@@ -117,7 +118,8 @@ async function openBucket(
 /** The part of a store that a source of bundles needs. */
 export function objectsOf(store: ObjectStore): BundleObjects {
   return {
-    list: async (prefix) => store.list(prefix),
+    // Keys of no store of ours are nobody's bundles: whoever can put one there must not stop the others.
+    list: async (prefix) => (await store.list(prefix)).filter(isObjectKey),
     head: async (key) => store.head(key),
     get: async (key, maxBytes) => store.get(key, { range: { start: 0, end: maxBytes } }),
     close: async () => store.close(),

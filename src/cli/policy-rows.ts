@@ -14,7 +14,7 @@ export const policyRows: readonly SettingSpec[] = [
     key: 'policy.bundle',
     ...optionalText,
     fallback: null,
-    help: 'Where policy bundles come from: a folder with a `bundle.tar.gz` or such a file (watched), an `https://` URL of OPA’s bundle API (polled with ETag), or `s3://bucket/prefix` (the last `*.tar.gz` by name). None: the default policy that comes with Stele.',
+    help: 'Where policy bundles come from: a folder with a `bundle.tar.gz` or such a file (watched), an `https://` URL of OPA’s bundle API (polled with ETag), or `s3://bucket/prefix` (the last `*.tar.gz` by name, or the one that is named whole). None: the default policy that comes with Stele.',
   },
   {
     key: 'policy.keys',

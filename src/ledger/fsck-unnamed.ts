@@ -9,7 +9,7 @@ import type { Finding } from '../core/findings.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { LogState } from '../core/log-state.ts';
 import { parseTilePath, TILE_WIDTH } from '../core/tile.ts';
-import { assertObjectKey } from '../storage/object-keys.ts';
+import { isObjectKey } from '../storage/object-keys.ts';
 import type { FsckContext } from './fsck-objects.ts';
 import { listPages } from './fsck-slots.ts';
 
@@ -17,7 +17,7 @@ import { listPages } from './fsck-slots.ts';
 const NAMED_MAX = 100;
 
 /** An object of a run of the start-up probe. */
-const PROBE = /^[0-9a-f]{32}\/(single|race)$/;
+const PROBE = /^[0-9a-f]{32}\/(single|race|path|path\/below)$/;
 
 /** Remembers what the log names while it streams by, and holds the store's listing against it. */
 export class NamedObjects {
@@ -86,16 +86,6 @@ export class NamedObjects {
 
 /** Of an object that is not asked for: as old as anything. */
 const UNASKED = { lastModified: -Infinity, size: 0 };
-
-function isObjectKey(key: string): boolean {
-  try {
-    assertObjectKey(key);
-    return true;
-  } catch (error) {
-    if (error instanceof MalformedError) return false;
-    throw error;
-  }
-}
 
 /** A key as it can be shown: whatever else somebody put into a name moves no cursor and hides no text. */
 function escaped(key: string): string {

@@ -18,6 +18,9 @@ export const LEARN_AHEAD = 16;
 /** How far past an empty slot a certified batch is looked for, in doublings: 2^20 batches. */
 export const GALLOP_DOUBLINGS = 20;
 
+/** Milliseconds between two looks at the settings of the bucket: two cheap requests, and what they tell is for a person. */
+export const SETTINGS_LOOK_MS = 600_000;
+
 /** Every how many polls a delete marker or version behind an empty slot is looked for with a listing. */
 export const POLLS_A_LISTING = 60;
 

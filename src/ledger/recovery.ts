@@ -23,7 +23,7 @@ import { findOrphans } from './payload-writer.ts';
 import type { PendingEntries } from './pending.ts';
 import { recoveredEntries } from './recovered.ts';
 import type { Replica } from './replica.ts';
-import { faultOf, isTransient, retryMs } from './retry.ts';
+import { faultOf, isClosing, isTransient, retryMs } from './retry.ts';
 import type { Segment } from './segment.ts';
 import { assertTip } from './tip.ts';
 import type { TakenJournal } from './writer-folder.ts';
@@ -61,7 +61,7 @@ export async function recover(parts: RecoveryParts): Promise<boolean> {
       isPrepared = true;
       await clocks.check(context.keys.genesis);
       await healGenesis(context);
-      await replica.catchUp();
+      await replica.catchUp(signal);
       await assertTip(context, view);
       inheritance.noteHoles(context, view.state);
       const orphans = await inheritance.orphans(context);
@@ -80,6 +80,7 @@ export async function recover(parts: RecoveryParts): Promise<boolean> {
       return true;
     } catch (error) {
       if (!isTransient(error)) throw error;
+      if (isClosing(error)) break;
       parts.onReach(faultOf(error));
       context.log.warn('store_failed', { error, failures });
       await context.sleep(retryMs(context.random, failures), signal);

@@ -110,21 +110,22 @@ export class Replica {
    * Learns the log to its end, and holds it against the published checkpoint: a log that is shorter than a head of it,
    * or another, was rolled back or forked, and nothing is signed. May be called again after any failure.
    *
+   * @param signal - Ends it early.
    * @throws {@link HaltError} `head_conflict`.
    */
-  async catchUp(): Promise<void> {
+  async catchUp(signal: AbortSignal): Promise<void> {
     await this.#guard.load();
     if (this.#tree.size === 0) await this.#restore();
     const own = checkpointVerifiers(this.#context, this.#view.state);
     const { checkpoint } = await readPublished(this.#context, own);
     if (checkpoint !== null) this.#tree.skipTo(checkpoint.head.size);
-    await this.#learn();
+    await this.#learn(signal);
     await this.#guard.check(edgeHead(this.#view.state.edge));
     const all = checkpointVerifiers(this.#context, this.#view.state);
     const published = (await readPublished(this.#context, all)).checkpoint;
     if (published === null) return;
     // Another gateway may have published since the look at the tip.
-    if (published.head.size > this.#view.state.size) await this.#learn();
+    if (published.head.size > this.#view.state.size) await this.#learn(signal);
     await this.#guard.witness(published.head, edgeHead(this.#view.state.edge));
     this.#publisher.found(published.head.size);
   }
@@ -218,8 +219,8 @@ export class Replica {
     this.#savedNumber = state.number;
   }
 
-  async #learn(): Promise<void> {
-    await learnToTip(this.#view, async () => {
+  async #learn(signal: AbortSignal): Promise<void> {
+    await learnToTip(this.#view, signal, async () => {
       if (this.#tree.fullBytes > UNPUBLISHED_BYTES_MAX) await this.#publisher.publishFull();
     });
   }

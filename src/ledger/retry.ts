@@ -9,6 +9,11 @@ export function isTransient(error: unknown): boolean {
   return error instanceof NotTakenError;
 }
 
+/** Whether it was ended because the ledger closes: nothing failed. */
+export function isClosing(error: unknown): boolean {
+  return error instanceof NotTakenError && error.code === 'closing';
+}
+
 /** What a failure that waiting may cure is called in the status. */
 export function faultOf(error: unknown): string {
   return error instanceof SteleError ? error.code : 'store_unavailable';

@@ -38,6 +38,7 @@ import { NextBatch } from './next-batch.ts';
 import { Inheritance, recover } from './recovery.ts';
 import { Replica } from './replica.ts';
 import { Sequencer } from './sequencer.ts';
+import { SettingsWatch } from './settings-watch.ts';
 import type { TakenJournal, WriterFolder } from './writer-folder.ts';
 
 /** What a ledger is assembled from. */
@@ -118,7 +119,9 @@ export class RunningLedger implements Ledger {
     const { signal } = this.#closing;
     this.#adoption = new Adoption({ context, view, intake, signal });
     const between = async (): Promise<void> => this.#intake.settle();
-    this.#sequencer = new Sequencer({ context, view, pending, next, clocks, between, onHalt });
+    const settings = new SettingsWatch(context);
+    const watches = { clocks, settings };
+    this.#sequencer = new Sequencer({ context, view, pending, next, ...watches, between, onHalt });
     this.#starting = this.#start();
   }
 

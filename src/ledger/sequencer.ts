@@ -11,7 +11,8 @@ import { POLLS_A_LISTING } from './limits.ts';
 import type { LogView } from './log-view.ts';
 import type { NextBatch } from './next-batch.ts';
 import type { PendingEntries } from './pending.ts';
-import { faultOf, isTransient, retryMs } from './retry.ts';
+import type { SettingsWatch } from './settings-watch.ts';
+import { faultOf, isClosing, isTransient, retryMs } from './retry.ts';
 import { learnToTip } from './tip.ts';
 
 /** What a sequencer works with. */
@@ -21,6 +22,7 @@ export interface SequencerParts {
   readonly pending: PendingEntries;
   readonly next: NextBatch;
   readonly clocks: ClockWatch;
+  readonly settings: SettingsWatch;
   /** Called between two batches, when nothing is half done: deals with clones and heartbeats. */
   readonly between: () => Promise<void>;
   /** Something that waiting does not cure. The loop has ended. */
@@ -101,6 +103,7 @@ export class Sequencer {
           this.#parts.onHalt(error);
           break;
         }
+        if (isClosing(error)) break;
         this.#failures += 1;
         this.#fault = faultOf(error);
         this.#context.log.warn('store_failed', { error, failures: this.#failures });
@@ -114,12 +117,13 @@ export class Sequencer {
   async #turn(): Promise<void> {
     // First: learning locks things too.
     await this.#parts.clocks.check(this.#context.keys.batch(this.#view.next));
+    await this.#parts.settings.check();
     await this.#parts.between();
     if (this.#refreshes.length > 0 || this.#behind) {
       const waiting = this.#refreshes;
       this.#refreshes = [];
       try {
-        await learnToTip(this.#view);
+        await learnToTip(this.#view, this.#stopping.signal);
       } catch (error) {
         this.#refreshes.push(...waiting);
         throw error;
@@ -149,7 +153,7 @@ export class Sequencer {
   async #look(): Promise<void> {
     this.#polls += 1;
     const listing = this.#polls % POLLS_A_LISTING === 0;
-    if (listing || (await this.#isFilled())) await learnToTip(this.#view);
+    if (listing || (await this.#isFilled())) await learnToTip(this.#view, this.#stopping.signal);
   }
 
   async #isFilled(): Promise<boolean> {

@@ -9,21 +9,29 @@ import { verifyJws } from '../core/jws.ts';
 import { readCertificates } from '../core/key-status.ts';
 import type { LogState } from '../core/log-state.ts';
 import type { LedgerContext } from './context.ts';
-import { HaltError } from './errors.ts';
+import { HaltError, NotTakenError } from './errors.ts';
 import { GALLOP_DOUBLINGS, LEARN_AHEAD, LISTED_AHEAD } from './limits.ts';
 import type { LogView } from './log-view.ts';
 import type { FilledSlot } from './slot.ts';
 
 /**
  * Learns everything up to the end of the log. Reads further ahead the longer the way turns out to be.
+ *
+ * @param signal - Ends it between two slots: the way may be long, and who has asked may be closing.
  * @param onStretch - Awaited now and then on a long way.
+ * @throws NotTakenError `closing` when it was ended first, and the store's errors.
  */
-export async function learnToTip(view: LogView, onStretch?: () => Promise<void>): Promise<void> {
+export async function learnToTip(
+  view: LogView,
+  signal: AbortSignal,
+  onStretch?: () => Promise<void>,
+): Promise<void> {
   for (let width = 1; ; width = Math.min(width * 2, LEARN_AHEAD)) {
     const from = view.next;
     const reads = Array.from({ length: width }, async (_, i) => view.read(from + i));
     for (const read of reads) read.catch(() => undefined);
     for (const read of reads) {
+      if (signal.aborted) throw new NotTakenError('closing', 'the end of the log was not reached');
       const slot = await read;
       if (slot === null) return;
       await view.learn(slot);

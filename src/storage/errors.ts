@@ -34,8 +34,8 @@ export class StoreUnavailableError extends SteleError {
 
 /** The store could not order concurrent writers (409). Not a loss: the same bytes again. */
 export class StoreConflictError extends StoreUnavailableError {
-  constructor(key: string, cause?: unknown) {
-    super(`store met a conflict on ${key}`, {
+  constructor(key: string, cause?: unknown, words = '') {
+    super(`store met a conflict on ${key}${words}`, {
       code: 'store_conflict',
       durability: 'unknown',
       cause,

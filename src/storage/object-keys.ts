@@ -58,6 +58,17 @@ export function assertObjectKey(key: string): void {
   }
 }
 
+/** Whether a key is one of those. */
+export function isObjectKey(key: string): boolean {
+  try {
+    assertObjectKey(key);
+    return true;
+  } catch (error) {
+    if (error instanceof MalformedError) return false;
+    throw error;
+  }
+}
+
 /**
  * Checks the beginning of a key, which may end inside a segment or behind a slash; empty for all keys.
  *

@@ -7,7 +7,12 @@
  */
 import { SteleError } from '../core/errors.ts';
 import { equalBytes, toHex, utf8Bytes } from '../core/bytes.ts';
-import { ObjectExistsError, StoreDeniedError, StoreUnavailableError } from './errors.ts';
+import {
+  ObjectExistsError,
+  StoreConflictError,
+  StoreDeniedError,
+  StoreUnavailableError,
+} from './errors.ts';
 import type { ObjectStore, Retention } from './object-store.ts';
 import { coversRetention, wholeSecond } from './retention.ts';
 
@@ -25,6 +30,7 @@ export const PROBE_CHECKS = [
   'lock_echoed',
   'lock_enforced',
   'overwrite',
+  'keys_apart',
 ] as const;
 export type ProbeCheck = (typeof PROBE_CHECKS)[number];
 
@@ -87,7 +93,7 @@ const failed = (detail: string): Outcome => ({ verdict: 'failed', detail });
 const advisory = (detail: string): Outcome => ({ verdict: 'advisory', detail });
 
 /**
- * Tries a store under a fresh prefix: about 25 requests and a few small objects, locked for a day.
+ * Tries a store under a fresh prefix: about 27 requests and a few small objects, locked for a day.
  *
  * @throws {@link StoreProbeError} when a check failed; the ledger must not be opened then. It ends with the check that
  *   was refused, if the reason was among those before.
@@ -133,6 +139,7 @@ class Probe {
   readonly #clock: () => number;
   readonly #key: string;
   readonly #raceKey: string;
+  readonly #pathKey: string;
   readonly #bytes: Uint8Array;
   #retention: Retention | null = null;
   #versionId = '';
@@ -144,6 +151,7 @@ class Probe {
     this.#clock = clock;
     this.#key = `${prefix}probe/${id}/single`;
     this.#raceKey = `${prefix}probe/${id}/race`;
+    this.#pathKey = `${prefix}probe/${id}/path`;
     this.#bytes = utf8Bytes(`probe ${id}\n`);
   }
 
@@ -176,6 +184,8 @@ class Probe {
         return this.#lockEnforced();
       case 'overwrite':
         return this.#overwrite();
+      case 'keys_apart':
+        return this.#keysApart();
     }
   }
 
@@ -282,6 +292,22 @@ class Probe {
       return failed('an overwrite is listed before the version of record');
     }
     return this.#isOfRecord();
+  }
+
+  /** Stores that keep keys as paths have either an object under a name or others below it, whoever comes first. */
+  async #keysApart(): Promise<Outcome> {
+    const options = { retention: null, contentType: 'text/plain' };
+    await this.#store.putNew(`${this.#pathKey}/below`, this.#bytes, options);
+    try {
+      await this.#store.putNew(this.#pathKey, this.#bytes, options);
+      return passed;
+    } catch (error) {
+      // 409, or that a folder on the key is taken for an object.
+      if (!(error instanceof StoreConflictError || error instanceof ObjectExistsError)) throw error;
+      return advisory(
+        'the store keeps keys as paths: whoever can put objects can stop the ledger with a folder where a file has to be, or the other way round; let nobody but the gateways put any',
+      );
+    }
   }
 
   async #isOfRecord(): Promise<Outcome> {

@@ -25,6 +25,10 @@ const ADVICE: Readonly<Record<string, string>> = {
   PermanentRedirect: REGION,
   InvalidBucketState: LOCK,
   ObjectLockConfigurationNotFoundError: LOCK,
+  ExistingObjectIsDirectory:
+    'this store keeps keys as paths, and somebody has put objects below this one: delete them, and let nobody but the gateways put any',
+  ObjectParentIsFile:
+    'this store keeps keys as paths, and somebody has put an object where a folder has to be: delete it, and let nobody but the gateways put any',
   ECONNREFUSED: ADDRESS,
   ENOTFOUND: ADDRESS,
 };

@@ -67,7 +67,10 @@ export function s3WriteError(error: unknown, key: string, condition: Condition):
     return new PreconditionError(key, error);
   }
   if (isRefusal(status, code)) return denied(`write of ${key}`, status, code, error);
-  if (status === 409) return new StoreConflictError(key, error);
+  if (status === 409) {
+    const advice = s3Advice(code, error);
+    return new StoreConflictError(key, error, advice === '' ? '' : `: ${code}: ${advice}`);
+  }
   return new StoreUnavailableError(`write of ${key}: ${inWords(code, error)}`, {
     durability: 'unknown',
     cause: error,

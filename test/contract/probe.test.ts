@@ -99,6 +99,12 @@ for (const kind of kinds) {
       const report = await probe(store);
       await store.close();
       expect(report.checks.map(({ check }) => check)).toEqual([...PROBE_CHECKS]);
+      const apart = report.checks.find(({ check }) => check === 'keys_apart');
+      // Both keep keys as paths: no fault, and worth knowing.
+      expect(apart).toMatchObject({
+        verdict: 'advisory',
+        detail: expect.stringContaining('keys as paths'),
+      });
     });
   });
 }

@@ -4,12 +4,14 @@ import { execSync } from 'node:child_process';
 import { mkdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { objectsOf } from '../../src/cli/open-source.ts';
 import { DirectorySource } from '../../src/policy/sources/directory.ts';
 import { HttpSource } from '../../src/policy/sources/http.ts';
 import type { HttpSettings } from '../../src/policy/sources/http.ts';
 import { ObjectSource } from '../../src/policy/sources/objects.ts';
 import type { BundleObjects } from '../../src/policy/sources/objects.ts';
 import type { BundleSource } from '../../src/policy/sources/source.ts';
+import { MemoryStore } from '../../src/storage/memory-store.ts';
 import { makeCertificates, startBundleServer } from '../support/bundle-server.ts';
 import type { BundleServer, Certificates } from '../support/bundle-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -378,6 +380,28 @@ describe('a bucket', () => {
     expect(await read(source)).toBe('newer');
     objects.set('p/2026-10.tar.gz', 'newest');
     expect(await read(source)).toBe('newest');
+  });
+
+  test('passes over keys that no store of ours can hold, which anybody may have put there', async () => {
+    const store = new MemoryStore({ clock: () => Date.now() });
+    await store.putNew('p/2026-02.tar.gz', text('good'), { retention: null, contentType: 'x' });
+    const odd = ['p/z z.tar.gz', 'p/z&.tar.gz', 'p/z\u0001.tar.gz', `p/${'z'.repeat(201)}.tar.gz`];
+    const list = store.list.bind(store);
+    const listing = Object.assign(store, {
+      list: async (prefix: string) => [...(await list(prefix)), ...odd],
+    });
+    expect(await read(open(objectsOf(listing)))).toBe('good');
+  });
+
+  test('gives the one bundle that is named, whatever else is put beside it', async () => {
+    const objects = new Map([
+      ['p/live.tar.gz', 'named'],
+      ['p/live.tar.gz.zzz.tar.gz', 'garbage'],
+      ['p/zzz.tar.gz', 'garbage'],
+    ]);
+    const settings = { name: 's3://b/p/live.tar.gz', maxBytes: 10, timeoutMs: 200 };
+    const source = new ObjectSource(bucketOf(objects), { ...settings, prefix: 'p/live.tar.gz' });
+    expect(await read(source)).toBe('named');
   });
 
   const late = async <T>(value: T): Promise<T> =>

@@ -3,7 +3,7 @@ import type { BundleSource } from './source.ts';
 
 /** What is asked of an object store; whoever composes the gateway has one. Rejects when it cannot be reached. */
 export interface BundleObjects {
-  /** All keys that begin with `prefix`, ascending. */
+  /** All keys that begin with `prefix` and can be asked for, ascending. */
   list(prefix: string): Promise<readonly string[]>;
   /** What the object is at present; null when there is none. `etag` changes with its bytes. */
   head(key: string): Promise<{ readonly etag: string; readonly size: number } | null>;
@@ -19,7 +19,10 @@ export interface BundleObjects {
 export interface ObjectSourceSettings {
   /** For people: `s3://bucket/policies/`. */
   readonly name: string;
-  /** Of the keys below it that end in `.tar.gz` the last one counts: name them by date or number. */
+  /**
+   * Of the keys below it that end in `.tar.gz` the last one counts: name them by date or number. Where it is such a key
+   * itself, that one counts and no other.
+   */
   readonly prefix: string;
   /** Largest bundle in bytes. */
   readonly maxBytes: number;
@@ -29,7 +32,7 @@ export interface ObjectSourceSettings {
 
 const SUFFIX = '.tar.gz';
 
-/** Bundles below a prefix of an object store: the one whose key is the last. */
+/** Bundles below a prefix of an object store: the one whose key is the last, or the one that the prefix names. */
 export class ObjectSource implements BundleSource {
   readonly name: string;
   readonly waits = false;
@@ -71,7 +74,8 @@ export class ObjectSource implements BundleSource {
   async #newest(): Promise<{ bytes: Uint8Array; mark: string } | null> {
     const { prefix, maxBytes } = this.#settings;
     const keys = await this.#ask(async () => this.#objects.list(prefix));
-    const key = keys.filter((each) => each.endsWith(SUFFIX)).at(-1);
+    const bundles = keys.filter((each) => each.endsWith(SUFFIX));
+    const key = bundles.find((each) => each === prefix) ?? bundles.at(-1);
     if (key === undefined) {
       throw new SourceError('bundle_missing', `${this.name} holds no ${SUFFIX}`);
     }
