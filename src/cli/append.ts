@@ -1,10 +1,8 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { SteleError } from '../core/errors.ts';
-import { call } from './client.ts';
+import { chunksOf, linesOf } from './append-input.ts';
+import type { InputLine } from './append-input.ts';
+import { call, NO_KEY } from './client.ts';
 import type { Connection } from './client.ts';
 import { contextOf } from './context.ts';
 import type { Output } from './output.ts';
@@ -12,7 +10,7 @@ import type { Output } from './output.ts';
 /** Lines of one request: enough to make the request's own cost small, few enough to be answered soon. */
 const LINES_A_REQUEST = 100;
 
-/** What the gateway said of one line. */
+/** What the gateway said of one line: the receipt (`id`, `entry`: the signed promise), or a problem. */
 export interface LineResult {
   readonly status: number;
   readonly id?: string;
@@ -28,26 +26,27 @@ export function appendCommand(declared: Command): void {
     .argument('[files...]', 'files, or - for standard input', ['-'])
     .addHelpText(
       'after',
-      '\nExamples:\n  export STELE_KEY=stele_…\n  echo \'{"action":"login"}\' | stele append\n  stele append events.ndjson.gz',
+      '\nExamples:\n  export STELE_KEY=stele_…\n  echo \'{"action":"login"}\' | stele append\n  stele append events.ndjson.gz\n  stele --json append events.ndjson | jq -r .results[].id\n\nWith --json every line has its answer: id and signed promise, or what is wrong with it.',
     )
     .action(async (files: string[], _options: unknown, command: Command) => {
       const { output, connection } = contextOf(command);
-      const counts = { appended: 0, denied: 0, refused: 0 };
-      const bar = output.progress('appending', 0);
+      const answers = new Answers(output);
+      const bar = output.progress('appending', null);
       try {
         for (const file of files) {
-          for await (const lines of chunks(linesOf(file))) {
-            const results = await appendLines(connection, lines);
-            report(results, counts, output);
-            bar.update(counts.appended + counts.denied + counts.refused);
+          for await (const lines of chunksOf(linesOf(file), LINES_A_REQUEST)) {
+            const texts = lines.map(({ text }) => text);
+            answers.add(lines, await appendLines(connection, texts));
+            bar.update(answers.total);
           }
         }
       } finally {
         bar.stop();
+        // What was answered before something failed is said in any case: it is in the ledger.
+        answers.end();
       }
-      const { appended, denied, refused } = counts;
-      output.result(counts, `${appended} appended, ${denied} denied, ${refused} refused`);
-      if (denied + refused > 0) process.exitCode = 1;
+      if (answers.counts.denied > 0 && connection.token === null) output.note(NO_KEY);
+      if (answers.counts.appended < answers.total) process.exitCode = 1;
     });
 }
 
@@ -84,39 +83,60 @@ export async function appendLines(
   return results.map((line) => JSON.parse(line) as LineResult);
 }
 
-function report(
-  results: readonly LineResult[],
-  counts: { appended: number; denied: number; refused: number },
-  output: Output,
-): void {
-  for (const result of results) {
-    if (result.status < 300) counts.appended += 1;
-    else if (result.status === 403) counts.denied += 1;
-    else counts.refused += 1;
-    if (result.status >= 300) {
-      const why = [result.detail, ...(result.reasons ?? [])].filter((text) => text !== undefined);
-      output.note(`${result.status} ${result.code ?? ''}: ${why.join('; ')}`);
+/** What became of the lines: counted, and said one by one where a line failed, or all of them as JSON. */
+class Answers {
+  readonly counts = { appended: 0, denied: 0, refused: 0 };
+  readonly #output: Output;
+  #only: string | undefined;
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  get total(): number {
+    const { appended, denied, refused } = this.counts;
+    return appended + denied + refused;
+  }
+
+  add(lines: readonly InputLine[], results: readonly LineResult[]): void {
+    for (const [i, result] of results.entries()) {
+      const line = lines[i];
+      if (line === undefined) continue;
+      const { file, number } = line;
+      // As they come: the answers to a long input are more than memory should hold.
+      if (this.#output.json) {
+        const before = this.total === 0 ? '{"results":[' : ',';
+        process.stdout.write(`${before}\n${JSON.stringify({ file, line: number, ...result })}`);
+      }
+      this.#count(result);
+      if (result.status >= 300) {
+        const why = [result.detail, ...(result.reasons ?? [])].filter((text) => text !== undefined);
+        const place = `${file === '-' ? 'standard input' : file}:${number}`;
+        this.#output.note(`${place}: ${result.status} ${result.code ?? ''}: ${why.join('; ')}`);
+      }
+      this.#only = result.id;
     }
   }
-}
 
-async function* linesOf(file: string): AsyncGenerator<string> {
-  const source: Readable = file === '-' ? process.stdin : createReadStream(file);
-  const plain = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
-  source.on('error', (error) => plain.destroy(error));
-  for await (const line of createInterface({ input: plain, crlfDelay: Infinity })) {
-    if (line.trim() !== '') yield line;
-  }
-}
-
-async function* chunks(lines: AsyncGenerator<string>): AsyncGenerator<readonly string[]> {
-  let chunk: string[] = [];
-  for await (const line of lines) {
-    chunk.push(line);
-    if (chunk.length === LINES_A_REQUEST) {
-      yield chunk;
-      chunk = [];
+  end(): void {
+    const { appended, denied, refused } = this.counts;
+    if (this.#output.json) {
+      const before = this.total === 0 ? '{"results":[' : '\n';
+      process.stdout.write(`${before}],${JSON.stringify(this.counts).slice(1)}\n`);
+      return;
     }
+    const more =
+      this.total === 0
+        ? ': the input holds no event'
+        : appended === 1 && this.total === 1
+          ? `: ${this.#only ?? ''}`
+          : '';
+    this.#output.result(null, `${appended} appended, ${denied} denied, ${refused} refused${more}`);
   }
-  if (chunk.length > 0) yield chunk;
+
+  #count({ status }: LineResult): void {
+    if (status < 300) this.counts.appended += 1;
+    else if (status === 403) this.counts.denied += 1;
+    else this.counts.refused += 1;
+  }
 }

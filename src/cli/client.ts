@@ -52,10 +52,13 @@ export async function call(connection: Connection, request: GatewayRequest): Pro
   return response;
 }
 
-/** What to do about it on this command line: whoever sends no key is refused as a stranger, if not for that. */
-export function keyHint({ token }: Connection, code: string | undefined): string {
+/** What to do about a refusal of somebody who sent no key: as a stranger, almost everything is denied. */
+export const NO_KEY =
+  'no key was sent: set STELE_KEY (or --key) to an API key that `stele keygen` made, or a JWT';
+
+function hint({ token }: Connection, code: string | undefined): string {
   return token === null && (code === 'denied' || code === 'credentials_missing')
-    ? '; no key was sent: set STELE_KEY (or --key) to an API key that `stele keygen` made, or a JWT'
+    ? `; ${NO_KEY}`
     : '';
 }
 
@@ -78,7 +81,7 @@ async function problemOf(response: Response, connection: Connection): Promise<St
     response.status >= 500 || response.status === 429 ? 'retry' : 'fix-input';
   return new SteleError(
     word('code') ?? `http_${response.status}`,
-    `${word('detail') ?? word('title') ?? `the gateway answered ${response.status}`}${why}${keyHint(connection, word('code'))}`,
+    `${word('detail') ?? word('title') ?? `the gateway answered ${response.status}`}${why}${hint(connection, word('code'))}`,
     {
       disposition: retry,
       ...(pointer === undefined ? {} : { pointer }),

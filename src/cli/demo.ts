@@ -18,7 +18,7 @@ import { contextOf } from './context.ts';
 import { foundLedger } from './founding.ts';
 import { checkStore } from './fsck.ts';
 import { exists, homeOf } from './home.ts';
-import { addCaller } from './keygen.ts';
+import { addCaller, DEFAULT_ROLES } from './keygen.ts';
 import { openPolicy } from './open-policy.ts';
 import { openStore } from './open-store.ts';
 import type { Output } from './output.ts';
@@ -33,10 +33,9 @@ const demoDefaults = {
   'policy.deadlineMs': '1000',
   'callers.anonymous': true,
 };
-const roles = ['service', 'auditor', 'admin'] as const;
 
 /** The three demo keys by role. They open nothing but a demo on this machine, so they are kept in the clear. */
-type DemoKeys = Readonly<Record<(typeof roles)[number], string>>;
+type DemoKeys = Readonly<Record<(typeof DEFAULT_ROLES)[number], string>>;
 
 /** `stele demo`: a gateway with real events in it, and what to try. */
 export function demoCommand(declared: Command): void {
@@ -63,7 +62,7 @@ export function demoCommand(declared: Command): void {
           output,
         );
         if (options.once === true) await composition.close();
-        else await untilStopped(composition);
+        else await untilStopped(composition, output);
       } catch (error) {
         await composition.close();
         throw error;
@@ -83,12 +82,12 @@ async function prepare(configuration: Configuration, output: Output): Promise<De
     } finally {
       await store.close();
     }
-    const made = Object.fromEntries(roles.map((role) => [role, generateApiKey().key]));
+    const made = Object.fromEntries(DEFAULT_ROLES.map((role) => [role, generateApiKey().key]));
     await writeFile(`${path}.draft`, `${JSON.stringify(made)}\n`, { mode: 0o600, flush: true });
     await rename(`${path}.draft`, path);
   }
   const keys = JSON.parse(await readFile(path, 'utf8')) as DemoKeys;
-  for (const role of roles) {
+  for (const role of DEFAULT_ROLES) {
     const caller = {
       id: `demo-${role}`,
       type: role === 'service' ? 'service' : 'user',
@@ -164,19 +163,21 @@ function tellWhatHappened(
   const at = composition.url.endsWith(':8420') ? '' : ` --url ${composition.url}`;
   const text = `
 ${pc.bold('Stele')} serves ledger ${pc.bold(configuration.text('ledger'))} at ${composition.url}
-  ${treeSize} entries in ${batchNumber + 1} batches, each decided by Rego, signed and sealed: whole ledger ${verdict}
+  ${treeSize} entries in ${batchNumber + 1} batches, events decided by Rego, all signed and sealed: whole ledger ${verdict}
   ${composition.vkey}
 
 Try, in another terminal, in this folder:
 
-  append   curl -sS ${base}/entries -H 'authorization: Bearer ${keys.service}' \\
+  export STELE_KEY=${keys.service}    # a service: appends
+  append   curl -sS ${base}/entries -H "authorization: Bearer $STELE_KEY" \\
              -H 'content-type: application/json' -d '{"eventSource":"demo","eventName":"Hello"}'
 
-  read     npx stele entry 5 --key ${keys.auditor}${at}
-           (an auditor sees no member that the policy names as personal; the admin key ${keys.admin} sees all)
-
-  prove    npx stele prove 5 --key ${keys.auditor}${at} --out five
+  export STELE_KEY=${keys.auditor}    # an auditor: sees no member that the policy names as personal
+  read     npx stele entry 5${at}
+  prove    npx stele prove 5${at} --out five
            npx stele verify five.tlog-proof --vkey '${composition.vkey}'
+
+  export STELE_KEY=${keys.admin}    # an administrator: appends, and sees all
 
 ${goesOn ? 'Ctrl-C stops it.' : '`stele demo` without --once serves it again.'}`;
   output.result(

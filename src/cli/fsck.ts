@@ -68,7 +68,7 @@ export async function checkStore(
       disposition: 'fix-configuration',
     });
   }
-  const bar = output.progress('batches', 0);
+  const bar = output.progress('batches', null);
   const check = flags.rebuild === true ? rebuildView : fsck;
   try {
     return await check(store, configuration.text('ledger'), {
@@ -83,7 +83,7 @@ export async function checkStore(
         ...(flags.checkpoint === undefined ? [] : [await readFile(flags.checkpoint, 'utf8')]),
       ],
       progress: (_entries, batch, batches) => {
-        bar.update(Math.min(batch + 1, batches));
+        bar.update(batch + 1, Math.max(batch + 1, batches));
       },
     });
   } finally {

@@ -8,16 +8,20 @@ export interface Output {
   result(value: unknown, text: string): void;
   /** A remark for a person; silent with `--json`. */
   note(text: string): void;
-  /** Progress of long work; drawn only on a terminal. */
-  progress(label: string, total: number): Progress;
+  /** Progress of long work; drawn only on a terminal. @param total - Null where nobody knows: then it only counts. */
+  progress(label: string, total: number | null): Progress;
   readonly json: boolean;
 }
 
 /** A bar that moves, or nothing. */
 export interface Progress {
-  update(done: number): void;
+  /** @param total - Where it has become known, or has grown. */
+  update(done: number, total?: number): void;
   stop(): void;
 }
+
+/** Characters of a progress bar. */
+const BAR_LENGTH = 40;
 
 const silent: Progress = { update: () => undefined, stop: () => undefined };
 
@@ -42,26 +46,32 @@ function textForms(_name: string, value: unknown): unknown {
   return value instanceof Uint8Array ? toBase64Url(value) : value;
 }
 
-function drawn(label: string, total: number): Progress {
+function drawn(label: string, total: number | null): Progress {
   const bars = new MultiBar(
     {
-      format: `${label} [{bar}] {value}/{total}`,
+      format: (_options, { value, total: all }) =>
+        all === 0 ? `${label} ${value}` : `${label} [${barOf(value / all)}] ${value}/${all}`,
       clearOnComplete: true,
       hideCursor: true,
       stream: process.stderr,
     },
     Presets.shades_classic,
   );
-  const bar = bars.create(total, 0);
+  const bar = bars.create(total ?? 0, 0);
   return {
-    update: (done) => {
-      if (done > bar.getTotal()) bar.setTotal(done);
+    update: (done, all) => {
+      if (all !== undefined) bar.setTotal(all);
       bar.update(done);
     },
     stop: () => {
       bars.stop();
     },
   };
+}
+
+function barOf(part: number): string {
+  const full = Math.round(Math.min(part, 1) * BAR_LENGTH);
+  return '█'.repeat(full) + '░'.repeat(BAR_LENGTH - full);
 }
 
 /** Words for a verdict, coloured on a terminal. */

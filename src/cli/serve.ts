@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import type { LedgerStatus } from '../ledger/receipt.ts';
 import { composeGateway } from './compose.ts';
 import type { Composition } from './compose.ts';
 import { contextOf } from './context.ts';
 import { exitCodes } from './exit.ts';
+import type { Output } from './output.ts';
 
 /** `stele serve`: the gateway, until it is told to stop. */
 export function serveCommand(declared: Command): void {
@@ -15,7 +17,7 @@ export function serveCommand(declared: Command): void {
       const { configuration, output } = contextOf(command);
       const composition = await composeGateway(configuration);
       output.note(`serving ledger ${configuration.text('ledger')} at ${composition.url}`);
-      await untilStopped(composition);
+      await untilStopped(composition, output);
     });
 }
 
@@ -28,7 +30,7 @@ const HALT_LOOK_MS = 500;
  * ledger that has halted never takes anything again in this process, so the process ends too, with an error: whoever
  * supervises it starts another, which recovers or says again what is wrong.
  */
-export async function untilStopped(composition: Composition): Promise<void> {
+export async function untilStopped(composition: Composition, output: Output): Promise<void> {
   await new Promise<void>((resolve) => {
     const stop = (): void => {
       clearInterval(look);
@@ -46,4 +48,12 @@ export async function untilStopped(composition: Composition): Promise<void> {
   for (const signal of SIGNALS) process.once(signal, impatient);
   await composition.close();
   for (const signal of SIGNALS) process.off(signal, impatient);
+  output.note(lastWords(composition.ledger.status()));
+}
+
+/** Where the entries are now that the gateway is gone. */
+function lastWords({ treeSize, backlogEntries }: LedgerStatus): string {
+  return backlogEntries === 0
+    ? `sealed and closed: ${treeSize} entries`
+    : `closed: ${treeSize} entries are sealed, ${backlogEntries} wait in the journal for the next start`;
 }

@@ -136,13 +136,14 @@ function refuseFlags(flags: VerifyFlags, unused: readonly (keyof VerifyFlags)[])
 }
 
 async function readEvidence(target: string, flags: VerifyFlags): Promise<ProofEvidence> {
+  if (!(await exists(target))) throw absent(`${target} does not exist`);
+  if (flags.entry === undefined && !target.endsWith('.tlog-proof')) {
+    const why = `${target} is no .tlog-proof file, as \`stele prove\` writes them (or name its entry with --entry)`;
+    throw new SteleError('option_malformed', why, { disposition: 'fix-configuration' });
+  }
   const entry = flags.entry ?? target.replace(/\.tlog-proof$/, '.sd-jwt');
-  if (!(await exists(target)) || !(await exists(entry))) {
-    throw new SteleError(
-      'file_missing',
-      `verify needs ${target} and its entry ${entry} (\`stele prove\` makes both)`,
-      { disposition: 'fix-configuration' },
-    );
+  if (!(await exists(entry))) {
+    throw absent(`${entry}, the entry of ${target}, does not exist (\`stele prove\` writes both)`);
   }
   const beside = async (given: string | undefined, ending: string): Promise<string | null> => {
     const path = given ?? target.replace(/\.tlog-proof$/, ending);
@@ -161,6 +162,10 @@ async function readEvidence(target: string, flags: VerifyFlags): Promise<ProofEv
           keys: await readKeys(flags.jwks),
         }),
   };
+}
+
+function absent(message: string): SteleError {
+  return new SteleError('file_missing', message, { disposition: 'fix-configuration' });
 }
 
 function anchorsOf(flags: VerifyFlags): ProofAnchors {

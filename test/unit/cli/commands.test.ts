@@ -20,7 +20,9 @@ import { composeGateway } from '../../../src/cli/compose.ts';
 import type { Composition } from '../../../src/cli/compose.ts';
 import { resolveConfiguration } from '../../../src/cli/configuration.ts';
 import { exitCodeOf } from '../../../src/cli/exit.ts';
+import { createOutput } from '../../../src/cli/output.ts';
 import { createProgram } from '../../../src/cli/program.ts';
+import { untilStopped } from '../../../src/cli/serve.ts';
 import { MalformedError, SteleError } from '../../../src/core/errors.ts';
 import { HaltError } from '../../../src/ledger/errors.ts';
 import { generateKey, saveKey } from '../../../src/keys/key-files.ts';
@@ -112,6 +114,32 @@ describe('a ledger from its founding to its verification', () => {
     });
   });
 
+  test.each([
+    [['--role', 'emperor'], 'the default policy knows no role emperor'],
+    [[], 'no --role was given'],
+    [['--role', 'service', 'auditor'], null],
+    [['--role', 'emperor', '--set', 'policy.bundle=own', '--set', 'policy.unsigned=true'], null],
+  ])('a key of %j is warned of where it can do nothing', async (words, warning) => {
+    await stele(
+      'keygen',
+      '--id',
+      `roles${words.length}${warning ?? ''}`.replaceAll(' ', '-'),
+      ...words,
+      ...settings(),
+    );
+    if (warning === null) expect(noted).not.toContain('warning');
+    else expect(noted).toContain(`warning: ${warning}`);
+  });
+
+  test('a caller that no key file may have leaves the file as it is', async () => {
+    const path = join(folder, 'demo/api-keys.yaml');
+    const before = await readFile(path, 'utf8');
+    await expect(stele('keygen', '--id', 'two words', ...settings())).rejects.toMatchObject({
+      code: 'option_malformed',
+    });
+    expect(await readFile(path, 'utf8')).toBe(before);
+  });
+
   test('events are appended from a file, and what is bad input is counted and named', async () => {
     const file = join(folder, 'events.ndjson');
     const events = Array.from({ length: 120 }, (_, n) => `{"eventName":"E${n}","eventSource":"t"}`);
@@ -120,14 +148,46 @@ describe('a ledger from its founding to its verification', () => {
       text: '120 appended, 0 denied, 0 refused\n',
       code: 0,
     });
-    await writeFile(file, '{"a":1,"a":2}\n');
+    await writeFile(file, '{"a":1}\n\n{"a":1,"a":2}\n');
     const bad = await stele('append', file, ...client(key));
     expect(bad.text).toContain('1 refused');
     expect(bad.code).toBe(1);
-    expect(noted).toContain('duplicate_key');
+    expect(noted).toContain(`${file}:3: 400 duplicate_key: `);
     await writeFile(file, '{"a":1}\n');
     expect((await stele('append', file, ...client(auditor))).text).toContain('1 denied');
     expect(noted).toMatch(/403 denied: .*append/);
+    expect(noted).not.toContain('no key was sent');
+    expect((await stele('append', file, '--url', gateway.url)).code).toBe(1);
+    expect(noted).toContain('no key was sent');
+  });
+
+  test('what was appended can be read and proved: its id is said, with --json the promise too', async () => {
+    const file = join(folder, 'one.ndjson');
+    await writeFile(file, '{"a":1}\n');
+    const one = await stele('append', file, ...client(key));
+    expect(one.text).toMatch(/^1 appended, 0 denied, 0 refused: [0-9a-f-]{36}\n$/);
+    await writeFile(file, '{"a":1}\nnone\n{"a":3}\n');
+    const many = await stele('--json', 'append', file, ...client(key));
+    expect(JSON.parse(many.text)).toMatchObject({
+      results: [
+        { file, line: 1, status: 202, entry: expect.stringMatching(/^eyJ.*\..*\./) as unknown },
+        { file, line: 2, status: 400, code: 'not_json' },
+        { file, line: 3, status: 202 },
+      ],
+      appended: 2,
+      denied: 0,
+      refused: 1,
+    });
+    await writeFile(file, '\n');
+    expect(await stele('append', file, ...client(key))).toEqual({
+      text: '0 appended, 0 denied, 0 refused: the input holds no event\n',
+      code: 0,
+    });
+    const none = await stele('--json', 'append', file, ...client(key));
+    expect(JSON.parse(none.text)).toMatchObject({ results: [], appended: 0 });
+    await expect(stele('append', join(folder, 'nowhere'), ...client(key))).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
   });
 
   test('an entry is read, proven and verified with nothing of the gateway', async () => {
@@ -135,7 +195,16 @@ describe('a ledger from its founding to its verification', () => {
     while ((gateway.ledger.head()?.size ?? 0) < 5)
       await new Promise((resolve) => setTimeout(resolve, 20));
     await stele('prove', '3', '--out', out, ...client(auditor));
-    expect((await stele('entry', '3', ...client(auditor))).text).toContain('"kind": "event"');
+    const shown = (await stele('entry', '3', ...client(auditor))).text;
+    expect(shown).toMatch(/^event 3 of demo, sealed, admitted 20.*Z\n {2}id {7}[0-9a-f-]{36}\n/);
+    expect(shown).toContain('allowed by stele/append of policy');
+    expect(shown).toContain('"eventName": "E');
+    expect(shown).not.toContain('disclosures');
+    const whole = JSON.parse((await stele('--json', 'entry', '3', ...client(auditor))).text) as {
+      disclosures: unknown[];
+    };
+    expect(whole.disclosures.length).toBeGreaterThan(10);
+    await expect(stele('entry', '3', '--url', gateway.url)).rejects.toThrow('no key was sent');
     expect((await stele('entry', '3', '--sd-jwt', ...client(auditor))).text).toContain('~');
     const verified = await stele('verify', `${out}.tlog-proof`, '--vkey', vkey);
     expect(verified.text).toMatch(/^VALID\n/);
@@ -178,9 +247,28 @@ describe('a ledger from its founding to its verification', () => {
     await expect(stele('verify', '/nowhere.tlog-proof')).rejects.toMatchObject({
       code: 'file_missing',
     });
+    const alone = join(folder, 'alone.tlog-proof');
+    await writeFile(alone, 'a proof');
+    await expect(stele('verify', alone)).rejects.toThrow(/alone\.sd-jwt, the entry of /);
+    await expect(stele('verify', join(folder, 'events.ndjson'))).rejects.toThrow(
+      /events\.ndjson is no \.tlog-proof file/,
+    );
     await expect(
       stele('verify', `${gateway.url}/log/demo`, '--checkpoint', 'x'),
     ).rejects.toMatchObject({ code: 'option_unused' });
+  });
+
+  test('three targets that are not there have one exit code', async () => {
+    for (const target of [
+      `${gateway.url}/log/none`,
+      `file://${folder}/nowhere/demo`,
+      '/nowhere.tlog-proof',
+    ]) {
+      const failure: unknown = await stele('verify', target, '--vkey', vkey).catch(
+        (error: unknown) => error,
+      );
+      expect(exitCodeOf(failure)).toBe(3);
+    }
   });
 
   test('the policy that decides is kept in the ledger', async () => {
@@ -209,6 +297,31 @@ test('the demo runs once, verifies what it made, and goes on with it the second 
   expect(second.text).not.toContain('Ctrl-C');
   expect(noted).toContain('entries from before');
 }, 120_000);
+
+test.each([
+  [{ treeSize: 12, backlogEntries: 0 }, 'sealed and closed: 12 entries\n'],
+  [
+    { treeSize: 12, backlogEntries: 3 },
+    'closed: 12 entries are sealed, 3 wait in the journal for the next start\n',
+  ],
+])('a gateway that was stopped says where its entries are: %j', async (status, words) => {
+  let closed = false;
+  const composition = {
+    ledger: { status: () => ({ ...status, reason: null }) },
+    close: async () => {
+      closed = true;
+      return Promise.resolve();
+    },
+  };
+  const stopped = untilStopped(
+    composition as unknown as Composition,
+    createOutput({ json: false }),
+  );
+  process.emit('SIGTERM');
+  await stopped;
+  expect(closed).toBe(true);
+  expect(noted).toBe(words);
+});
 
 test('a setting takes one word, so a command may come after it', async () => {
   const { text } = await stele('--set', 'ledger=one', 'config', '--set', 'listen.port=1');
@@ -352,13 +465,17 @@ describe('what goes wrong says what to do', () => {
   });
 
   test.each([
-    [new SteleError('x', 'x', { disposition: 'fix-configuration' }), 2],
-    [new SteleError('x', 'x', { disposition: 'retry' }), 3],
-    [new SteleError('ledger_missing', 'x', { disposition: 'fix-configuration' }), 3],
-    [new HaltError('folder_in_use', 'x'), 3],
-    [new MalformedError('x'), 1],
-    [new Error('x'), 1],
-  ])('%s has its exit code', (error, code) => {
+    ['a wrong setting', new SteleError('x', 'x', { disposition: 'fix-configuration' }), 2],
+    ['what may be tried again', new SteleError('x', 'x', { disposition: 'retry' }), 3],
+    [
+      'a ledger that is not there',
+      new SteleError('ledger_missing', 'x', { disposition: 'fix-configuration' }),
+      3,
+    ],
+    ['a folder that another process has', new HaltError('folder_in_use', 'x'), 3],
+    ['bad input', new MalformedError('x'), 1],
+    ['a bug', new Error('x'), 1],
+  ])('%s has its exit code', (_about, error, code) => {
     expect(exitCodeOf(error)).toBe(code);
   });
 });
