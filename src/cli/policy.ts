@@ -54,8 +54,8 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'replay',
-    summary: 'run a candidate over sealed history, offline from the store: what would change',
-    hears: 'settings',
+    summary: 'run a candidate over sealed history, from the store or a gateway: what would change',
+    hears: 'gateway',
     load: async () => (await import('./policy-replay.ts')).policyReplayCommand,
   },
   {

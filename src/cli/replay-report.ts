@@ -15,7 +15,14 @@ export interface ReplayReport extends ReplaySummary {
   readonly origin: string;
   /** Entries of the verified history. */
   readonly entries: number;
-  readonly candidate: { readonly policy: string; readonly revision: string };
+  /** Whether the history was read and verified from the store, or shown by a gateway. */
+  readonly read: 'store' | 'gateway';
+  /** `digest` is the SHA-256 of the bundle file, base64url: what approvals name. */
+  readonly candidate: {
+    readonly policy: string;
+    readonly revision: string;
+    readonly digest: string;
+  };
   readonly gates: readonly ReplayGate[];
   /** Milliseconds from the first batch to the last decision. */
   readonly elapsedMs: number;
@@ -23,6 +30,8 @@ export interface ReplayReport extends ReplaySummary {
 
 /** Entries written out for a group in texts; JSON has more. */
 const ENTRIES_SHOWN = 8;
+const SHOWN_NOTE =
+  'read through the gateway: that these are all entries, and unchanged, is its word';
 const MASK_NOTE =
   'what a mask removed was never stored: the candidate decided on what remained, and whether it would have masked the same cannot be told';
 
@@ -38,6 +47,7 @@ export function replayText(report: ReplayReport): string {
     `${report.verdict === 'pass' ? 'PASS' : 'FAIL'}: policy ${report.candidate.policy} (revision ${report.candidate.revision}) over ${report.entries} entries of ${report.origin}`,
     `  ${decisions} decisions: ${identical} as before, ${changed} changed, ${flips} flipped, ${errors} failing`,
     `  ${timeText(report)}`,
+    ...(report.read === 'gateway' ? [`  ${SHOWN_NOTE}`] : []),
     ...changes.map(
       ({ kind, detail, count, entries }) =>
         `  ${kind.padEnd(13)} ${String(count).padStart(7)}  ${detail}  ${shown(entries, count)}`,
@@ -80,6 +90,7 @@ export function replayMarkdown(report: ReplayReport): string {
       `${decisions} decisions, ${identical} as before, **${changed} changed**, ${flips} flipped, ${errors} failing; ${timeText(report)}.`,
     '',
     ...(rows.length === 0 ? ['Nothing would have changed.'] : table),
+    ...(report.read === 'gateway' ? ['', `This was ${SHOWN_NOTE}.`] : []),
     ...(masked === 0
       ? []
       : ['', `${masked} events were stored masked, or may have been: ${MASK_NOTE}.`]),

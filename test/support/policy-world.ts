@@ -76,7 +76,7 @@ export class PolicyWorld {
   readonly genesis: Genesis;
   readonly vkey: string;
   readonly root: JwsSigner;
-  readonly keys: Readonly<Record<'admin' | 'service', string>>;
+  readonly keys: Readonly<Record<'admin' | 'auditor' | 'service', string>>;
   gateway: Composition;
 
   private constructor(parts: Parts) {
@@ -107,7 +107,11 @@ export class PolicyWorld {
     const root = jwsSigner(await loadKey(home.rootKey));
     const add = async (role: string): Promise<string> =>
       addCaller(home.apiKeys, { id: role, type: 'service', roles: [role] });
-    const keys = { admin: await add('admin'), service: await add('service') };
+    const keys = {
+      admin: await add('admin'),
+      auditor: await add('auditor'),
+      service: await add('service'),
+    };
     const gateway = await composeGateway(configuration);
     await gateway.ledger.ready();
     const parts = { folder, configuration, store, genesis, vkey, root, keys, gateway };

@@ -1,10 +1,13 @@
 /** A policy from its approval to its history, by the commands; and exchanged under load. */
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExplainedEntry } from '../../../src/cli/explain-entry.ts';
 import { homeOf } from '../../../src/cli/home.ts';
 import { createProgram } from '../../../src/cli/program.ts';
+import type { ReplayReport } from '../../../src/cli/replay-report.ts';
+import { canonicalJson } from '../../../src/core/canonical-json.ts';
 import { parseEntry } from '../../../src/core/entry.ts';
 import { saveKey } from '../../../src/keys/key-files.ts';
 import { PolicyWorld } from '../../support/policy-world.ts';
@@ -32,9 +35,11 @@ afterAll(async () => {
   await w.close();
 });
 
-async function stele(...words: string[]): Promise<string> {
+const stele = async (...words: string[]): Promise<string> => as('admin', ...words);
+
+async function as(role: keyof PolicyWorld['keys'], ...words: string[]): Promise<string> {
   said = '';
-  const there = ['--url', w.gateway.url, '--key', w.keys.admin];
+  const there = ['--url', w.gateway.url, '--key', w.keys[role]];
   const settings = ['--set', `data=${w.folder}`, '--set', 'log.level=silent'];
   await createProgram().parseAsync(['node', 'stele', ...words, ...there, ...settings]);
   ended = Number(process.exitCode ?? 0);
@@ -139,6 +144,74 @@ test('a recorded decision is explained from the store, from the gateway and from
 }, 240_000);
 
 const decoded = (part: string): string => Buffer.from(part, 'base64url').toString();
+
+describe('a replay through the gateway', () => {
+  const replay = ['policy', 'replay', '--bundle'];
+  const json = (text: string): ReplayReport & { recorded?: { id: string; sha256: string } } =>
+    JSON.parse(text) as ReplayReport;
+
+  beforeAll(async () => {
+    const event = { source: 'shop', type: 'order.paid', userIdentity: { userName: 'ann' } };
+    await w.post('entries?ack=sealed', event);
+    const archive = await w.gateway.ledger.archivedPolicy(w.active);
+    await writeFile(at('active.tar.gz'), archive!);
+  });
+
+  test('reads as much as the caller may, and says what it may not', async () => {
+    const whole = json(await stele(...replay, at('active.tar.gz'), '--json'));
+    expect(whole).toMatchObject({ verdict: 'pass', read: 'gateway', changed: 0, masked: 0 });
+    expect(whole.identical).toBeGreaterThan(0);
+    const words = await as('auditor', ...replay, at('active.tar.gz'), '--max-unreplayed', '0');
+    expect(words).toContain('/input/event has hidden members');
+    expect(words).toContain('is its word');
+    expect(words).toMatch(/^FAIL/);
+    expect(ended).toBe(1);
+    const stranger = json(await as('service', ...replay, at('active.tar.gz'), '--json'));
+    expect(stranger.notReplayed.map(({ reason }) => reason)).toContain(
+      'the gateway does not show it: denied',
+    );
+  });
+
+  test('of a part of it does not read the rest', async () => {
+    const { size: before } = w.gateway.ledger.head()!;
+    const part = [...replay, at('active.tar.gz'), '--from', '1', '--to', '2', '--json'];
+    const report = json(await stele(...part));
+    expect(report.decisions).toBeLessThanOrEqual(2);
+    await w.post('entries?ack=sealed', {});
+    // What it asked of the ledger, the two, and the event just now.
+    expect(w.gateway.ledger.head()!.size - before).toBeLessThanOrEqual(4);
+    const where = ['--where', '/input/event/userIdentity/userName=ann', '--json'];
+    const hidden = json(await as('auditor', ...replay, at('active.tar.gz'), ...where));
+    expect(hidden.notReplayed).toContainEqual(
+      expect.objectContaining({ reason: '/input/event/userIdentity/userName is hidden' }),
+    );
+    const anchored = stele(...replay, at('active.tar.gz'), '--vkey', w.vkey);
+    await expect(anchored).rejects.toMatchObject({ code: 'option_unused' });
+  });
+
+  test('is an event of the ledger where that is asked for and allowed', async () => {
+    const store = ['--store', `file://${homeOf(w.configuration).store}/demo`];
+    const text = await as('service', ...replay, at('next.tar.gz'), ...store, '--record', '--json');
+    const { recorded, ...report } = json(text);
+    const digest = createHash('sha256')
+      .update(canonicalJson(report as never))
+      .digest('base64url');
+    expect(recorded?.sha256).toBe(digest);
+    const { record } = JSON.parse(await stele('entry', recorded?.id ?? '', '--json')) as {
+      record: { input: { event: Record<string, unknown> } };
+    };
+    expect(record.input.event).toMatchObject({
+      type: 'policy.replay',
+      outcome: 'success',
+      candidate: { policy: next.id, digest: next.digest },
+      report_sha256: digest,
+    });
+    const said = await as('service', ...replay, at('next.tar.gz'), ...store, '--record');
+    expect(said).toMatch(/recorded as entry [0-9a-f-]{36}; SHA-256 of the report \S{43}\n$/);
+    const denied = as('auditor', ...replay, at('next.tar.gz'), ...store, '--record');
+    await expect(denied).rejects.toMatchObject({ code: 'report_not_recorded' });
+  });
+});
 
 test('in an emergency one approval will do, with a reason and an alert', async () => {
   const ann = await w.person('ann');
