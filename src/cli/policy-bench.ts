@@ -30,6 +30,7 @@ export function policyBenchCommand(declared: Command): void {
     .argument('[folder]', 'the policy', '.')
     .option('--case <text>', 'only cases that say this about themselves')
     .option('--ms <milliseconds>', 'time for each case', Number, 200)
+    .addHelpText('after', '\nExample:\n  stele policy bench my-policy --case "auditor" --ms 500')
     .action(async (path: string, flags: { case?: string; ms: number }, command: Command) => {
       await inWorkshop(
         command,

@@ -18,7 +18,11 @@ export function policyFmtCommand(declared: Command): void {
     .argument('[folder]', 'the policy', '.')
     .option('-w, --write', 'write the formatted text')
     .option('-d, --diff', 'show what changes')
-    .option('--fail', 'exit with 1 when anything changes')
+    .option('--fail', 'exit with 1 when anything changes; else 0, as OPA does')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  stele policy fmt -w my-policy\n  stele policy fmt --fail --diff my-policy   # in a pipeline',
+    )
     .action(async (path: string, flags: Flags, command: Command) => {
       await inWorkshop(command, async ({ output, toolchain }) => {
         const folder = await readPolicyFolder(path);

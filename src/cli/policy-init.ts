@@ -1,14 +1,18 @@
-import { cp, mkdir, readdir } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { SteleError } from '../core/errors.ts';
 import { createOutput } from './output.ts';
 import { isPolicySource } from './policy-folder.ts';
+import { policyReadme } from './policy-readme.ts';
 import { packageRoot } from './version.ts';
 
 /** The default policy, as the project tests it: what a new policy begins with is what decided before. */
 const STARTER = fileURLToPath(new URL('rego', packageRoot));
+
+/** Speaks of the project's checkout: a policy of one's own gets another. */
+const README = 'README.md';
 
 /** `stele policy init`: a folder with a policy that works at once. */
 export function policyInitCommand(declared: Command): void {
@@ -41,9 +45,15 @@ async function copyStarter(path: string): Promise<string[]> {
     recursive: true,
     filter: (source) => {
       const name = relative(STARTER, source);
-      if (isPolicySource(name) || name === 'README.md') files.push(name);
+      if (name === README) return false;
+      if (isPolicySource(name)) files.push(name);
       return true;
     },
   });
-  return files.sort();
+  const readme = policyReadme(
+    basename(resolve(path)),
+    await readFile(join(STARTER, README), 'utf8'),
+  );
+  await writeFile(join(path, README), readme);
+  return [...files, README].sort();
 }

@@ -1,11 +1,13 @@
 /** The commands of policy authors as a stranger types them, in this process, with Node alone. */
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { chmod, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { exitCodeOf } from '../../../src/cli/exit.ts';
 import { unifiedDiff } from '../../../src/cli/line-diff.ts';
+import { policyCommand } from '../../../src/cli/policy.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { readBundle } from '../../../src/policy/bundle.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -94,6 +96,26 @@ describe('a fresh policy', () => {
       expect((await readFile(join(fresh, name))).length).toBeGreaterThan(0);
     }
     await expect(policy('init', fresh)).rejects.toMatchObject({ code: 'folder_not_empty' });
+  });
+
+  test('has a README of its own, which names nothing that is not there', async () => {
+    const readme = await readFile(join(fresh, 'README.md'), 'utf8');
+    expect(readme).toMatch(/^# policy\n/);
+    expect(readme).toContain('## What a policy is given');
+    expect(readme).not.toMatch(/make policy|infra\/|test\/|bundles\/default/);
+    const words = [...readme.matchAll(/^ {4}stele ((?:policy )?\w+)/gm)].map(([, name]) => name);
+    expect(words.length).toBeGreaterThan(7);
+    const groups = { '': createProgram(), policy: new Command() };
+    policyCommand(groups.policy);
+    for (const name of words) {
+      const [last = '', group = ''] = (name ?? '').split(' ').reverse();
+      const { commands } = group === 'policy' ? groups.policy : groups[''];
+      expect(commands.map((each) => each.name())).toContain(last);
+    }
+    const table = readme.slice(readme.indexOf('| here'), readme.indexOf('Paths below'));
+    for (const [, path = ''] of table.matchAll(/`([a-z.]+\/?)`/g)) {
+      if (path !== 'check') expect(await readdir(fresh)).toContain(path.replace('/', ''));
+    }
   });
 
   test('passes its check and is formatted', async () => {
