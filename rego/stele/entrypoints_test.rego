@@ -55,5 +55,6 @@ test_what_is_named_of_an_event_is_named_of_a_payload if {
 
 _own(list) := {pointer |
 	some pointer in data.settings[list]
+	startswith(pointer, "/input/event/")
 	not startswith(pointer, "/input/event/data")
 }

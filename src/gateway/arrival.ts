@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
+import { DECISION_LIMITS } from '../policy/decision.ts';
 import { HEADERS_MAX, REQUEST_ID_CHARACTERS_MAX, URL_CHARACTERS_MAX } from './limits.ts';
 import { ProblemError } from './problem.ts';
 import type { Stay } from './room.ts';
@@ -37,6 +38,8 @@ export class RequestIds {
 }
 
 const REQUEST_ID = new RegExp(`^[A-Za-z0-9._:/+=-]{1,${REQUEST_ID_CHARACTERS_MAX}}$`);
+/** Visible ASCII and spaces: it stands in records, and policies compare it. */
+const PURPOSE = new RegExp(`^[ -~]{1,${DECISION_LIMITS.purposeCharacters}}$`);
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** Headers that decide something: with two of them, two readers could go by different ones. */
 const SINGLE_HEADERS = new Set([
@@ -44,6 +47,7 @@ const SINGLE_HEADERS = new Set([
   'content-encoding',
   'content-type',
   'idempotency-key',
+  'stele-purpose',
 ]);
 
 /** @throws {@link ProblemError} `header_duplicate`, `too_many_headers`, `transfer_coding_unsupported`, `url_too_long`. */
@@ -74,6 +78,14 @@ export function checkArrival(request: Request): void {
   }
 }
 
+/** What a caller says that it reads or writes for; undefined where it says nothing. @throws {@link ProblemError} */
+export function purposeOf({ headers }: Request): string | undefined {
+  const stated = headers['stele-purpose'];
+  if (stated === undefined) return undefined;
+  if (typeof stated === 'string' && PURPOSE.test(stated)) return stated;
+  throw new ProblemError('purpose_malformed');
+}
+
 /** What each schema gives for no query at all: most requests have none. */
 const withoutQuery = new WeakMap<z.ZodType, unknown>();
 
@@ -81,29 +93,35 @@ const withoutQuery = new WeakMap<z.ZodType, unknown>();
  * The query of a URL, each parameter at most once.
  *
  * @param schema - Closed: a parameter that it does not have is refused, for it is a misspelt one.
+ * @param lists - Parameters that may be given again and again; the schema gets lists of them.
  * @throws {@link ProblemError} `bad_parameter`.
  */
-export function queryOf<T>(request: Request, schema: z.ZodType<T>): T {
+export function queryOf<T>(
+  request: Request,
+  schema: z.ZodType<T>,
+  lists: readonly string[] = [],
+): T {
   const start = request.url.indexOf('?');
   if (start === -1 && withoutQuery.has(schema)) return withoutQuery.get(schema) as T;
   // Without a prototype: a parameter may have any name, and each is looked at.
-  const given = Object.create(null) as Record<string, string>;
+  const given = Object.create(null) as Record<string, string | string[]>;
   const text = start === -1 ? '' : request.url.slice(start + 1);
   for (const [name, value] of new URLSearchParams(text)) {
-    if (Object.hasOwn(given, name)) {
-      throw new ProblemError('bad_parameter', { detail: `${name} is given twice` });
-    }
-    given[name] = value;
+    const before = given[name];
+    if (lists.includes(name)) given[name] = Array.isArray(before) ? [...before, value] : [value];
+    else if (before === undefined) given[name] = value;
+    else throw new ProblemError('bad_parameter', { detail: `${name} is given twice` });
   }
   const parsed = schema.safeParse(given);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const name = issue?.path.join('.') ?? '';
-    const detail = `${name === '' ? 'query' : name}: ${issue?.message ?? 'malformed'}`;
-    throw new ProblemError('bad_parameter', { detail });
-  }
+  if (!parsed.success) throw badParameter(parsed.error);
   if (start === -1) withoutQuery.set(schema, parsed.data);
   return parsed.data;
+}
+
+function badParameter({ issues }: z.ZodError): ProblemError {
+  const name = issues[0]?.path.join('.') ?? '';
+  const detail = `${name === '' ? 'query' : name}: ${issues[0]?.message ?? 'malformed'}`;
+  return new ProblemError('bad_parameter', { detail });
 }
 
 /** A path parameter that the route's pattern has. */

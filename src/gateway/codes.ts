@@ -58,6 +58,8 @@ const fixInput = rows({
   charset_unsupported:       [415, 'The character set is not taken', 'Use UTF-8 and say so, or say nothing.'],
   content_encoding_unsupported: [415, 'The content encoding is not taken', 'Use gzip or none.'],
   expectation_failed:        [417, 'The expectation cannot be met', 'Expect 100-continue or nothing.'],
+  purpose_malformed:         [400, 'Stele-Purpose is not well-formed', 'Use 1 to 200 visible ASCII characters and spaces, once.'],
+  cursor_invalid:            [400, 'The cursor is not one of this search', 'Send `next` of the page before, with the same ledger and the same query; else begin without after.'],
   // Strict JSON
   malformed_input:           [400, 'The input is not well-formed', 'See detail and pointer.'],
   not_json:                  [400, 'The event is not JSON', 'Send one JSON value as RFC 8259 has it.'],
@@ -85,6 +87,7 @@ const fixInput = rows({
   class_unknown:             [403, 'The policy names a retention class that the ledger has not', 'Tell whoever runs the gateway.'],
   erasure_unavailable:       [403, 'The policy asks for erasable fields, which this ledger cannot give', 'Tell whoever runs the gateway.'],
   hold_unavailable:          [403, 'The policy asks for a hold, which this ledger cannot give', 'Tell whoever runs the gateway.'],
+  purpose_missing:           [403, 'The policy wants to know what you read for', 'Say so in Stele-Purpose; see reasons for which purposes will do.'],
   // What is asked for
   ledger_unknown:            [404, 'There is no such ledger here', 'Check the name.'],
   entry_unknown:             [404, 'There is no such entry', 'Check the id or index; another gateway may have it before it is sealed.'],
@@ -117,6 +120,8 @@ const fixInput = rows({
 // prettier-ignore
 const tryAgain = rows({
   entry_not_sealed:          [409, 'The entry is durable and not yet sealed', 'Try again, or ask with wait.'],
+  tree_unknown:              [409, 'This gateway has not learnt that much of the log yet', 'Try again in a moment.'],
+  access_not_sealed:         [503, 'The policy wants the access sealed first, and it is not yet', 'Try again; see /readyz?verbose when it stays.'],
   activation_in_progress:    [409, 'Another change of policy is under way here', 'Try again in a moment.'],
   policy_superseded:         [503, 'Another policy was put in charge meanwhile', 'Try again.'],
   budget_spent:              [429, 'The caller has made all the entries that it may make in a minute', 'Try again after Retry-After, and more slowly; whoever runs the gateway sets how many.'],

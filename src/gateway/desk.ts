@@ -1,38 +1,35 @@
 /** One served ledger at work: decides, records, waits. The order is the design: nothing has an effect unrecorded. */
 import { canonicalJson } from '../core/canonical-json.ts';
-import { SteleError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
-import type { JsonObject } from '../core/strict-json.ts';
 import { formatTlogProof } from '../core/tlog-proof.ts';
 import { parseLeafIndex } from '../core/tree.ts';
-import type { Caller } from '../keys/caller.ts';
 import type { Reservation } from '../ledger/idempotency.ts';
 import type { Receipt } from '../ledger/receipt.ts';
 import { ENTRYPOINTS } from '../policy/decision.ts';
-import type { ActionName } from '../policy/decision.ts';
 import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
-import type {
-  AppendJob,
-  AppendOutcome,
-  DecidedRead,
-  KnownFacts,
-  ReadJob,
-  ReadOutcome,
-  SourceFacts,
-  WriteIdentity,
-} from '../policy/jobs.ts';
+import type { AppendJob, AppendOutcome, KnownFacts, WriteIdentity } from '../policy/jobs.ts';
 import { bodyDigest, identityDigest } from '../policy/write-identity.ts';
 import { Activations } from './activation.ts';
 import type { Asker } from './asker.ts';
 import { Budgets } from './budgets.ts';
-import { isProblemCode } from './codes.ts';
 import { collector } from './collect.ts';
 import type { Collect } from './collect.ts';
 import type { GatewayComponents, ServedLedger } from './components.ts';
+import { Cursors } from './cursor.ts';
 import { EntryIds } from './entry-ids.ts';
 import { Finds } from './finds.ts';
-import { ENTRY_BYTES } from './limits.ts';
+import { JobFacts } from './job-facts.ts';
+import type { Asked } from './job-facts.ts';
+import {
+  ENTRY_BYTES,
+  FINDS_OF_STRANGERS_MAX,
+  FINDS_PER_CALLER_MAX,
+  PAGES_OF_STRANGERS_MAX,
+  PAGES_PER_CALLER_MAX,
+} from './limits.ts';
 import { ProblemError } from './problem.ts';
+import { again, denied, refused, within } from './outcomes.ts';
+import { Reads } from './reads.ts';
 import { Recorder } from './recorder.ts';
 import type { GatewaySettings } from './settings.ts';
 import { Summary } from './summary.ts';
@@ -61,43 +58,34 @@ export interface Accepted {
   readonly replayed: boolean;
 }
 
-/** What is read, as the policy sees it. */
-export interface Reading {
-  readonly action: ActionName;
-  readonly resource: KnownFacts['resource'];
-  readonly mediaType: string;
-}
-
-const APPEND_ACTION = Object.freeze({ name: 'entry.append' });
+const APPEND_ACTION = 'entry.append';
 /** What a repeated write is counted as in the summary; no policy is asked for it. */
 const REPLAY_ACTION = 'entry.replay';
 /** Milliseconds that a sealed write waits for the signed head that proves it: usually it comes with the seal. */
 const HEAD_WAIT_MS = 1_000;
-/** Times that a request is decided while policies change: more than two changes in its time are not for a request. */
-const DECIDE_ATTEMPTS = 3;
-/** Media types of one caller that are remembered; in binary mode it may name any. */
-const MEDIA_TYPES_MAX = 16;
-
 /** Decides and records what is asked of one ledger. */
 export class Desk {
   readonly served: ServedLedger;
   readonly summary: Summary;
   readonly activations: Activations;
-  readonly finds = new Finds();
+  readonly reads: Reads;
+  readonly finds = new Finds(FINDS_PER_CALLER_MAX, FINDS_OF_STRANGERS_MAX);
+  /** Pages in the making: each is a search among many entries. */
+  readonly pages = new Finds(PAGES_PER_CALLER_MAX, PAGES_OF_STRANGERS_MAX);
+  readonly cursors: Cursors;
   readonly #ids: EntryIds;
   readonly #clock: () => number;
   readonly #budgets: Budgets;
   readonly #settings: GatewaySettings;
   readonly #recorder: Recorder;
-  readonly #ledgerFacts: JsonObject;
+  readonly #facts: JobFacts;
   readonly #ledgerResource: KnownFacts['resource'];
-  readonly #sources = new WeakMap<Caller['auth'], Map<string, SourceFacts>>();
   readonly #decideAppend: Collect<AppendJob, AppendOutcome>;
-  readonly #decideRead: Collect<ReadJob, ReadOutcome>;
 
   constructor(served: ServedLedger, components: GatewayComponents, settings: GatewaySettings) {
     this.served = served;
     this.#ids = new EntryIds(components.clock, components.random);
+    this.cursors = new Cursors(served.secret, served.ledger.genesis.gen);
     this.#settings = settings;
     const { name, ledger, policy } = served;
     this.summary = new Summary(ledger, components.clock, components.log);
@@ -105,10 +93,11 @@ export class Desk {
     this.#budgets = new Budgets(settings, this.summary);
     this.#recorder = new Recorder(ledger, this.summary, this.#budgets);
     this.activations = new Activations(served, components, settings, this.#budgets.denials);
-    this.#ledgerFacts = Object.freeze({ name, origin: ledger.genesis.origin });
+    this.#facts = new JobFacts(name, ledger.genesis.origin);
     this.#ledgerResource = Object.freeze({ type: 'ledger', id: name, properties: {} });
     this.#decideAppend = collector(async (jobs) => policy.append(jobs), setImmediate);
-    this.#decideRead = collector(async (jobs) => policy.read(jobs), setImmediate);
+    const [ids, facts, recorder] = [this.#ids, this.#facts, this.#recorder];
+    this.reads = new Reads({ pool: policy, ids, facts, recorder, settings });
   }
 
   /** The ledger itself as the resource of a request. */
@@ -142,36 +131,6 @@ export class Desk {
   }
 
   /**
-   * Decides a read and records that it was asked for. Resolves when the access entry is durable, or counted where the
-   * policy leaves it out.
-   *
-   * @throws {@link ProblemError} when denied.
-   */
-  async decideRead(asker: Asker, reading: Reading): Promise<DecidedRead> {
-    return again(async () => this.#decideReadOnce(asker, reading));
-  }
-
-  async #decideReadOnce(asker: Asker, reading: Reading): Promise<DecidedRead> {
-    const { jti, at } = this.#ids.next();
-    const outcome = await this.#decideRead({
-      at,
-      jti,
-      known: {
-        subject: asker.caller.subject,
-        action: { name: reading.action },
-        resource: reading.resource,
-        context: asker.context,
-        ledger: this.#ledgerFacts,
-      },
-      source: this.#sourceOf(asker.caller, reading.mediaType),
-    });
-    if (outcome.outcome === 'refused') throw refused(outcome);
-    const recorded = await this.#recorder.recordAccess(asker.caller, outcome, reading.action);
-    if (!outcome.allow) throw denied(outcome, recorded);
-    return outcome;
-  }
-
-  /**
    * Waits for the seal of a durable write, and for the head that proves it. Never throws: the write is durable, and an
    * error would say that it is not.
    */
@@ -201,24 +160,19 @@ export class Desk {
   async #appendNew(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
     // Before it is decided: that costs, and a denial is an entry too. A repetition is none.
     const bytes = Buffer.byteLength(write.event) + ENTRY_BYTES;
-    this.#budgets.spend(asker.caller, { at: this.#clock(), bytes, action: APPEND_ACTION.name });
+    this.#budgets.spend(asker.caller, { at: this.#clock(), bytes, action: APPEND_ACTION });
     return again(async () => this.#appendOnce(asker, write, ack));
   }
 
   async #appendOnce(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
     const { jti, at } = this.#ids.next();
+    const { mediaType } = write;
+    const asked: Asked = { action: APPEND_ACTION, resource: this.#ledgerResource, mediaType };
     const outcome = await this.#decideAppend({
       at,
       jti,
       event: write.event,
-      known: {
-        subject: asker.caller.subject,
-        action: APPEND_ACTION,
-        resource: this.#ledgerResource,
-        context: asker.context,
-        ledger: this.#ledgerFacts,
-      },
-      source: this.#sourceOf(asker.caller, write.mediaType),
+      ...this.#facts.of(asker, asked),
       identity: write.identity,
     });
     if (outcome.outcome === 'refused') throw refused(outcome);
@@ -249,66 +203,5 @@ export class Desk {
     const wanted = index !== null && ack === 'sealed';
     const proof = wanted ? await this.proof(index).catch(() => null) : null;
     return { jti, jws, index, proof, replayed: true };
-  }
-
-  /** One object for all that a caller sends in one form: the pool knows its text by the object. */
-  #sourceOf({ auth }: Caller, mediaType: string): SourceFacts {
-    const known = this.#sources.get(auth) ?? new Map<string, SourceFacts>();
-    const source = known.get(mediaType) ?? { media_type: mediaType, auth, producer: null };
-    if (known.size >= MEDIA_TYPES_MAX) known.clear();
-    known.set(mediaType, source);
-    this.#sources.set(auth, known);
-    return source;
-  }
-}
-
-/**
- * Decides again what the policy before decided while another was put in charge: no request fails because of that. Its
- * identity stays reserved.
- */
-async function again<T>(decide: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await decide();
-    } catch (error) {
-      const superseded = error instanceof SteleError && error.code === 'policy_superseded';
-      if (!superseded || attempt >= DECIDE_ATTEMPTS) throw error;
-    }
-  }
-}
-
-function refused(outcome: {
-  readonly code: string;
-  readonly message: string;
-  readonly pointer?: string;
-}): ProblemError {
-  const { code, message, pointer } = outcome;
-  return new ProblemError(isProblemCode(code) ? code : 'malformed_input', {
-    detail: message,
-    ...(pointer === undefined ? {} : { pointer }),
-  });
-}
-
-function denied(
-  outcome: { readonly err?: string; readonly reasons: readonly string[] },
-  decision: string | null,
-): ProblemError {
-  const code = outcome.err ?? 'denied';
-  return new ProblemError(isProblemCode(code) ? code : 'denied', {
-    reasons: outcome.reasons,
-    ...(decision === null ? {} : { decision }),
-  });
-}
-
-/** What a promise gives, or null when it does not in time, or not at all: what is durable stays durable. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, ms, null);
-  });
-  try {
-    return await Promise.race([promise.catch(() => null), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,5 +1,4 @@
 import type { Caller } from '../keys/caller.ts';
-import { FINDS_PER_CALLER_MAX, FINDS_OF_STRANGERS_MAX } from './limits.ts';
 import { ProblemError } from './problem.ts';
 import { ownerOf } from './shares.ts';
 
@@ -9,11 +8,19 @@ import { ownerOf } from './shares.ts';
  */
 export class Finds {
   readonly #inFlight = new Map<string, number>();
+  readonly #perCaller: number;
+  readonly #ofStrangers: number;
+
+  /** @param perCaller - How many one caller may have. @param ofStrangers - How many all strangers may, together. */
+  constructor(perCaller: number, ofStrangers: number) {
+    this.#perCaller = perCaller;
+    this.#ofStrangers = ofStrangers;
+  }
 
   /** Runs a search. @throws {@link ProblemError} `overloaded` where its caller has enough of them already. */
   async run<T>(caller: Caller, find: () => Promise<T>): Promise<T> {
     const { key, stranger } = ownerOf(caller);
-    const most = stranger ? FINDS_OF_STRANGERS_MAX : FINDS_PER_CALLER_MAX;
+    const most = stranger ? this.#ofStrangers : this.#perCaller;
     const count = this.#inFlight.get(key) ?? 0;
     if (count >= most) {
       throw new ProblemError('overloaded', { detail: `${most} searches of yours are in flight` });

@@ -100,3 +100,45 @@ export const MEDIA_TYPES_REMEMBERED = 256;
 
 /** Milliseconds between two warnings of one kind: metrics count all of them. */
 export const WARNING_EVERY_MS = 10_000;
+
+/** Entries of a page that says no `limit`: a screen or two. */
+export const PAGE_ENTRIES_DEFAULT = 50;
+
+/** Entries of a page: each takes some 5 KB of its answer. */
+export const PAGE_ENTRIES_MAX = 250;
+
+/** Leaves that one page looks at before it is answered as far as it is: about a second and a half of reading and deciding. */
+export const PAGE_SCANNED_MAX = 2_048;
+
+/**
+ * Leaves that are read and decided together: the jobs of one message to a policy worker, so a page of so many is one hop,
+ * and what others ask in the meantime waits for no more than that.
+ */
+export const PAGE_HOP_ENTRIES = 64;
+
+/** Fewest leaves of a hop, where a short page wants less: entries that a reader may not see do not fill it. */
+export const PAGE_HOP_ENTRIES_MIN = 16;
+
+/** Milliseconds after which a page reads no further: its decision must not be stale when it is recorded. */
+export const PAGE_MS = 2_000;
+
+/** Bytes of what is shown after which a page takes no further entry: its answer is made in memory. */
+export const PAGE_BYTES_MAX = 4_194_304;
+
+/** Characters of the list of what was disclosed, in the entry of a page's access: with it, its input is below 64 KiB. */
+export const PAGE_DISCLOSED_CHARACTERS_MAX = 32_768;
+
+/** Characters of a list of pointers that stands in such a list as it is; of a longer one its digest does. */
+export const SELECT_CHARACTERS_MAX = 16_384;
+
+/** Pages that one caller may have in the making: each takes a share of the thread that answers everybody. */
+export const PAGES_PER_CALLER_MAX = 4;
+
+/** The same for all callers without credentials together. */
+export const PAGES_OF_STRANGERS_MAX = 1;
+
+/** Conditions of one search; all of one URL. */
+export const WHERE_MAX = 8;
+
+/** Characters of one condition. */
+export const WHERE_CHARACTERS_MAX = 512;

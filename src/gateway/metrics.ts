@@ -50,6 +50,7 @@ export class GatewayMetrics {
       registers,
     });
     registerLedgerGauges(desks, registers);
+    registerCountedGauge(desks, registers);
     registerCallersGauge(callers, registers);
     registerFeedGauges(desks, registers);
   }
@@ -80,6 +81,22 @@ function registerCallersGauge(callers: Pick<Callers, 'files'>, registers: Regist
     registers,
     collect() {
       for (const { name, fault } of callers.files) this.labels(name).set(Number(fault !== null));
+    },
+  });
+}
+
+function registerCountedGauge(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {
+  new Gauge({
+    name: 'stele_counted_requests',
+    help: 'What was counted since the start instead of becoming an entry of its own: the ledger has it in summaries.',
+    labelNames: ['ledger', 'entrypoint', 'action', 'outcome'],
+    registers,
+    collect() {
+      for (const [ledger, { summary }] of desks) {
+        for (const { entrypoint, action, allow, count } of summary.totals) {
+          this.labels(ledger, entrypoint, action, allow ? 'allow' : 'deny').set(count);
+        }
+      }
     },
   });
 }

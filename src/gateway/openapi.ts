@@ -18,11 +18,13 @@ import {
   idempotencyKeySchema,
   inclusionSchema,
   ledgerSchema,
+  pageSchema,
   problemSchema,
   proofQuerySchema,
   readyQuerySchema,
   receiptSchema,
   resultSchema,
+  searchQuerySchema,
 } from './schemas.ts';
 
 type Responses = ZodOpenApiOperationObject['responses'];
@@ -30,6 +32,12 @@ type Responses = ZodOpenApiOperationObject['responses'];
 const ledger = z.string().meta({ description: 'Name of the ledger.' });
 const event = z.looseObject({}).meta({ id: 'Event', description: 'Any JSON object.' });
 const text = z.string();
+const purpose = z.object({
+  'Stele-Purpose': z
+    .string()
+    .optional()
+    .meta({ description: 'What you read for; a policy may ask.' }),
+});
 const bytes = z.string().meta({ format: 'binary' });
 
 /** What any operation may answer beside its own. */
@@ -60,6 +68,14 @@ export function openApiDocument(version: string): object {
 
 const entryPaths: ZodOpenApiPathsObject = {
   '/v1/ledgers/{ledger}/entries': {
+    get: {
+      operationId: 'search',
+      summary: 'Entries that you may see, page by page',
+      description:
+        'There is no index: a page looks at leaves from its cursor on, up to a bound, so it may hold few entries or none and not be the last. Each entry is decided as if it were read alone, and conditions hold for what is shown.',
+      requestParams: { path: z.object({ ledger }), query: searchQuerySchema, header: purpose },
+      responses: { 200: json('A page.', pageSchema), ...failures },
+    },
     post: {
       operationId: 'append',
       summary: 'Append one event or many',
@@ -95,7 +111,7 @@ const entryPaths: ZodOpenApiPathsObject = {
     get: {
       operationId: 'entry',
       summary: 'One entry, redacted as the policy decides',
-      requestParams: { path: z.object({ ledger, id: entryIdSchema }) },
+      requestParams: { path: z.object({ ledger, id: entryIdSchema }), header: purpose },
       responses: {
         200: {
           description: 'The entry.',

@@ -10,13 +10,15 @@ import { CallerError } from '../keys/caller.ts';
 import type { Caller } from '../keys/caller.ts';
 import type { ActionName } from '../policy/decision.ts';
 import type { DecidedRead, KnownFacts } from '../policy/jobs.ts';
-import { pathParameter } from './arrival.ts';
+import { pathParameter, purposeOf } from './arrival.ts';
 import type { Arrival } from './arrival.ts';
 import type { Answer } from './answer.ts';
 import type { Asker } from './asker.ts';
 import type { Desk } from './desk.ts';
 import type { Gateway } from './gateway.ts';
+import { again } from './outcomes.ts';
 import { ProblemError } from './problem.ts';
+import type { ReadTerms } from './reads.ts';
 import { ownerOf } from './shares.ts';
 
 /** A path with a method, and how it is answered. */
@@ -45,7 +47,7 @@ export interface ReadSpec<Wish, Found> {
   readonly action: ActionName;
   /** Parses path, query and `Accept`. @throws {@link ProblemError} before anything is decided. */
   readonly wish: (arrival: Arrival, gateway: Gateway) => Wish;
-  readonly find: (desk: Desk, wish: Wish, caller: Caller) => Promise<Found>;
+  readonly find: (desk: Desk, wish: Wish, asker: Asker) => Promise<Found>;
   /** What the policy sees of it, without anything of its record. */
   readonly resource: (
     desk: Desk,
@@ -54,6 +56,8 @@ export interface ReadSpec<Wish, Found> {
     caller: Caller,
   ) => KnownFacts['resource'];
   readonly mediaType: (wish: Wish) => string;
+  /** How it is decided where what was found was decided before, entry by entry. */
+  readonly terms?: (found: Found) => ReadTerms;
   /** Runs after the access is durable. */
   readonly answer: (
     admitted: Admitted,
@@ -84,13 +88,17 @@ export function readRoute<Wish, Found>(
     const { gateway, stay } = admitted;
     stay.work();
     const wish = spec.wish(admitted, gateway);
-    const found = await spec.find(admitted.desk, wish, admitted.asker.caller);
-    const decided = await admitted.desk.decideRead(admitted.asker, {
-      action: spec.action,
-      resource: spec.resource(admitted.desk, wish, found, admitted.asker.caller),
-      mediaType: spec.mediaType(wish),
-    });
+    const { found, decided } = await again(async () => decide(admitted, wish));
     return spec.answer(admitted, wish, found, decided);
+  };
+  const decide = async (
+    { desk, asker }: Admitted,
+    wish: Wish,
+  ): Promise<{ readonly found: Found; readonly decided: DecidedRead }> => {
+    const found = await spec.find(desk, wish, asker);
+    const resource = spec.resource(desk, wish, found, asker.caller);
+    const reading = { action: spec.action, resource, mediaType: spec.mediaType(wish) };
+    return { found, decided: await desk.reads.decide(asker, reading, spec.terms?.(found)) };
   };
   return { ...facts, method: 'get', write: false, answer };
 }
@@ -118,7 +126,9 @@ async function admit(gateway: Gateway, arrival: Arrival, action: ActionName): Pr
   // Only now: a stranger is not told which ledgers there are.
   if (desk === undefined) throw new ProblemError('ledger_unknown');
   arrival.stay.of(ownerOf(caller));
-  const context = { ip: gateway.addressOf(arrival.request), request_id: arrival.id };
+  const purpose = purposeOf(arrival.request);
+  const stated = purpose === undefined ? {} : { purpose };
+  const context = { ip: gateway.addressOf(arrival.request), request_id: arrival.id, ...stated };
   return { ...arrival, gateway, desk, asker: { caller, context } };
 }
 

@@ -51,17 +51,18 @@ export class Recorder {
   }
 
   /**
-   * @returns the id of the access entry, or of the denial's, or null where it was counted.
+   * @returns the receipt of the access entry, or of the denial's, or null where it was counted.
    * @throws {@link ProblemError} `budget_spent`: what is not recorded is not read.
    */
   async recordAccess(
     caller: Caller,
     outcome: DecidedRead,
     action: ActionName,
-  ): Promise<string | null> {
+  ): Promise<Receipt | null> {
     const { prefix, recordLine, jti, at, sby, ret, allow, policy = null } = outcome;
     if (prefix === null) {
-      this.#summary.count({ entrypoint: 'stele/read', action, allow });
+      const by = policy === null ? {} : { policy };
+      this.#summary.count({ entrypoint: 'stele/read', action, allow, ...by });
       return null;
     }
     const bytes = sizeOf(prefix, recordLine);
@@ -70,7 +71,7 @@ export class Recorder {
       this.#countDenial('stele/read', action, outcome.err);
       return null;
     }
-    return (await this.record({ jti, at, sby, ret, prefix, record: recordLine, policy })).jti;
+    return this.record({ jti, at, sby, ret, prefix, record: recordLine, policy });
   }
 
   #countDenial(entrypoint: string, action: string, err: string | undefined): void {
@@ -104,7 +105,8 @@ function sizeOf(prefix: string, record: string | null): number {
   return prefix.length + (record?.length ?? 0);
 }
 
-function superseded(): SteleError {
+/** What is thrown where the policy of a decision is not in charge any more: it is to be decided again. */
+export function superseded(): SteleError {
   return new SteleError('policy_superseded', 'another policy was put in charge meanwhile', {
     disposition: 'retry',
     durability: 'not-durable',

@@ -2,6 +2,7 @@
 import type { Route } from './pipeline.ts';
 import { appendRoute } from './routes/append.ts';
 import { entryRoute, proofRoute } from './routes/entries.ts';
+import { searchRoute } from './routes/search.ts';
 import { healthRoutes } from './routes/health.ts';
 import { consistencyRoute, ledgerRoute } from './routes/ledgers.ts';
 import { openApiRoute } from './routes/openapi.ts';
@@ -13,6 +14,7 @@ export const routes: readonly Route[] = [
   appendRoute,
   entryRoute,
   proofRoute,
+  searchRoute,
   tileRoute,
   checkpointRoute,
   ledgerRoute,

@@ -2,7 +2,12 @@
 import { z } from 'zod';
 import { POLICY_CHANGES } from '../core/approval.ts';
 import { codes } from './codes.ts';
-import { IDEMPOTENCY_KEY_CHARACTERS_MAX } from './limits.ts';
+import {
+  IDEMPOTENCY_KEY_CHARACTERS_MAX,
+  PAGE_ENTRIES_MAX,
+  WHERE_CHARACTERS_MAX,
+  WHERE_MAX,
+} from './limits.ts';
 
 /** Decimal without leading zeros, at most 2^53 - 1. */
 const DECIMAL = /^(?:0|[1-9][0-9]{0,15})$/;
@@ -29,6 +34,42 @@ export const proofQuerySchema = z.strictObject({
     .transform((text) => Number.parseInt(text, 10) * (text.endsWith('ms') ? 1 : 1000))
     .optional()
     .meta({ description: 'How long to wait for the seal: a number and `ms` or `s`. Capped.' }),
+});
+
+/** Epoch milliseconds, or RFC 3339 with an offset. */
+const moment = z
+  .union([decimal, z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))])
+  .meta({ description: 'Epoch milliseconds, or an RFC 3339 time.' });
+
+const word = z.string().min(1).max(WHERE_CHARACTERS_MAX);
+
+/** Parameters of a search that may be given again and again. */
+export const SEARCH_LISTS: readonly string[] = ['class', 'kind', 'label', 'where'];
+
+/** `?kind=&where=&limit=` and so on. */
+export const searchQuerySchema = z.strictObject({
+  kind: z.array(word).max(WHERE_MAX).optional().meta({ description: 'Any of these kinds.' }),
+  class: z.array(word).max(WHERE_MAX).optional().meta({ description: 'Any of these classes.' }),
+  label: z
+    .array(word)
+    .max(WHERE_MAX)
+    .optional()
+    .meta({ description: 'All of these labels, each `name:value`.' }),
+  from: moment.optional(),
+  to: moment.optional(),
+  where: z.array(word).max(WHERE_MAX).optional().meta({
+    description:
+      'All of these hold for what you may see of the record: `/input/event/user/id:eq:alice`. Operators: eq, ne, lt, le, gt, ge, prefix, contains, exists; `*` is any member or element.',
+  }),
+  order: z.enum(['oldest', 'newest']).default('oldest').meta({ description: 'First in the page.' }),
+  only: z.literal('count').optional().meta({ description: 'How many, without the entries.' }),
+  limit: decimal
+    .refine((value) => value >= 1 && value <= PAGE_ENTRIES_MAX, {
+      message: `want 1 to ${PAGE_ENTRIES_MAX}`,
+    })
+    .optional()
+    .meta({ description: `Entries of a page, at most ${PAGE_ENTRIES_MAX}.` }),
+  after: z.string().max(512).optional().meta({ description: '`next` of the page before.' }),
 });
 
 /** `?from=&to=`. */
@@ -135,24 +176,49 @@ export const resultSchema = z
     description: 'What became of one event, in the order in which they came.',
   });
 
-/** An entry as it is read. */
-export const entryViewSchema = z
+const reasons = z.array(z.string()).meta({ description: 'Of the policy, for people.' });
+const obligations = z
+  .array(z.enum(['purpose', 'sealed', 'view_only']))
+  .meta({ description: 'What was owed with this answer. `view_only`: no disclosures.' });
+
+const entryMembers = z.strictObject({
+  id,
+  index: index.nullable(),
+  state: z.enum(['durable', 'sealed']),
+  kind: z.string(),
+  at: z.int().meta({ description: 'Admission, epoch milliseconds.' }),
+  payload: z.looseObject({}).meta({ description: 'Payload of the entry.' }),
+  record: z
+    .looseObject({})
+    .nullable()
+    .meta({ description: 'What is disclosed of input, result and source.' }),
+  hidden: z.int().min(0).meta({ description: 'How many nodes are not disclosed.' }),
+  obligations,
+  entry: jws,
+  disclosures: z.array(z.string()),
+});
+
+/** A page of a search. */
+export const pageSchema = z
   .strictObject({
-    id,
     ledger: z.string(),
-    index: index.nullable(),
-    state: z.enum(['durable', 'sealed']),
-    kind: z.string(),
-    at: z.int().meta({ description: 'Admission, epoch milliseconds.' }),
-    payload: z.looseObject({}).meta({ description: 'Payload of the entry.' }),
-    record: z
-      .looseObject({})
-      .nullable()
-      .meta({ description: 'What is disclosed of input, result and source.' }),
-    hidden: z.int().min(0).meta({ description: 'How many nodes are not disclosed.' }),
-    entry: jws,
-    disclosures: z.array(z.string()),
+    size: z.int().min(0).meta({ description: 'Size of the tree in which all pages look.' }),
+    items: z
+      .array(entryMembers.meta({ id: 'EntryItem', description: 'An entry, as far as you may.' }))
+      .optional(),
+    count: z.int().min(0).meta({ description: 'Entries of this page.' }),
+    scanned: z.int().min(0).meta({ description: 'Leaves that were looked at for it.' }),
+    complete: z.boolean().meta({ description: 'Whether the end was reached.' }),
+    next: z.string().nullable().meta({ description: '`after` of the next page.' }),
+    unreadable: z.array(index).meta({ description: 'Leaves that the store has lost or changed.' }),
+    reasons,
+    obligations,
   })
+  .meta({ id: 'Page', description: 'Some of what you may see, and where to go on.' });
+
+/** An entry as it is read. */
+export const entryViewSchema = entryMembers
+  .extend({ ledger: z.string(), reasons })
   .meta({ id: 'EntryView', description: 'An entry, as much of it as the policy discloses.' });
 
 /** An inclusion proof as JSON. */

@@ -15,6 +15,7 @@ import { memberRange } from '../core/payload-object.ts';
 import { checkFullOpening, parseRecord } from '../core/record.ts';
 import { entryBundlePath, parseEntryBundle, TILE_WIDTH } from '../core/tile.ts';
 import { edgeHead } from '../core/tree.ts';
+import type { TreeHead } from '../core/tree.ts';
 import type { BatchRange, BatchReader, ReadHeader } from './batch-reader.ts';
 import type { LedgerContext } from './context.ts';
 import type { LogView } from './log-view.ts';
@@ -65,10 +66,13 @@ export async function readStretch(
   return found;
 }
 
-/** What one reading keeps: the latest bundle, the latest batch, and of each of its payload objects the latest member. */
+/** What one reading keeps: the latest tile and its bundle, the latest batch, and of each of its payload objects the latest member. */
 class Stretch {
   readonly #parts: StretchParts;
   readonly #end: number;
+  /** The tree as it was when the reading began: it may grow meanwhile. */
+  readonly #head: TreeHead;
+  #proven: { readonly tile: number; readonly hashes: readonly Uint8Array[] } | null = null;
   #bundle: { readonly tile: number; readonly leaves: readonly Uint8Array[] } | null = null;
   #batch: OpenBatch | null = null;
   readonly #members = new Map<string, { readonly start: number; readonly lines: string[] }>();
@@ -76,6 +80,7 @@ class Stretch {
   constructor(parts: StretchParts, end: number) {
     this.#parts = parts;
     this.#end = end;
+    this.#head = edgeHead(parts.view.state.edge);
   }
 
   async entry(index: number): Promise<FoundEntry | null> {
@@ -89,13 +94,16 @@ class Stretch {
 
   /** The bytes of a leaf, from its entry bundle or else from its batch, proven to be in the tree. */
   async #leaf(index: number): Promise<Uint8Array | null> {
-    const { tiles, view, context } = this.#parts;
-    const { leaf: hash } = await tiles.inclusion(index, edgeHead(view.state.edge));
+    const tile = Math.floor(index / TILE_WIDTH);
+    if (this.#proven?.tile !== tile) {
+      this.#proven = { tile, hashes: await this.#parts.tiles.leafHashes(tile, this.#head) };
+    }
+    const hash = this.#proven.hashes[index % TILE_WIDTH];
     for (const read of [async () => this.#bundled(index), async () => this.#batched(index)]) {
       const leaf = await read();
-      if (leaf !== null && equalBytes(hashLeaf(leaf), hash)) return leaf;
+      if (leaf !== null && hash !== undefined && equalBytes(hashLeaf(leaf), hash)) return leaf;
     }
-    context.finding('leaf_unreadable', { index });
+    this.#parts.context.finding('leaf_unreadable', { index });
     return null;
   }
 

@@ -93,6 +93,30 @@ export class TileReader {
     return { path, leaf };
   }
 
+  /**
+   * The leaf hashes of a tile as far as a head reaches, by one proof: every one of them is on the path of the first.
+   * @throws as {@link inclusion}.
+   */
+  async leafHashes(index: number, head: TreeHead): Promise<readonly Sha256Hash[]> {
+    const first = parseLeafIndex(index * TILE_WIDTH);
+    const width = Math.min(head.size - first, TILE_WIDTH);
+    const bytes = await this.#tile({ level: 0, index, width });
+    const hashes = hashesOf(bytes ?? new Uint8Array(0));
+    const leaf = hashes[0];
+    if (leaf === undefined) throw incomplete(first);
+    const plan = planInclusion(first, head.size);
+    const nodes = planNodes(plan).map(async (node) => {
+      const place = tileOfNode(node, head.size);
+      const isOwn = place.tile.level === 0 && place.tile.index === index;
+      // From the very bytes that are given out: the store may answer otherwise the next time.
+      return isOwn ? nodeInTile(place, hashes) : this.#node(node, head.size);
+    });
+    const path = completeProof(plan, await Promise.all(nodes));
+    const isProven = verifyInclusion({ leafIndex: first, path }, parseLeafHash(leaf), head).ok;
+    if (!isProven) throw this.#wrong(first);
+    return hashes;
+  }
+
   /** The consistency path between two heads. @throws as {@link inclusion}. */
   async consistency(older: TreeHead, newer: TreeHead): Promise<readonly Sha256Hash[]> {
     const path = await this.path(older.size, newer.size);

@@ -49,9 +49,12 @@ export interface ComposedEntry {
 export type WithheldReason = 'too_large' | 'may_hold_what_is_hidden';
 
 const DSC = formatDsc(DEFAULT_DEPTHS);
-/** The payload of a CloudEvent is one level further down, and so are the members that a redaction names. */
-const CLOUDEVENT_DEPTHS: PartDepths = { ...DEFAULT_DEPTHS, input: DEFAULT_DEPTHS.input + 1 };
-const CLOUDEVENT_DSC = formatDsc(CLOUDEVENT_DEPTHS);
+/**
+ * The payload of a CloudEvent is one level further down, and so are the members that a redaction names; likewise what a
+ * search asked for, which can be hidden while what it disclosed is seen.
+ */
+const NESTED_DEPTHS: PartDepths = { ...DEFAULT_DEPTHS, input: DEFAULT_DEPTHS.input + 1 };
+const NESTED_DSC = formatDsc(NESTED_DEPTHS);
 
 /** The facts that an entry shares with its caller's answer. */
 export function entryFacts(
@@ -75,8 +78,9 @@ export function composeEntry(
 ): ComposedEntry {
   const { at, jti, effect, identity, input, result, source, ctl } = draft;
   const texts = { input: input.text, result: result.text, source: source.text };
-  const nested = isCloudEvent(input.value['event']);
-  const depth = nested ? CLOUDEVENT_DEPTHS : DEFAULT_DEPTHS;
+  const { event, resource } = input.value;
+  const nested = isCloudEvent(event) || isSearch(resource);
+  const depth = nested ? NESTED_DEPTHS : DEFAULT_DEPTHS;
   const sd = discloseTexts({ jti, key, depth, texts });
   const { sby, ret } = entryFacts(draft, effect, settings);
   const { allow, err, labels } = effect;
@@ -87,7 +91,7 @@ export function composeEntry(
     _sd_alg: 'sha-256',
     at,
     ...(ctl && { ctl }),
-    dsc: nested ? CLOUDEVENT_DSC : DSC,
+    dsc: nested ? NESTED_DSC : DSC,
     gen: settings.gen,
     iat: Math.floor(at / 1000),
     ...(identity && { idb: identity.idb, idk: identity.idk }),
@@ -109,6 +113,12 @@ export function composeEntry(
 function isCloudEvent(event: JsonValue | undefined): boolean {
   if (event === undefined || !isJsonObject(event) || !isJsonObject(event['data'])) return false;
   return typeof event['specversion'] === 'string';
+}
+
+/** Whether a resource is of a search. */
+function isSearch(resource: JsonValue | undefined): boolean {
+  const properties = isJsonObject(resource) ? resource['properties'] : undefined;
+  return isJsonObject(properties) && isJsonObject(properties['query']);
 }
 
 /** `source` of a record. @param hmac - Of the bytes as they came, null where nobody may confirm a guess of them. */

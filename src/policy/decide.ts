@@ -13,13 +13,13 @@ import type { JsonObject } from '../core/strict-json.ts';
 import { composeEntry, entryFacts, sourceOf, withholdEvent } from './compose.ts';
 import type { ComposedEntry, ComposeSettings, DecisionDraft } from './compose.ts';
 import { ENTRYPOINTS, selectOf } from './decision.ts';
-import type { AppendResult, DenialCode, ReadResult } from './decision.ts';
-import { effectOf, failure } from './effect.ts';
+import type { AppendResult, DenialCode, Obligation, ReadResult } from './decision.ts';
+import { effectOf, failure, readEffectOf } from './effect.ts';
 import type { Effect } from './effect.ts';
 import type { Evaluator } from './engine.ts';
 import { buildInput, KnownParser, parseEvent } from './input.ts';
 import type { Canonical, InputLimits, KnownTexts } from './input.ts';
-import type { AppendOutcome, ReadOutcome, Refused, WriteIdentity } from './jobs.ts';
+import type { AppendOutcome, ReadEntry, ReadOutcome, Refused, WriteIdentity } from './jobs.ts';
 import { PolicyError } from './policy-error.ts';
 import { judgeAppend, judgeRead, NO_RESULT } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
@@ -32,8 +32,8 @@ export interface DecideSettings extends ComposeSettings {
   readonly limits: InputLimits;
 }
 
-/** A read as it crosses a thread: known facts and source as JSON texts. */
-export interface ReadWork {
+/** What is asked as it crosses a thread: known facts and source as JSON texts. */
+export interface AskWork {
   readonly at: number;
   readonly jti: string;
   readonly known: KnownTexts;
@@ -41,8 +41,13 @@ export interface ReadWork {
   readonly source: string;
 }
 
+/** A read as it crosses a thread. */
+export interface ReadWork extends AskWork {
+  readonly entry: ReadEntry;
+}
+
 /** An append as it crosses a thread. */
-export interface AppendWork extends ReadWork {
+export interface AppendWork extends AskWork {
   readonly event: Uint8Array | string;
   readonly identity: WriteIdentity | null;
 }
@@ -138,7 +143,7 @@ export class Decider {
     const record = parsed?.record ?? true;
     const entrypoint = ENTRYPOINTS.read;
     const rest = { effect, input, result, rawHmac: null, identity: null };
-    const key = record ? this.#components.random(RECORD_KEY_BYTES) : null;
+    const key = isEntry(work.entry, record) ? this.#components.random(RECORD_KEY_BYTES) : null;
     const composed = key && this.#compose(work, key, { kind, entrypoint, ...rest });
     return {
       outcome: 'decided',
@@ -146,6 +151,7 @@ export class Decider {
       ...answerOf(verdict, effect),
       select: parsed !== null && effect.allow ? selectOf(parsed) : 'leaf',
       record,
+      obligations: effect.allow ? obligationsOf(parsed) : [],
       prefix: composed?.prefix ?? null,
       recordLine: composed?.record ?? null,
       ...entryFacts(work, effect, this.#settings),
@@ -156,12 +162,12 @@ export class Decider {
     return parsed === null ? failure(err, this.#settings) : effectOf(parsed, this.#settings);
   }
 
-  #readEffect({ parsed, err = 'policy_bad_output' }: Verdict<ReadResult>): Effect {
+  #readEffect({ parsed, input, err = 'policy_bad_output' }: Verdict<ReadResult>): Effect {
     if (parsed === null) return failure(err, this.#settings);
-    return { allow: parsed.allow, class: this.#settings.fallbackClass };
+    return readEffectOf(parsed, input.value, this.#settings);
   }
 
-  #compose(work: ReadWork, key: Uint8Array, { rawHmac, ...rest }: EntryDraft): ComposedEntry {
+  #compose(work: AskWork, key: Uint8Array, { rawHmac, ...rest }: EntryDraft): ComposedEntry {
     const source = sourceOf(this.#known.source(work.source), rawHmac);
     const whole = { ...rest, at: work.at, jti: work.jti, policy: this.#components.policy, source };
     return composeEntry(whole, this.#settings, key);
@@ -171,7 +177,7 @@ export class Decider {
    * What lets whoever has the record confirm bytes that it does not hold. Never of what may be erased: the record and
    * its key outlive that.
    */
-  #confirmable({ jti }: ReadWork, effect: Effect, key: Uint8Array): ConfirmableBytes {
+  #confirmable({ jti }: AskWork, effect: Effect, key: Uint8Array): ConfirmableBytes {
     const erasable = this.#settings.classes[effect.class]?.erasable === true;
     return (what, bytes) => (erasable ? null : recordHmac(what, { jti, key }, bytes));
   }
@@ -193,7 +199,7 @@ export class Decider {
     return withholdEvent(input, text, 'too_large', hmacOf('withheld', text));
   }
 
-  #input(work: ReadWork, event: Canonical | null): Canonical<JsonObject> {
+  #input(work: AskWork, event: Canonical | null): Canonical<JsonObject> {
     const input = buildInput(this.#known.parse(work.known), work.at, event);
     const bytes = Buffer.byteLength(input.text);
     if (bytes <= this.#settings.limits.inputBytes) return input;
@@ -209,6 +215,14 @@ export class Decider {
     const { secret } = this.#settings;
     return { idk: identityDigest(secret, identity), idb: bodyDigest(secret, event.text) };
   }
+}
+
+function obligationsOf(parsed: ReadResult | null): readonly Obligation['id'][] {
+  return (parsed?.obligations ?? []).map(({ id }) => id);
+}
+
+function isEntry(wanted: ReadEntry, record: boolean): boolean {
+  return wanted === 'as_decided' ? record : wanted === 'always';
 }
 
 /** The parts of an answer that every decision has. */

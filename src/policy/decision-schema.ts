@@ -36,6 +36,26 @@ export const appendResultSchema = z
     path: ['class'],
   });
 
+const obligationSchema = z
+  .discriminatedUnion('id', [
+    z.strictObject({
+      id: z.literal('purpose').describe('the reader says in Stele-Purpose what it reads for'),
+      of: z
+        .array(z.string().min(1).max(LIMITS.purposeCharacters))
+        .min(1)
+        .max(LIMITS.purposes)
+        .describe('which purposes will do; any if absent')
+        .optional(),
+    }),
+    z.strictObject({
+      id: z.literal('sealed').describe('the access is sealed before anything is answered'),
+    }),
+    z.strictObject({
+      id: z.literal('view_only').describe('values without disclosures: no proof for others'),
+    }),
+  ])
+  .describe('owed with an allowed read; one that is not known denies');
+
 /** Answer of `stele/read`. */
 export const readResultSchema = z
   .strictObject({
@@ -44,11 +64,24 @@ export const readResultSchema = z
     redact: pointers.describe('all but these').optional(),
     disclose: pointers.describe('only these').optional(),
     record: z.boolean().describe('false leaves the read out of the log').optional(),
+    obligations: z.array(obligationSchema).optional(),
   })
   .refine((result) => result.redact === undefined || result.disclose === undefined, {
     message: 'a read is redacted or disclosed, not both',
     path: ['redact'],
-  });
+  })
+  .refine(
+    ({ obligations = [] }) => new Set(obligations.map(({ id }) => id)).size === obligations.length,
+    {
+      message: 'each obligation stands once',
+      path: ['obligations'],
+    },
+  )
+  .refine(
+    ({ record, obligations }) =>
+      record !== false || obligations?.some(({ id }) => id === 'sealed') !== true,
+    { message: 'what is not in the log cannot be sealed', path: ['obligations'] },
+  );
 
 /** Answer of `stele/admin`. */
 export const adminResultSchema = z.strictObject({

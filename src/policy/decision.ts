@@ -20,7 +20,8 @@ export type DenialCode =
   | 'class_unknown'
   | 'erasure_unavailable'
   | 'hold_unavailable'
-  | 'approvals_missing';
+  | 'approvals_missing'
+  | 'purpose_missing';
 
 /** The rules that a bundle has to answer, as OPA writes entrypoints. */
 export const ENTRYPOINTS = {
@@ -34,6 +35,7 @@ export type ActionName =
   | 'entry.append'
   | 'entry.read'
   | 'entry.proof'
+  | 'entry.search'
   | 'ledger.read'
   | 'log.read'
   | 'consistency.read'
@@ -73,6 +75,18 @@ export interface AppendResult {
   readonly hold?: boolean;
 }
 
+/**
+ * What is owed with an allowed read. The list is closed: one that this gateway does not know it could not meet, so it
+ * denies (`policy_bad_output`).
+ */
+export type Obligation =
+  /** The reader states what it reads for, in `Stele-Purpose`: anything, or one of `of`. Else `purpose_missing` denies. */
+  | { readonly id: 'purpose'; readonly of?: readonly string[] }
+  /** The access is sealed, not only durable, before anything is answered. */
+  | { readonly id: 'sealed' }
+  /** The reader sees values and gets no disclosures: nothing that proves them to others. */
+  | { readonly id: 'view_only' };
+
 /** Answer of `stele/read`. Never both `redact` and `disclose`; neither: the leaf alone. */
 export interface ReadResult {
   readonly allow: boolean;
@@ -83,6 +97,8 @@ export interface ReadResult {
   readonly disclose?: readonly string[];
   /** False leaves the read out of the log. Default true. */
   readonly record?: boolean;
+  /** Each at most once. */
+  readonly obligations?: readonly Obligation[];
 }
 
 /** Answer of `stele/admin`. */
@@ -103,6 +119,8 @@ export const DECISION_LIMITS = {
   claims: 64,
   subjectCharacters: 256,
   approvals: 32,
+  purposes: 64,
+  purposeCharacters: 200,
 } as const;
 
 /** A pointer into the record. */
@@ -113,6 +131,7 @@ export const MASK_POINTER = /^\/input\/(?:event|context)(?:\/(?:[^~/]|~0|~1)*)*$
 type Check = (value: JsonValue) => boolean;
 
 const isBoolean: Check = (value) => typeof value === 'boolean';
+const isString: Check = (value) => typeof value === 'string';
 const isName = text(1, DECISION_LIMITS.nameCharacters);
 const isReasons = list(0, DECISION_LIMITS.reasons, text(0, DECISION_LIMITS.reasonCharacters));
 const isPointers = list(0, DECISION_LIMITS.pointers, pointer(RECORD_POINTER));
@@ -132,6 +151,15 @@ const READ_CHECKS: Readonly<Record<string, Check>> = {
   redact: isPointers,
   disclose: isPointers,
   record: isBoolean,
+  obligations: isObligations,
+};
+const OBLIGATION_CHECKS: Readonly<Record<Obligation['id'], Readonly<Record<string, Check>>>> = {
+  purpose: {
+    id: isString,
+    of: list(1, DECISION_LIMITS.purposes, text(1, DECISION_LIMITS.purposeCharacters)),
+  },
+  sealed: { id: isString },
+  view_only: { id: isString },
 };
 const ADMIN_CHECKS: Readonly<Record<string, Check>> = {
   allow: isBoolean,
@@ -158,7 +186,10 @@ export function parseAppendResult(value: JsonValue): AppendResult | undefined {
 export function parseReadResult(value: JsonValue): ReadResult | undefined {
   if (!isClosed(value, READ_CHECKS, DECIDED)) return undefined;
   const result = value as unknown as ReadResult;
-  return result.redact !== undefined && result.disclose !== undefined ? undefined : result;
+  if (result.redact !== undefined && result.disclose !== undefined) return undefined;
+  // What is not in the log cannot be sealed.
+  const sealed = result.obligations?.some(({ id }) => id === 'sealed') === true;
+  return sealed && result.record === false ? undefined : result;
 }
 
 /** @returns the answer, or undefined where it is not of its shape. */
@@ -185,6 +216,19 @@ function isClosed(
     if (check?.(member) !== true) return false;
   }
   return required.every((name) => Object.hasOwn(value, name));
+}
+
+function isObligations(value: JsonValue): boolean {
+  if (!Array.isArray(value)) return false;
+  const ids = (value as readonly JsonValue[]).map(obligationId);
+  return !ids.includes(undefined) && new Set(ids).size === ids.length;
+}
+
+/** Undefined where it is none that is known, or not of its shape. */
+function obligationId(value: JsonValue): string | undefined {
+  const id = isJsonObject(value) ? value['id'] : undefined;
+  if (typeof id !== 'string' || !Object.hasOwn(OBLIGATION_CHECKS, id)) return undefined;
+  return isClosed(value, OBLIGATION_CHECKS[id as Obligation['id']], ['id']) ? id : undefined;
 }
 
 function isErasureClaim(value: JsonValue): boolean {

@@ -4,7 +4,9 @@
  */
 import { isLabels } from '../core/entry-payload.ts';
 import type { EntryRetention } from '../core/entry.ts';
-import type { AppendResult, DenialCode } from './decision.ts';
+import { isJsonObject } from '../core/json-pointer.ts';
+import type { JsonObject } from '../core/strict-json.ts';
+import type { AppendResult, DenialCode, ReadResult } from './decision.ts';
 
 /** One retention class of the ledger, as genesis and later `config` entries have it. */
 export interface RetentionClassFacts {
@@ -48,6 +50,12 @@ export function effectOf(result: AppendResult, table: LedgerTable): Effect {
   };
 }
 
+/** The effect of a read: an obligation that its input does not meet denies. */
+export function readEffectOf(result: ReadResult, input: JsonObject, table: LedgerTable): Effect {
+  if (result.allow && !statesPurpose(result, input)) return failure('purpose_missing', table);
+  return { allow: result.allow, class: table.fallbackClass };
+}
+
 /** The effect where the policy gave no usable answer. */
 export function failure(err: DenialCode, table: LedgerTable): Effect {
   return { allow: false, err, class: table.fallbackClass };
@@ -59,6 +67,14 @@ export function retentionOf(name: string, table: LedgerTable, at: number): Entry
   if (facts === undefined) throw new Error(`class ${name} is not in the table`);
   const until = facts.days === null ? null : at + facts.days * DAY_MS;
   return { class: name, mode: facts.mode, until };
+}
+
+function statesPurpose({ obligations = [] }: ReadResult, { context }: JsonObject): boolean {
+  const stated = isJsonObject(context) ? context['purpose'] : undefined;
+  return obligations.every((owed) => {
+    if (owed.id !== 'purpose') return true;
+    return typeof stated === 'string' && (owed.of === undefined || owed.of.includes(stated));
+  });
 }
 
 function refusal(result: AppendResult, table: LedgerTable): DenialCode | undefined {

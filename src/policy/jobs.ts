@@ -2,7 +2,7 @@
 import type { EntryRetention } from '../core/entry.ts';
 import type { Select } from '../core/redact.ts';
 import type { JsonObject } from '../core/strict-json.ts';
-import type { Ack, DenialCode } from './decision.ts';
+import type { Ack, DenialCode, Obligation } from './decision.ts';
 
 /**
  * What the gateway vouches for in a decision (OpenID AuthZEN 1.0, sections 5.1 to 5.4, plus `ledger`). Callers'
@@ -63,12 +63,20 @@ export interface AppendJob {
   readonly identity: WriteIdentity | null;
 }
 
+/**
+ * Whether a read is made an entry: as the policy says; always, for a page with an entry in it whose read is to be one; or
+ * never, for one of many whose page is the entry (docs/decisions/0012).
+ */
+export type ReadEntry = 'as_decided' | 'always' | 'never';
+
 /** One access to be decided by `stele/read`. */
 export interface ReadJob {
   readonly at: number;
   readonly jti: string;
   readonly known: KnownFacts;
   readonly source: SourceFacts;
+  /** Default: as the policy says. */
+  readonly entry?: ReadEntry;
 }
 
 /** The facts of an entry to be, shared by appends and reads. */
@@ -112,7 +120,7 @@ export interface DecidedAppend extends EntryFacts {
 /** What became of an {@link AppendJob}. */
 export type AppendOutcome = DecidedAppend | Refused;
 
-/** A decision about one access. `prefix` and `recordLine` are null where the policy left it out of the log. */
+/** A decision about one access. `prefix` and `recordLine` are null where it is left out of the log. */
 export interface DecidedRead extends EntryFacts {
   readonly outcome: 'decided';
   readonly allow: boolean;
@@ -120,8 +128,10 @@ export interface DecidedRead extends EntryFacts {
   readonly reasons: readonly string[];
   readonly err?: DenialCode;
   readonly select: Select;
-  /** Whether this access is an entry. */
+  /** Whether the policy wants this access in the log. */
   readonly record: boolean;
+  /** What is owed with the answer; what the reader had to bring is met by then. */
+  readonly obligations: readonly Obligation['id'][];
   readonly prefix: string | null;
   readonly recordLine: string | null;
 }

@@ -2,8 +2,8 @@
  * How jobs and outcomes cross a thread: many at once, as one transferred buffer and few flat arrays. A typed array that is
  * posted as it is would drag along the whole buffer that it is a view of, and objects cost several times their texts.
  */
-import type { AppendWork, ReadWork } from './decide.ts';
-import type { AppendOutcome, ReadOutcome, WriteIdentity } from './jobs.ts';
+import type { AppendWork, AskWork, ReadWork } from './decide.ts';
+import type { AppendOutcome, ReadEntry, ReadOutcome, WriteIdentity } from './jobs.ts';
 
 /** A job of either kind. */
 export type Work =
@@ -34,7 +34,7 @@ export interface OutcomeMessage {
   readonly texts: readonly (string | null)[];
 }
 
-/** at, jti, action, context, ledger, resource, subject, source, event start, event end, identity. */
+/** at, jti, action, context, ledger, resource, subject, source, event start, event end, identity or what a read's entry is. */
 const FIELDS = 11;
 /** Stands for an event in a read. */
 const NO_EVENT = -1;
@@ -59,7 +59,7 @@ export function packWork(batch: readonly Work[], slot: number): WorkMessage {
     for (const name of KNOWN) jobs.push(refer(known[name]));
     jobs.push(refer(source));
     if (job.ask === 'read') {
-      jobs.push(NO_EVENT, NO_EVENT, null);
+      jobs.push(NO_EVENT, NO_EVENT, job.work.entry);
       continue;
     }
     const start = end;
@@ -75,7 +75,7 @@ export function unpackWork({ texts, jobs, events }: WorkMessage): Work[] {
   const batch: Work[] = [];
   const text = (at: number): string => String(texts[Number(jobs[at])]);
   for (let i = 0; i < jobs.length; i += FIELDS) {
-    const work: ReadWork = {
+    const work: AskWork = {
       at: jobs[i] as number,
       jti: jobs[i + 1] as string,
       known: {
@@ -89,7 +89,7 @@ export function unpackWork({ texts, jobs, events }: WorkMessage): Work[] {
     };
     const start = jobs[i + 8] as number;
     if (start === NO_EVENT) {
-      batch.push({ ask: 'read', work });
+      batch.push({ ask: 'read', work: { ...work, entry: jobs[i + 10] as ReadEntry } });
       continue;
     }
     const event = new Uint8Array(events, start, (jobs[i + 9] as number) - start);

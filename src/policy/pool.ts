@@ -2,7 +2,7 @@
 import type { PolicyIdentity } from './identity.ts';
 import { knownTexts, textOf } from './input.ts';
 import type { AppendOutcome, AppendJob, ReadJob, ReadOutcome } from './jobs.ts';
-import type { AppendWork, ReadWork } from './decide.ts';
+import type { AppendWork, AskWork, ReadWork } from './decide.ts';
 
 /**
  * Decides appends and reads by one policy. For implementers: every job gets exactly one outcome; whatever fails about the
@@ -26,11 +26,15 @@ const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[
 export function appendWork(job: AppendJob, texts: WeakMap<object, string>): AppendWork {
   const { event, identity } = job;
   const text = typeof event === 'string' ? escapeLoneSurrogates(event) : event;
-  return { ...readWork(job, texts), event: text, identity };
+  return { ...askWork(job, texts), event: text, identity };
 }
 
 /** The form of a read that a decider takes. */
 export function readWork(job: ReadJob, texts: WeakMap<object, string>): ReadWork {
+  return { ...askWork(job, texts), entry: job.entry ?? 'as_decided' };
+}
+
+function askWork(job: AppendJob | ReadJob, texts: WeakMap<object, string>): AskWork {
   const { at, jti, known, source } = job;
   return { at, jti, known: knownTexts(known, texts), source: textOf(source, texts) };
 }

@@ -30,7 +30,7 @@ export interface RecordedDecision extends RecordedOutcome {
 }
 
 /** Failures that lie in module, data and input alone. All others hang on the machine and its load. */
-const REPEATABLE: readonly string[] = ['policy_undefined', 'policy_bad_output'];
+const REPEATABLE: readonly string[] = ['policy_undefined', 'policy_bad_output', 'purpose_missing'];
 
 /** Makes a decision again and compares. */
 export function reexecute(evaluator: Evaluator, decision: RecordedDecision): Reexecution {

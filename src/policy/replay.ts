@@ -7,7 +7,7 @@ import { isJsonObject } from '../core/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 import { ENTRYPOINTS } from './decision.ts';
 import type { AppendResult, ReadResult } from './decision.ts';
-import { effectOf, failure } from './effect.ts';
+import { effectOf, failure, readEffectOf } from './effect.ts';
 import type { Effect, LedgerTable } from './effect.ts';
 import type { Evaluator } from './engine.ts';
 import type { Canonical } from './input.ts';
@@ -103,7 +103,7 @@ function changes(
   const shown = (value: JsonValue): string =>
     `redact ${text(member(value, 'redact'))} disclose ${text(member(value, 'disclose'))}`;
   note('redact', shown(was), shown(now));
-  for (const name of ['ack', 'erasure', 'hold', 'record']) {
+  for (const name of ['ack', 'erasure', 'hold', 'record', 'obligations']) {
     note('other', `${name} ${text(member(was, name))}`, `${name} ${text(member(now, name))}`);
   }
   if (leaf.allow === effect.allow) note('reasons', reason(was), reason(now));
@@ -114,9 +114,9 @@ function appendEffect({ parsed, err }: Verdict<AppendResult>, table: LedgerTable
   return parsed === null ? failure(err ?? 'policy_error', table) : effectOf(parsed, table);
 }
 
-function readEffect({ parsed, err }: Verdict<ReadResult>, table: LedgerTable): Effect {
+function readEffect({ parsed, input, err }: Verdict<ReadResult>, table: LedgerTable): Effect {
   if (parsed === null) return failure(err ?? 'policy_error', table);
-  return { allow: parsed.allow, class: table.fallbackClass };
+  return readEffectOf(parsed, input.value, table);
 }
 
 function labelNames(one: object, other: object): string[] {

@@ -49,7 +49,7 @@ function warmUp(): void {
   const work = { at: 0, jti, known, source: '{}', event, identity: null };
   for (let i = 0; i < WARM_UP_JOBS; i++) {
     decider.append(work);
-    decider.read(work);
+    decider.read({ ...work, entry: 'as_decided' });
   }
 }
 

@@ -1,12 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseDsc } from '../../core/disclosure.ts';
-import { entryBytes, parseEntry } from '../../core/entry.ts';
-import type { EntryPayload } from '../../core/entry.ts';
-import { discloseStored, parseRecord } from '../../core/record.ts';
-import type { StoredRecord } from '../../core/record.ts';
-import { selectDisclosures } from '../../core/redact.ts';
-import type { Selection } from '../../core/redact.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
 import { toBase64 } from '../../core/bytes.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { FoundEntry } from '../../ledger/receipt.ts';
@@ -15,9 +7,17 @@ import { pathParameter, queryOf } from '../arrival.ts';
 import type { Arrival } from '../arrival.ts';
 import { jsonAnswer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
+import type { Asker } from '../asker.ts';
 import type { Desk } from '../desk.ts';
+import {
+  discloseEntry,
+  disclosuresOf,
+  entryResource,
+  entryView,
+  openEntry,
+} from '../entry-view.ts';
+import type { OpenEntry } from '../entry-view.ts';
 import type { Gateway } from '../gateway.ts';
-import { isOwner } from '../ownership.ts';
 import { readRoute } from '../pipeline.ts';
 import { ProblemError } from '../problem.ts';
 import { entryIdSchema, noQuerySchema, proofQuerySchema } from '../schemas.ts';
@@ -39,12 +39,6 @@ interface ProofWish extends EntryWish {
   readonly waitMs: number;
 }
 
-/** An entry with what its leaf says in clear, and its record where there is one. */
-interface OpenEntry extends FoundEntry {
-  readonly payload: EntryPayload;
-  readonly opened: StoredRecord | null;
-}
-
 /** `GET /v1/ledgers/{ledger}/entries/{id}`: one entry, as much of its record as the policy discloses. */
 export const entryRoute = readRoute(
   { name: 'entry', path: '/v1/ledgers/:ledger/entries/:id' },
@@ -59,16 +53,18 @@ export const entryRoute = readRoute(
     mediaType: (wish) => wish.type,
     answer: ({ desk }, wish, found, decided) => {
       if (found === null) throw new ProblemError('entry_unknown');
-      const selection = disclose(found, decided);
+      const selection = discloseEntry(found, decided);
       const headers = ['Vary', 'Accept, Authorization', ...accessHeader(decided)];
       if (wish.type === JSON_TYPE) {
-        return jsonAnswer(200, viewOf(desk, found, selection), headers);
+        const view = entryView(found, selection, decided);
+        const { reasons } = decided;
+        return jsonAnswer(200, { ledger: desk.served.name, ...view, reasons }, headers);
       }
       return {
         status: 200,
         type: SD_JWT_TYPE,
         // RFC 9901 §4: the JWS, each disclosure, and a tilde after every one of them.
-        body: [found.jws, ...(selection?.disclosures ?? []), ''].join('~'),
+        body: [found.jws, ...disclosuresOf(selection, decided), ''].join('~'),
         headers: ['Cache-Control', 'no-store', ...headers],
       };
     },
@@ -128,15 +124,13 @@ function waitOf({ request }: Arrival, gateway: Gateway): number {
 async function findEntry(
   { served, finds }: Desk,
   wish: EntryWish,
-  caller: Caller,
+  { caller }: Asker,
 ): Promise<OpenEntry | null> {
   const found = await finds.run(caller, async () => served.ledger.entry(wish.id));
-  if (found === null) return null;
-  const { payload } = parseEntry(entryBytes(found.jws));
-  return { ...found, payload, opened: found.record === null ? null : parseRecord(found.record) };
+  return found && openEntry(found);
 }
 
-/** What a policy may know of an entry before it decides who sees it: its leaf, and whether the caller wrote it. */
+/** What the policy sees: the entry, or that there is none. */
 function resourceOf(
   _desk: Desk,
   wish: EntryWish,
@@ -144,43 +138,7 @@ function resourceOf(
   caller: Caller,
 ): KnownFacts['resource'] {
   if (found === null) return { type: 'entry', id: String(wish.id), properties: {} };
-  const { payload, index, opened } = found;
-  return {
-    type: 'entry',
-    id: found.jti,
-    properties: {
-      kind: payload.kind,
-      class: payload.ret.class,
-      labels: payload.lbl ?? {},
-      at: payload.at,
-      index,
-      owned: isOwner(caller, opened?.input),
-    },
-  };
-}
-
-function disclose(found: OpenEntry, { select }: DecidedRead): Selection | null {
-  const { opened, payload } = found;
-  if (opened === null || payload.dsc === undefined) return null;
-  return selectDisclosures(discloseStored(opened, parseDsc(payload.dsc)), select);
-}
-
-function viewOf({ served }: Desk, found: OpenEntry, selection: Selection | null): JsonObject {
-  const { jti, index, state, payload, jws } = found;
-  return {
-    id: jti,
-    ledger: served.name,
-    index,
-    state,
-    kind: payload.kind,
-    at: payload.at,
-    payload: payload as unknown as JsonObject,
-    record: selection?.view ?? null,
-    // How many, not which: names of hidden members are hidden too.
-    hidden: selection?.hidden.length ?? 0,
-    entry: jws,
-    disclosures: selection?.disclosures ?? [],
-  };
+  return entryResource(found, caller);
 }
 
 async function sealedIndex(

@@ -349,6 +349,7 @@ describe('the catalogue', () => {
       erasure_unavailable: true,
       hold_unavailable: true,
       approvals_missing: true,
+      purpose_missing: true,
     };
     expect(Object.keys(denials).filter((code) => !isProblemCode(code))).toEqual([]);
   });

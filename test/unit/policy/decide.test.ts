@@ -24,10 +24,12 @@ import type { DecideSettings } from '../../../src/policy/decide.ts';
 import { PolicyEngine } from '../../../src/policy/engine.ts';
 import type { Evaluator } from '../../../src/policy/engine.ts';
 import { openInProcessPool } from '../../../src/policy/in-process.ts';
-import type { AppendJob, DecidedAppend, DecidedRead } from '../../../src/policy/jobs.ts';
+import type { AppendJob, DecidedAppend, DecidedRead, ReadEntry } from '../../../src/policy/jobs.ts';
 import { appendWork, readWork } from '../../../src/policy/pool.ts';
 import type { PolicyPool } from '../../../src/policy/pool.ts';
 import type { PreparedPolicy } from '../../../src/policy/prepare.ts';
+import { decisionOfRecord, reexecute } from '../../../src/policy/reexecute.ts';
+import type { RecordedDecision } from '../../../src/policy/reexecute.ts';
 import { bodyDigest, identityDigest } from '../../../src/policy/write-identity.ts';
 import {
   appendJob,
@@ -464,6 +466,64 @@ describe('a read', () => {
       recordLine: null,
       select: { redact: [] },
     });
+  });
+});
+
+describe('what is owed with a read', () => {
+  const answering = (result: object): Decider =>
+    new Decider(
+      {
+        evaluator: { evaluate: () => ({ allow: true, reasons: ['r'], ...result }) },
+        policy: policy.identity.id,
+        random: (bytes) => new Uint8Array(bytes).fill(1),
+      },
+      settings,
+    );
+  const read = (result: object, purpose?: string, entry?: ReadEntry): DecidedRead => {
+    const job = readJob('entry.read', { type: 'entry', id: 'e', properties: {} }, []);
+    const context = { ...job.known.context, ...(purpose === undefined ? {} : { purpose }) };
+    const asked = { ...job, known: { ...job.known, context }, ...(entry && { entry }) };
+    return answering(result).read(readWork(asked, new WeakMap())) as DecidedRead;
+  };
+  const anyPurpose = { obligations: [{ id: 'purpose' }] };
+  const oneOf = { obligations: [{ id: 'purpose', of: ['audit', 'incident'] }] };
+
+  test.each<[string, object, string | undefined, boolean]>([
+    ['any purpose, none stated', anyPurpose, undefined, false],
+    ['any purpose, one stated', anyPurpose, 'curiosity', true],
+    ['one of two, none stated', oneOf, undefined, false],
+    ['one of two, another stated', oneOf, 'curiosity', false],
+    ['one of two, that one stated', oneOf, 'incident', true],
+    ['no purpose, one stated', {}, 'incident', true],
+  ])('%s', (_name, result, purpose, allow) => {
+    const outcome = read({ redact: [], ...result }, purpose);
+    expect(outcome).toMatchObject({ allow, kind: allow ? 'access' : 'denial', reasons: ['r'] });
+    expect(outcome.err).toBe(allow ? undefined : 'purpose_missing');
+    expect(outcome.select).toEqual(allow ? { redact: [] } : 'leaf');
+    expect(outcome.obligations).toEqual(allow && 'obligations' in result ? ['purpose'] : []);
+  });
+
+  test('without which it was denied can be decided again, and gives the same', () => {
+    const outcome = read(oneOf);
+    const { payload, record } = made(outcome, outcome.recordLine!);
+    const again = reexecute(
+      { evaluate: () => ({ allow: true, reasons: ['r'], ...oneOf }) },
+      decisionOfRecord(payload.pol!, record) as RecordedDecision,
+    );
+    expect(payload.pol).toMatchObject({ allow: false, err: 'purpose_missing' });
+    expect(again).toEqual({ verdict: 'identical', detail: '' });
+  });
+
+  test.each<[ReadEntry, boolean | undefined, boolean]>([
+    ['as_decided', undefined, true],
+    ['as_decided', false, false],
+    ['always', false, true],
+    ['never', true, false],
+    ['never', undefined, false],
+  ])('its entry, when %s is asked and the policy says %p, is made: %p', (entry, record, made) => {
+    const outcome = read(record === undefined ? {} : { record }, undefined, entry);
+    expect([outcome.prefix !== null, outcome.recordLine !== null]).toEqual([made, made]);
+    expect(outcome.record).toBe(record ?? true);
   });
 });
 

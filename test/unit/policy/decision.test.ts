@@ -87,6 +87,10 @@ describe('an answer to a read', () => {
     [{ ...seen, redact: ['/input/event/*/email'] }, { redact: ['/input/event/*/email'] }],
     [{ ...seen, disclose: ['/result'] }, { disclose: ['/result'] }],
     [{ ...seen, record: false }, 'leaf'],
+    [{ ...seen, obligations: [] }, 'leaf'],
+    [{ ...seen, obligations: [{ id: 'purpose' }, { id: 'sealed' }, { id: 'view_only' }] }, 'leaf'],
+    [{ ...seen, obligations: [{ id: 'purpose', of: ['audit'] }] }, 'leaf'],
+    [{ ...seen, record: false, obligations: [{ id: 'view_only' }] }, 'leaf'],
   ])('%j selects %j', (value, select) => {
     const result = parseReadResult(value);
     expect(readResultSchema.safeParse(value).success).toBe(true);
@@ -100,6 +104,17 @@ describe('an answer to a read', () => {
     ['with a record that is no yes or no', { ...seen, record: null }],
     ['with too many pointers', { ...seen, redact: Array.from({ length: 257 }, () => '/input') }],
     ['with a pointer that is too long', { ...seen, redact: [`/input/${'a'.repeat(1024)}`] }],
+    ['owing what nobody here can give', { ...seen, obligations: [{ id: 'watermark' }] }],
+    ['owing by a name of the prototype', { ...seen, obligations: [{ id: 'toString' }] }],
+    ['owing nothing by name', { ...seen, obligations: ['sealed'] }],
+    ['owing as an object', { ...seen, obligations: { id: 'sealed' } }],
+    ['owing with a misspelt member', { ...seen, obligations: [{ id: 'purpose', on: ['a'] }] }],
+    [
+      'owing a purpose that there is none of',
+      { ...seen, obligations: [{ id: 'purpose', of: [] }] },
+    ],
+    ['owing twice', { ...seen, obligations: [{ id: 'sealed' }, { id: 'sealed' }] }],
+    ['sealed and left out of the log', { ...seen, record: false, obligations: [{ id: 'sealed' }] }],
   ])('is not %s', (_, value) => {
     expect(parseReadResult(value)).toBeUndefined();
     expect(readResultSchema.safeParse(value).success).toBe(false);
@@ -138,6 +153,16 @@ const scraps = fc.oneof(
   fc.array(
     fc.record({ subject: fc.constantFrom('a', ''), pointers: fc.constant(['/input/event']) }),
   ),
+  fc.array(
+    fc.record(
+      {
+        id: fc.constantFrom('purpose', 'sealed', 'view_only', 'watermark'),
+        of: fc.constantFrom<JsonValue>(['audit'], [], [1]),
+      },
+      { requiredKeys: ['id'] },
+    ),
+    { maxLength: 3 },
+  ),
 );
 const members = (names: readonly string[]) =>
   fc.tuple(
@@ -154,7 +179,7 @@ property.prop([members(['allow', 'reasons', 'class', 'ack', 'labels', 'mask', 'e
   },
 );
 
-property.prop([members(['allow', 'reasons', 'redact', 'disclose', 'record'])])(
+property.prop([members(['allow', 'reasons', 'redact', 'disclose', 'record', 'obligations'])])(
   'the check of a read and its schema never disagree',
   ([scrap, base]) => {
     const value = { ...base, ...scrap } as JsonValue;

@@ -159,7 +159,13 @@ const identity = fc.option(
   { nil: null },
 );
 const works: fc.Arbitrary<Work> = fc.oneof(
-  fc.record({ ask: fc.constant('read' as const), work: fc.record(facts) }),
+  fc.record({
+    ask: fc.constant('read' as const),
+    work: fc.record({
+      ...facts,
+      entry: fc.constantFrom('as_decided' as const, 'always' as const, 'never' as const),
+    }),
+  }),
   fc.record({
     ask: fc.constant('append' as const),
     work: fc.record({
