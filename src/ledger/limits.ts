@@ -34,6 +34,9 @@ export const LOCK_MARGIN_MS = 3_600_000;
 /** Bytes of sealed tiles and bundles kept in memory for proofs. */
 export const TILE_CACHE_BYTES = 8_388_608;
 
+/** Inner nodes of the tree kept for proofs: about 1 MB, those of the last few thousand entries. */
+export const TREE_NODES_KEPT = 8192;
+
 /** Tries to sign an entry or batch before the group fails: a remote signer may drop a request. */
 export const SIGN_ATTEMPTS = 3;
 

@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { SteleError } from '../core/errors.ts';
-import { EMPTY_ROOT, hashNode, parseLeafHash, parseSha256Hash } from '../core/hash.ts';
+import { EMPTY_ROOT, hashNode, parseLeafHash } from '../core/hash.ts';
 import type { LeafHash, Sha256Hash } from '../core/hash.ts';
 import {
   completeProof,
@@ -18,16 +18,17 @@ import type { ProofPlan } from '../core/proof.ts';
 import {
   entryBundlePath,
   nodeInTile,
+  parseTile,
   parseTilePath,
   TILE_WIDTH,
   tileOfNode,
   tilePath,
 } from '../core/tile.ts';
-import type { Tile } from '../core/tile.ts';
+import type { Tile, TileNode } from '../core/tile.ts';
 import { parseLeafIndex, parseTreeSize } from '../core/tree.ts';
 import type { NodeAddress, TreeHead } from '../core/tree.ts';
 import type { LedgerContext } from './context.ts';
-import { TILE_BYTES_MAX, TILE_CACHE_BYTES } from './limits.ts';
+import { TILE_BYTES_MAX, TILE_CACHE_BYTES, TREE_NODES_KEPT } from './limits.ts';
 import { firstEntries } from './tiles.ts';
 import type { TileTree } from './tiles.ts';
 
@@ -48,6 +49,8 @@ export class TileReader {
     maxSize: TILE_CACHE_BYTES,
     sizeCalculation: (bytes) => bytes.length + 1,
   });
+  /** Complete subtrees, by level and index, which never change either: proofs of neighbours share most of theirs. */
+  readonly #nodes = new LRUCache<string, Sha256Hash>({ max: TREE_NODES_KEPT });
 
   constructor(context: Pick<LedgerContext, 'store' | 'keys'>, tree: TileTree) {
     this.#context = context;
@@ -149,19 +152,16 @@ export class TileReader {
 
   /** The hash of a leaf as its tile has it: not verified. */
   async #leafHash(index: number): Promise<LeafHash> {
-    const tile = {
-      level: 0,
-      index: Math.floor(index / TILE_WIDTH),
-      width: (index % TILE_WIDTH) + 1,
-    };
-    const bytes = await this.#tile(tile);
-    if (bytes === null) throw incomplete(index);
-    return parseLeafHash(bytes.slice(-HASH_BYTES));
+    const first = index % TILE_WIDTH;
+    const tile = { level: 0, index: Math.floor(index / TILE_WIDTH), width: first + 1 };
+    const [hash] = await this.#hashes({ tile, first, count: 1 });
+    return parseLeafHash(hash ?? new Uint8Array());
   }
 
   /** Tiles that do not prove are not kept: somebody may put them right. */
   #wrong(at: number): SteleError {
     this.#cache.clear();
+    this.#nodes.clear();
     return incomplete(at);
   }
 
@@ -173,9 +173,22 @@ export class TileReader {
 
   async #node(node: NodeAddress, size: TreeHead['size']): Promise<Sha256Hash> {
     const place = tileOfNode(node, size);
-    const bytes = await this.#tile(place.tile);
-    if (bytes === null) throw incomplete(node.index);
-    return nodeInTile(place, hashesOf(bytes));
+    const name = `${node.level}/${node.index}`;
+    const known = this.#nodes.get(name);
+    if (known !== undefined) return known;
+    const hash = nodeInTile({ first: 0, count: place.count }, await this.#hashes(place));
+    // One that was not computed is a part of its tile, and would keep all of it in memory.
+    if (place.count > 1) this.#nodes.set(name, hash);
+    return hash;
+  }
+
+  /** Some hashes of a tile. @throws SteleError `view_incomplete` */
+  async #hashes({ tile, first, count }: TileNode): Promise<readonly Sha256Hash[]> {
+    const held = this.#tree.hashes(tile, first, count);
+    if (held !== null) return held;
+    const bytes = await this.#tile(tile);
+    if (bytes === null) throw incomplete(tile.index * TILE_WIDTH + first);
+    return parseTile(bytes.subarray(first * HASH_BYTES, (first + count) * HASH_BYTES));
   }
 
   async #tile({ level, index, width }: Tile): Promise<Uint8Array | null> {
@@ -198,13 +211,6 @@ export class TileReader {
     this.#cache.set(path, found.bytes);
     return found.bytes;
   }
-}
-
-function hashesOf(bytes: Uint8Array): Sha256Hash[] {
-  const count = Math.floor(bytes.length / HASH_BYTES);
-  return Array.from({ length: count }, (_, i) =>
-    parseSha256Hash(bytes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES)),
-  );
 }
 
 function incomplete(at: number): SteleError {

@@ -6,11 +6,15 @@ import {
   encodeEntryBundle,
   entryBundlePath,
   nodeInTile,
+  parseTile,
   TILE_WIDTH,
   tilePath,
 } from '../core/tile.ts';
+import type { Tile } from '../core/tile.ts';
 import { concatBytes } from '../core/bytes.ts';
 import type { LeafHash, Sha256Hash } from '../core/hash.ts';
+
+const HASH_BYTES = 32;
 
 /** A full tile or entry bundle that is to be published. */
 export interface FullTile {
@@ -101,6 +105,16 @@ export class TileTree {
     if (full !== undefined) return full.bytes.subarray(0, width * 32);
     const row = this.#indices[level] === index ? this.#rows[level] : undefined;
     return row === undefined || row.length < width ? null : concatBytes(...row.slice(0, width));
+  }
+
+  /** `count` hashes of a tile from `first` on; null when they are not in memory. */
+  hashes({ level, index }: Tile, first: number, count: number): readonly Sha256Hash[] | null {
+    const row = this.#indices[level] === index ? this.#rows[level] : undefined;
+    if (row !== undefined && row.length >= first + count) return row.slice(first, first + count);
+    const full = this.#full.get(tilePath({ level, index, width: TILE_WIDTH }));
+    return full === undefined
+      ? null
+      : parseTile(full.bytes.subarray(first * HASH_BYTES, (first + count) * HASH_BYTES));
   }
 
   /** The first `width` entries of a bundle; null when they are not in memory. */
