@@ -22,7 +22,7 @@ const help: Readonly<Record<keyof typeof gatewayRanges, string>> = {
   denialBytesPerMinute:
     'Bytes of such entries of one caller in a minute; what does not fit is counted. Many: whoever is refused fills locked storage.',
   entriesPerMinute:
-    'Entries that the writes and recorded reads of one caller may make in a minute, strangers together a quarter; beyond, 429. Few: senders of many events are slowed down. Many: one caller fills storage that nobody can empty.',
+    'Entries that the writes and recorded reads of one caller may make in a minute, strangers together a fortieth; beyond, 429. Few: senders of many events are slowed down. Many: one caller fills storage that nobody can empty.',
   entryBytesPerMinute:
     'Bytes of such entries in a minute: events after decompression, and 2,048 for each. Few: senders of large events are slowed down. Many: one caller fills locked storage.',
   drainMs: 'Milliseconds that requests in flight get at shutdown.',

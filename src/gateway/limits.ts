@@ -28,7 +28,7 @@ export const STRANGER_EVENTS_MAX = 10;
 export const ENTRY_BYTES = 2_048;
 
 /** Of the budget of entries that one caller has in a minute, the part that all strangers together have. */
-export const STRANGERS_BUDGET = 0.25;
+export const STRANGERS_BUDGET = 1 / 40;
 
 /** Events of one body that are decided together: enough to fill a worker message, few enough to answer while the rest is decided. */
 export const EVENTS_AT_ONCE = 250;

@@ -96,13 +96,17 @@ describe('a caller that has made all the entries of its minute', () => {
     expect(answers).toContain(429);
     expect(answers.at(-1)).toBe(429);
   });
+});
 
-  test('strangers have a quarter together, and ten events in one body', async () => {
+describe('a budget of entries', () => {
+  test('strangers have a fortieth together, and ten events in one body', async () => {
+    const world = await startWorld({ entriesPerMinute: 80 }, { anonymous: true });
     const many = await post(world, '{}\n'.repeat(11), { type: NDJSON });
     expect(many.status).toBe(413);
     expect(await many.json()).toMatchObject({ code: 'too_many_events' });
     const few = await linesOf(await post(world, '{}\n'.repeat(4), { type: NDJSON }));
     expect(few.map(({ status }) => status)).toEqual([403, 403, 429, 429]);
+    await world.close();
   });
 });
 
