@@ -104,9 +104,9 @@ export class TileReader {
     const first = parseLeafIndex(index * TILE_WIDTH);
     const width = Math.min(head.size - first, TILE_WIDTH);
     const bytes = await this.#tile({ level: 0, index, width });
-    const hashes = hashesOf(bytes ?? new Uint8Array(0));
-    const leaf = hashes[0];
-    if (leaf === undefined) throw incomplete(first);
+    if (bytes === null) throw incomplete(first);
+    const hashes = parseTile(bytes);
+    const leaf = hashes[0] ?? new Uint8Array();
     const plan = planInclusion(first, head.size);
     const nodes = planNodes(plan).map(async (node) => {
       const place = tileOfNode(node, head.size);
