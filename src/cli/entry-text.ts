@@ -2,6 +2,9 @@
 import { isJsonObject, parsePointer, valueAt } from '../core/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 
+/** Characters of what happened, in a line. */
+const LINE_CHARACTERS = 100;
+
 /** Text of a gateway's answer to a read of one entry (`EntryView` of the API). */
 export function entryText(view: JsonObject): string {
   const at = (pointer: string): JsonValue | undefined => valueAt(view, parsePointer(pointer));
@@ -18,6 +21,17 @@ export function entryText(view: JsonObject): string {
   );
   const head = `${said(at('/kind'))} ${said(index)} of ${said(at('/ledger'))}, ${said(at('/state'))}, admitted ${time(at('/at'))}`;
   return [head, ...lines, JSON.stringify(body(view), null, 2)].join('\n');
+}
+
+/** An entry in one line: where, when, what, by whom, and what happened as far as it fits. */
+export function entryLine(view: JsonObject): string {
+  const at = (pointer: string): JsonValue | undefined => valueAt(view, parsePointer(pointer));
+  const index = said(at('/index') ?? '-').padStart(6);
+  const head = `${index}  ${time(at('/at'))}  ${said(at('/kind')).padEnd(9)}`;
+  const by = caller(at('/record/input/subject')) ?? '';
+  const what = said(body(view));
+  const short = what.length <= LINE_CHARACTERS ? what : `${what.slice(0, LINE_CHARACTERS)}…`;
+  return [head, by, short].filter((part) => part !== '').join('  ');
 }
 
 /** What happened: the event; of an access what was asked; of the ledger's own entries their facts. */

@@ -42,6 +42,12 @@ const commands: readonly LazyCommand[] = [
     load: async () => (await import('./entry.ts')).entryCommand,
   },
   {
+    name: 'entries',
+    summary: 'search entries: what the policy lets you see, page after page',
+    hears: 'gateway',
+    load: async () => (await import('./entries.ts')).entriesCommand,
+  },
+  {
     name: 'prove',
     summary: 'fetch an entry and its proof, for `stele verify` with the network off',
     hears: 'gateway',

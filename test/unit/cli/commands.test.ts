@@ -190,6 +190,60 @@ describe('a ledger from its founding to its verification', () => {
     });
   });
 
+  test('entries are searched, page after page, in what the policy shows', async () => {
+    while ((gateway.ledger.head()?.size ?? 0) < 120)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    const lines = (text: string): string[] => text.trimEnd().split('\n');
+    const first = await stele('entries', '--kind', 'event', '--limit', '3', ...client(auditor));
+    expect(lines(first.text)).toHaveLength(3);
+    expect(first.text).toMatch(/^ +\d+ {2}20.*Z {2}event +service app {2}\{"eventName":"E0"/);
+    expect(noted).toMatch(/there may be more: --after \S+\.\S+\n/);
+    const after = /--after (\S+)/.exec(noted)![1]!;
+    const rest = ['entries', '--kind', 'event', '--after', after, '--limit', '2'];
+    expect((await stele(...rest, ...client(auditor))).text).toContain('"E3"');
+    const where = [
+      '--where',
+      '/input/event/eventName:prefix:E1',
+      '--where',
+      '/input/event/eventName:ne:E1',
+    ];
+    const found = await stele(
+      '--json',
+      'entries',
+      '--newest',
+      '--all',
+      ...where,
+      ...client(auditor),
+    );
+    const names = lines(found.text).map((line) => {
+      const { record } = JSON.parse(line) as {
+        record: { input: { event: { eventName: string } } };
+      };
+      return record.input.event.eventName;
+    });
+    expect(names).toHaveLength(30);
+    expect(names[0]).toBe('E119');
+    const count = await stele('entries', '--count', ...where, ...client(auditor));
+    expect(count.text).toBe('30\n');
+    const window = [
+      '--from',
+      '2020-01-01T00:00:00Z',
+      '--to',
+      '2020-01-02T00:00:00Z',
+      '--label',
+      'a:b',
+    ];
+    expect((await stele('entries', ...window, '--class', 'x', ...client(auditor))).text).toBe('');
+    await expect(stele('entries', '--limit', '0', ...client(auditor))).rejects.toMatchObject({
+      code: 'option_malformed',
+    });
+    await expect(stele('entries', '--where', 'x', ...client(auditor))).rejects.toMatchObject({
+      code: 'bad_parameter',
+    });
+    const strange = ['entries', '--purpose', 'ä', ...client(auditor)];
+    await expect(stele(...strange)).rejects.toMatchObject({ code: 'purpose_malformed' });
+  });
+
   test('an entry is read, proven and verified with nothing of the gateway', async () => {
     const out = join(folder, 'three');
     while ((gateway.ledger.head()?.size ?? 0) < 5)
