@@ -1,6 +1,6 @@
 /** Canonical JSON out (RFC 8785): one value has one text, and so one hash. */
 import { assert, MalformedError } from './errors.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { readStrictJson } from './strict-json.ts';
 import type { JsonLimits, JsonObject, JsonValue } from './strict-json.ts';
 import { findLoneSurrogate } from './unicode.ts';
 
@@ -57,8 +57,8 @@ export function canonicalNames(value: JsonObject): string[] {
  * @throws {@link MalformedError} code `not_canonical`, or any of {@link parseStrictJson}'s.
  */
 export function parseCanonicalJson(text: string): JsonValue {
-  const value = parseStrictJson(text, SIGNED_LIMITS, 'signed');
-  if (canonicalJson(value) !== text) {
+  const { value, isCanonical } = readStrictJson(text, SIGNED_LIMITS, 'signed');
+  if (!isCanonical) {
     throw new MalformedError('JSON is not in its canonical form (RFC 8785)', 'not_canonical');
   }
   return value;

@@ -14,7 +14,7 @@ import { refuseNewer } from './newer-format.ts';
 import { parseDsc, PART_NAMES } from './record-nodes.ts';
 import type { PartDepths, RecordParts } from './record-nodes.ts';
 import { isSealedJwe, placeValues } from './sealed-values.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { readStrictJson } from './strict-json.ts';
 import type { JsonLimits, JsonObject, JsonValue } from './strict-json.ts';
 import { uuid7Time } from './uuid7.ts';
 
@@ -87,12 +87,12 @@ export function formatRecord(record: StoredRecord): string {
  */
 export function parseRecord(line: string): StoredRecord {
   const text = line.endsWith('\n') ? line.slice(0, -1) : line;
-  const value = parseStrictJson(text, RECORD_LIMITS, 'nested');
+  const { value, isCanonical } = readStrictJson(text, RECORD_LIMITS, 'nested');
   if (!isJsonObject(value)) throw badRecord('record is not an object');
   refuseNewer(value, 'record');
   if (Object.keys(value).sort().join() !== MEMBERS)
     throw badRecord('members are not the known ones');
-  if (canonicalJson(value) !== text) {
+  if (!isCanonical) {
     throw new MalformedError('record is not in its canonical form', 'not_canonical');
   }
   checkMembers(value);

@@ -53,6 +53,21 @@ export function parseStrictJson(
   limits: JsonLimits,
   reserved: ReservedNames = 'nested',
 ): JsonValue {
+  return readStrictJson(text, limits, reserved).value;
+}
+
+/** A value, and whether its text was the only one that RFC 8785 gives it. */
+export interface ReadJson {
+  readonly value: JsonValue;
+  readonly isCanonical: boolean;
+}
+
+/** Parses as {@link parseStrictJson} does, and judges the form on the way: to write it again costs more than to read it. */
+export function readStrictJson(
+  text: string,
+  limits: JsonLimits,
+  reserved: ReservedNames = 'nested',
+): ReadJson {
   if (exceedsUtf8Length(text, limits.bytes)) {
     throw new MalformedError(`text is larger than ${limits.bytes} bytes`, 'too_large', '');
   }
@@ -68,6 +83,7 @@ class StrictReader {
   #at = 0;
   #depth = 0;
   #members = 0;
+  #isCanonical = true;
 
   constructor(text: string, limits: JsonLimits, reserved: ReservedNames) {
     this.#text = text;
@@ -75,11 +91,11 @@ class StrictReader {
     this.#reserved = reserved;
   }
 
-  document(): JsonValue {
+  document(): ReadJson {
     const value = this.#value(this.#skip());
     this.#skip();
     if (this.#at < this.#text.length) throw this.#notJson('text goes on after its value');
-    return value;
+    return { value, isCanonical: this.#isCanonical };
   }
 
   /** Skips white space. @returns the code unit now at hand, NaN at the end. */
@@ -87,6 +103,7 @@ class StrictReader {
     const text = this.#text;
     let unit = text.charCodeAt(this.#at);
     while (unit === 0x20 || unit === 0x0a || unit === 0x0d || unit === 0x09) {
+      this.#isCanonical = false; // RFC 8785 §3.2.1
       unit = text.charCodeAt(++this.#at);
     }
     return unit;
@@ -147,10 +164,13 @@ class StrictReader {
   #object(): JsonObject {
     this.#enter();
     const members: Record<string, JsonValue> = {};
+    let previous = '';
     let unit = this.#skip();
     if (unit !== 0x7d) {
       for (;;) {
         const name = this.#name(unit, members);
+        if (name < previous) this.#isCanonical = false; // §3.2.3
+        previous = name;
         if (this.#skip() !== 0x3a) throw this.#notJson('a name is followed by a colon');
         this.#at++;
         members[name] = this.#value(this.#skip());
@@ -212,7 +232,7 @@ class StrictReader {
       end++;
     }
     this.#at = end + 1;
-    const value = escaped ? this.#unescape(start - 1, end + 1) : text.slice(start, end);
+    const value = escaped ? this.#unescaped(start - 1, end + 1) : text.slice(start, end);
     if (value.length > this.#limits.stringLength) {
       throw this.#malformed('too_large', `string is longer than ${this.#limits.stringLength}`);
     }
@@ -222,12 +242,16 @@ class StrictReader {
     return value;
   }
 
-  #unescape(start: number, end: number): string {
+  #unescaped(start: number, end: number): string {
+    const text = this.#text.slice(start, end);
+    let value: string;
     try {
-      return JSON.parse(this.#text.slice(start, end)) as string;
+      value = JSON.parse(text) as string;
     } catch {
       throw this.#notJson('string holds an unknown escape');
     }
+    if (JSON.stringify(value) !== text) this.#isCanonical = false; // §3.2.2.2
+    return value;
   }
 
   #number(first: number): number {
@@ -259,6 +283,7 @@ class StrictReader {
       throw this.#malformed('unsafe_number', 'number is not representable exactly');
     }
     this.#at += digits.length;
+    if (String(value) !== digits) this.#isCanonical = false; // §3.2.2.3
     return value === 0 ? 0 : value; // RFC 8785 writes -0 as 0: one value, one text.
   }
 

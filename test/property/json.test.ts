@@ -210,6 +210,41 @@ describe('canonical JSON', () => {
   });
 });
 
+test('a text is canonical exactly where writing its value again gives it', () => {
+  const spaced = fc.constantFrom('', ' ', '\n', '\t');
+  const forms = fc.tuple(jsonArbitrary, spaced, fc.nat(5), fc.infiniteStream(fc.boolean()));
+  const written = forms.map(([value, space, indent, coins]) => {
+    const coin = (): boolean => coins.next().value as boolean;
+    const render = (part: JsonValue): string => {
+      if (typeof part === 'string' && coin()) {
+        return `"${Array.from(part)
+          .map((c) => (c < '\u0080' && coin() ? escapeUnit(c) : JSON.stringify(c).slice(1, -1)))
+          .join('')}"`;
+      }
+      if (typeof part === 'number' && coin()) return coin() ? part.toExponential() : `${part}`;
+      if (Array.isArray(part)) return `[${part.map(render).join(`,${space}`)}]`;
+      if (typeof part !== 'object' || part === null) return JSON.stringify(part);
+      const members = Object.entries(part as Record<string, JsonValue>);
+      if (coin()) members.sort(([a], [b]) => (a < b ? -1 : 1));
+      return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${render(member)}`).join(',')}}`;
+    };
+    return indent === 0 ? JSON.stringify(value, null, 1) : render(value);
+  });
+  const escapeUnit = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  fc.assert(
+    fc.property(fc.oneof(written, nearlyJsonArbitrary), (text) => {
+      let value: JsonValue;
+      try {
+        value = parseStrictJson(text, WIDE, 'signed');
+      } catch {
+        return;
+      }
+      expect(isCanonical(text)).toBe(canonicalJson(value) === text);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
 test('every pointer is its tokens, and leads to the value that they lead to', () => {
   fc.assert(
     fc.property(fc.array(textArbitrary, { maxLength: 5 }), jsonArbitrary, (tokens, value) => {
