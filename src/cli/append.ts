@@ -40,6 +40,10 @@ export function appendCommand(declared: Command): void {
             bar.update(answers.total);
           }
         }
+      } catch (error) {
+        if (answers.last !== null)
+          output.note(`${placeOf(answers.last)} was the last one answered`);
+        throw error;
       } finally {
         bar.stop();
         // What was answered before something failed is said in any case: it is in the ledger.
@@ -88,6 +92,7 @@ class Answers {
   readonly counts = { appended: 0, denied: 0, refused: 0 };
   readonly #output: Output;
   #only: string | undefined;
+  #last: InputLine | null = null;
 
   constructor(output: Output) {
     this.#output = output;
@@ -96,6 +101,11 @@ class Answers {
   get total(): number {
     const { appended, denied, refused } = this.counts;
     return appended + denied + refused;
+  }
+
+  /** The last line that the gateway has answered. */
+  get last(): InputLine | null {
+    return this.#last;
   }
 
   add(lines: readonly InputLine[], results: readonly LineResult[]): void {
@@ -111,10 +121,12 @@ class Answers {
       this.#count(result);
       if (result.status >= 300) {
         const why = [result.detail, ...(result.reasons ?? [])].filter((text) => text !== undefined);
-        const place = `${file === '-' ? 'standard input' : file}:${number}`;
-        this.#output.note(`${place}: ${result.status} ${result.code ?? ''}: ${why.join('; ')}`);
+        this.#output.note(
+          `${placeOf(line)}: ${result.status} ${result.code ?? ''}: ${why.join('; ')}`,
+        );
       }
       this.#only = result.id;
+      this.#last = line;
     }
   }
 
@@ -139,4 +151,8 @@ class Answers {
     else if (status === 403) this.counts.denied += 1;
     else this.counts.refused += 1;
   }
+}
+
+function placeOf({ file, number }: InputLine): string {
+  return `${file === '-' ? 'standard input' : file}:${number}`;
 }

@@ -168,16 +168,19 @@ ${pc.bold('Stele')} serves ledger ${pc.bold(configuration.text('ledger'))} at ${
 
 Try, in another terminal, in this folder:
 
-  export STELE_KEY=${keys.service}    # a service: appends
-  append   curl -sS ${base}/entries -H "authorization: Bearer $STELE_KEY" \\
-             -H 'content-type: application/json' -d '{"eventSource":"demo","eventName":"Hello"}'
+  as a service, append:
+    export STELE_KEY=${keys.service}
+    curl -sS ${base}/entries -H "authorization: Bearer $STELE_KEY" \\
+      -H 'content-type: application/json' -d '{"eventSource":"demo","eventName":"Hello"}'
 
-  export STELE_KEY=${keys.auditor}    # an auditor: sees no member that the policy names as personal
-  read     npx stele entry 5${at}
-  prove    npx stele prove 5${at} --out five
-           npx stele verify five.tlog-proof --vkey '${composition.vkey}'
+  as an auditor, who sees no member that the policy names as personal, read and prove:
+    export STELE_KEY=${keys.auditor}
+    npx stele entry 5${at}
+    npx stele prove 5${at} --out five
+    npx stele verify five.tlog-proof --vkey '${composition.vkey}'
 
-  export STELE_KEY=${keys.admin}    # an administrator: appends, and sees all
+  as an administrator, who appends and sees all:
+    export STELE_KEY=${keys.admin}
 
 ${goesOn ? 'Ctrl-C stops it.' : '`stele demo` without --once serves it again.'}`;
   output.result(

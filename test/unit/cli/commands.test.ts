@@ -244,6 +244,26 @@ describe('a ledger from its founding to its verification', () => {
     await expect(stele(...strange)).rejects.toMatchObject({ code: 'purpose_malformed' });
   });
 
+  test('what was answered before the gateway was lost is said, and where it ended', async () => {
+    const file = join(folder, 'long.ndjson');
+    await writeFile(file, '{"a":1}\n'.repeat(150));
+    const { fetch } = globalThis;
+    let calls = 0;
+    jest.spyOn(globalThis, 'fetch').mockImplementation(async (...words) => {
+      calls += 1;
+      if (calls === 1) return fetch(...words);
+      throw new TypeError('fetch failed');
+    });
+    const lost = { code: 'gateway_unreachable', durability: 'unknown' };
+    await expect(stele('append', file, ...client(key))).rejects.toMatchObject(lost);
+    expect(noted).toContain(`${file}:100 was the last one answered`);
+    expect(said).toBe('100 appended, 0 denied, 0 refused\n');
+    calls = 0;
+    await expect(stele('--json', 'append', file, ...client(key))).rejects.toMatchObject(lost);
+    const { results } = JSON.parse(said) as { results: unknown[] };
+    expect(results).toHaveLength(100);
+  });
+
   test('an entry is read, proven and verified with nothing of the gateway', async () => {
     const out = join(folder, 'three');
     while ((gateway.ledger.head()?.size ?? 0) < 5)
