@@ -18,34 +18,79 @@ export interface NewCaller {
   readonly roles: readonly string[];
 }
 
+interface KeygenFlags {
+  readonly id?: string;
+  readonly type: string;
+  readonly role: readonly string[];
+  readonly list?: boolean;
+  readonly remove?: string;
+}
+
 /** `stele keygen`: an API key for a caller. The file keeps its hash only. */
 export function keygenCommand(declared: Command): void {
   declared
-    .requiredOption('--id <id>', 'who the caller is')
+    .option('--id <id>', 'who the caller is')
     .option('--type <type>', 'subject type', 'service')
     .option(
       '--role <role...>',
       `roles, as the policy knows them; the default policy: ${DEFAULT_ROLES.join(', ')}`,
       [],
     )
+    .option('--list', 'instead: the callers that have a key, without the keys')
+    .option('--remove <id>', 'instead: take the key of a caller back')
     .addHelpText(
       'after',
-      '\nExample:\n  stele keygen --id billing --role service\nA running gateway takes it within seconds. To take a key back, remove it from the file.',
+      '\nExamples:\n  stele keygen --id billing --role service\n  stele keygen --list\n  stele keygen --remove billing\nA running gateway follows within seconds.',
     )
-    .action(async (options: { id: string; type: string; role: string[] }, command: Command) => {
-      const { output, configuration } = contextOf(command);
+    .action(async (flags: KeygenFlags, command: Command) => {
+      const { configuration } = contextOf(command);
       const path = homeOf(configuration).apiKeys;
-      const key = await addCaller(path, {
-        id: options.id,
-        type: options.type,
-        roles: options.role,
-      });
-      output.note(`kept as a hash in ${path}`);
-      const isDefault = configuration.optionalText('policy.bundle') === null;
-      const doubt = roleDoubt(options.role, isDefault);
-      if (doubt !== null) output.note(`warning: ${doubt}`);
-      output.result({ id: options.id, key }, key);
+      if (flags.list === true) return listCallers(path, command);
+      if (flags.remove !== undefined) return removeCaller(path, flags.remove, command);
+      return makeKey(path, flags, command);
     });
+}
+
+async function makeKey(path: string, flags: KeygenFlags, command: Command): Promise<void> {
+  const { configuration, output } = contextOf(command);
+  const { id, type, role: roles } = flags;
+  if (id === undefined) {
+    const code = 'commander.missingMandatoryOptionValue';
+    command.error("error: required option '--id <id>' not specified", { code });
+  }
+  const key = await addCaller(path, { id, type, roles });
+  output.note(`kept as a hash in ${path}`);
+  const isDefault = configuration.optionalText('policy.bundle') === null;
+  const doubt = roleDoubt(roles, isDefault);
+  if (doubt !== null) output.note(`warning: ${doubt}`);
+  output.result({ id, key }, key);
+}
+
+async function listCallers(path: string, command: Command): Promise<void> {
+  const { output } = contextOf(command);
+  const callers = (await readKeys(path)).map(({ id, subject, roles = [], expires = null }) => {
+    return { id, type: subject.type, subject: subject.id, roles, expires };
+  });
+  const lines = callers.map(({ id, type, subject, roles, expires }) => {
+    const until = expires === null ? '' : `  until ${expires}`;
+    return `${id}  ${type} ${subject}  ${roles.join(', ') || 'no role'}${until}`;
+  });
+  if (callers.length === 0) output.note(`no caller has a key in ${path}`);
+  output.result({ callers }, lines.join('\n'));
+}
+
+async function removeCaller(path: string, id: string, command: Command): Promise<void> {
+  const { output } = contextOf(command);
+  const keys = await readKeys(path);
+  const left = keys.filter((each) => each.id !== id);
+  if (left.length === keys.length) {
+    throw new SteleError('caller_unknown', `${path} has no key ${id}: see stele keygen --list`, {
+      disposition: 'fix-input',
+    });
+  }
+  await writeKeys(path, left);
+  output.note(`a running gateway refuses it within seconds`);
+  output.result({ removed: id }, `${id} is taken out of ${path}`);
 }
 
 /** What keeps a key from opening anything, or null. Of a policy of one's own only its author knows the roles. */
@@ -66,9 +111,7 @@ export async function addCaller(
   caller: NewCaller,
   made = generateApiKey(),
 ): Promise<string> {
-  const keys: ApiKeySpec[] = (await exists(path))
-    ? parseApiKeys(await readFile(path, 'utf8'), path)
-    : [];
+  const keys = await readKeys(path);
   const { key, sha256 } = made;
   if (keys.some((each) => each.id === caller.id && each.sha256 === sha256)) return key;
   if (keys.some((each) => each.id === caller.id)) {
@@ -83,11 +126,20 @@ export async function addCaller(
     roles: [...caller.roles],
   };
   checkSpec(added);
+  await writeKeys(path, [...keys, added]);
+  return key;
+}
+
+async function readKeys(path: string): Promise<ApiKeySpec[]> {
+  return (await exists(path)) ? parseApiKeys(await readFile(path, 'utf8'), path) : [];
+}
+
+/** Whole or not at all: a gateway may be reading it. */
+async function writeKeys(path: string, keys: readonly ApiKeySpec[]): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.draft`;
-  await writeFile(draft, stringify({ keys: [...keys, added] }), { mode: 0o600, flush: true });
+  await writeFile(draft, stringify({ keys }), { mode: 0o600, flush: true });
   await rename(draft, path);
-  return key;
 }
 
 /** A file with one bad key opens nothing any more, to nobody: so it is read before it is written. */

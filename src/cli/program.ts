@@ -25,9 +25,16 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'keygen',
-    summary: 'make an API key for a caller; it is printed once and kept as a hash',
+    summary:
+      'make an API key for a caller, printed once and kept as a hash; list or take back keys',
     hears: 'settings',
     load: async () => (await import('./keygen.ts')).keygenCommand,
+  },
+  {
+    name: 'key',
+    summary: 'list, retire or revoke the keys that the root has certified',
+    hears: 'json',
+    load: async () => (await import('./key.ts')).keyCommand,
   },
   {
     name: 'append',

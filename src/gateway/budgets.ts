@@ -1,10 +1,9 @@
 import type { Caller } from '../keys/caller.ts';
-import type { ActionName } from '../policy/decision.ts';
 import { CallerBudget } from './caller-budget.ts';
 import { ENTRY_BYTES, STRANGERS_BUDGET } from './limits.ts';
 import { ProblemError } from './problem.ts';
 import type { GatewaySettings } from './settings.ts';
-import type { Summary } from './summary.ts';
+import type { CountedAction, Summary } from './summary.ts';
 
 /** What each caller may put into one ledger in a minute: what is stored is locked, and nobody can take it out again. */
 export class Budgets {
@@ -32,7 +31,7 @@ export class Budgets {
    */
   spend(
     caller: Caller,
-    { at, bytes, action }: { at: number; bytes: number; action: ActionName },
+    { at, bytes, action }: { at: number; bytes: number; action: CountedAction },
   ): void {
     if (this.#entries.take(caller, at, bytes)) return;
     this.#summary.count({ entrypoint: 'budget', action, allow: false, code: 'budget_spent' });

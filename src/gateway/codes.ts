@@ -93,6 +93,11 @@ const fixInput = rows({
   entry_unknown:             [404, 'There is no such entry', 'Check the id or index; another gateway may have it before it is sealed.'],
   log_resource_unknown:      [404, 'There is no such tile, bundle or checkpoint', 'Ask for what the newest checkpoint covers.'],
   range_invalid:             [400, 'The range is not within the tree', 'Use 0 <= from <= to <= size of the newest checkpoint.'],
+  // Keys
+  statement_malformed:       [400, 'The statement about a key is not well-formed', 'Send {"statement": […]} as stele key writes it.'],
+  statement_refused:         [403, 'The root keys of this ledger have not said so', 'Make it again with stele key; see detail.'],
+  key_settled:               [409, 'The key has ended already', 'There is nothing to do.'],
+  key_in_use:                [409, 'This gateway signs with that key', 'Give it another one first, or send the statement to another gateway.'],
   // Changes of policy
   activation_malformed:      [400, 'The request to change the policy is not well-formed', 'See Activation in /openapi.json, detail and pointer.'],
   approval_malformed:        [400, 'An approval is not well-formed', 'Make it again with stele policy approve.'],

@@ -1,5 +1,6 @@
 /** One served ledger at work: decides, records, waits. The order is the design: nothing has an effect unrecorded. */
 import { canonicalJson } from '../core/canonical-json.ts';
+import type { Statement } from '../core/statement.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { formatTlogProof } from '../core/tlog-proof.ts';
 import { parseLeafIndex } from '../core/tree.ts';
@@ -155,6 +156,17 @@ export class Desk {
   /** @throws {@link ProblemError} `budget_spent` when nothing new of a caller would be taken now. */
   assertBudget({ caller }: Asker): void {
     this.#budgets.assertLeft(caller, this.#clock());
+  }
+
+  /**
+   * Records what the root says about a key, and waits for its seal. No policy is asked: it is the root's to say.
+   * @throws {@link ProblemError} `budget_spent`; {@link SteleError} of the ledger.
+   */
+  async appendKeyStatement({ caller }: Asker, statement: Statement): Promise<Accepted> {
+    const bytes = statement.join().length + ENTRY_BYTES;
+    this.#budgets.spend(caller, { at: this.#clock(), bytes, action: 'key.change' });
+    const receipt = await this.served.ledger.appendKeyStatement(statement);
+    return this.settle(receipt, 'sealed', false);
   }
 
   async #appendNew(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {

@@ -6,6 +6,9 @@ export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 255;
 /** Lines of one NDJSON body, blank ones too: an answer line is about 2 KB, so the answer to a full one is 20 MB, streamed. */
 export const NDJSON_LINES_MAX = 10_000;
 
+/** Bytes of a statement about a key: what fits into an entry. */
+export const KEY_STATEMENT_BYTES_MAX = 65_536;
+
 /** Events of one CloudEvents batch: its answer is one JSON array in memory. */
 export const CLOUDEVENTS_BATCH_MAX = 1_000;
 

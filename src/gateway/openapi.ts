@@ -17,6 +17,8 @@ import {
   entryViewSchema,
   idempotencyKeySchema,
   inclusionSchema,
+  keyStatedSchema,
+  keyStatementSchema,
   ledgerSchema,
   pageSchema,
   problemSchema,
@@ -164,6 +166,22 @@ const ledgerPaths: ZodOpenApiPathsObject = {
       responses: {
         201: json('Sealed.', activatedSchema),
         202: json('Durable.', activatedSchema),
+        ...failures,
+      },
+    },
+  },
+  '/v1/ledgers/{ledger}/keys': {
+    post: {
+      operationId: 'state_key',
+      summary: 'Record what the root says about a key: retired or revoked',
+      requestParams: { path: z.object({ ledger }) },
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: keyStatementSchema } },
+      },
+      responses: {
+        201: json('Sealed.', keyStatedSchema),
+        202: json('Durable.', keyStatedSchema),
         ...failures,
       },
     },

@@ -20,6 +20,7 @@ import { again } from './outcomes.ts';
 import { ProblemError } from './problem.ts';
 import type { ReadTerms } from './reads.ts';
 import { ownerOf } from './shares.ts';
+import type { CountedAction } from './summary.ts';
 
 /** A path with a method, and how it is answered. */
 export interface Route {
@@ -107,7 +108,7 @@ export function readRoute<Wish, Found>(
 export function writeRoute(
   facts: Pick<Route, 'name' | 'path'>,
   answer: (admitted: Admitted) => Promise<Answer>,
-  action: ActionName = 'entry.append',
+  action: CountedAction = 'entry.append',
 ): Route {
   return {
     ...facts,
@@ -120,7 +121,7 @@ export function writeRoute(
   };
 }
 
-async function admit(gateway: Gateway, arrival: Arrival, action: ActionName): Promise<Admitted> {
+async function admit(gateway: Gateway, arrival: Arrival, action: CountedAction): Promise<Admitted> {
   const desk = gateway.desk(pathParameter(arrival.request, 'ledger'));
   const caller = await authenticate(gateway, arrival, desk, action);
   // Only now: a stranger is not told which ledgers there are.
@@ -135,7 +136,7 @@ async function admit(gateway: Gateway, arrival: Arrival, action: ActionName): Pr
 /** What there was no room for is no decision either, and not unseen: a flood of one caller shows in the ledger. */
 async function counted(
   { desk }: Admitted,
-  action: ActionName,
+  action: CountedAction,
   answer: () => Promise<Answer>,
 ): Promise<Answer> {
   try {
@@ -153,7 +154,7 @@ async function authenticate(
   gateway: Gateway,
   { request }: Arrival,
   desk: Desk | undefined,
-  action: ActionName,
+  action: CountedAction,
 ): Promise<Caller> {
   try {
     return await gateway.components.callers.identify(request.headers.authorization);

@@ -4,6 +4,7 @@ import { appendRoute } from './routes/append.ts';
 import { entryRoute, proofRoute } from './routes/entries.ts';
 import { searchRoute } from './routes/search.ts';
 import { healthRoutes } from './routes/health.ts';
+import { keysRoute } from './routes/keys.ts';
 import { consistencyRoute, ledgerRoute } from './routes/ledgers.ts';
 import { openApiRoute } from './routes/openapi.ts';
 import { policyRoute } from './routes/policy.ts';
@@ -20,6 +21,7 @@ export const routes: readonly Route[] = [
   ledgerRoute,
   consistencyRoute,
   policyRoute,
+  keysRoute,
   ...preflightRoutes,
   ...healthRoutes,
   openApiRoute,

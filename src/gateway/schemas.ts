@@ -126,6 +126,15 @@ export const activationSchema = z
   })
   .meta({ id: 'Activation', description: 'A change of policy, with its approvals.' });
 
+/** What the root says about a key. */
+export const keyStatementSchema = z
+  .strictObject({
+    statement: z.array(z.string().max(16_384)).min(1).max(32).meta({
+      description: 'Compact JWS by the root keys, ascending by kid: docs/formats.md, section 2.',
+    }),
+  })
+  .meta({ id: 'KeyStatement', description: 'That a key is retired or revoked.' });
+
 const id = z.uuidv7().meta({ description: 'Id of the entry.' });
 const jws = z.string().meta({ description: 'Compact JWS: the leaf of the tree.' });
 const index = z.int().min(0).meta({ description: 'Leaf index.' });
@@ -144,6 +153,11 @@ export const receiptSchema = z
     entry: jws,
   })
   .meta({ id: 'Receipt', description: 'The signed promise, and the proof once there is one.' });
+
+/** What became of a statement about a key. */
+export const keyStatedSchema = receiptSchema
+  .omit({ proof: true, replayed: true })
+  .meta({ id: 'KeyStated', description: 'The entry of it; it holds from the next batch on.' });
 
 /** RFC 9457. */
 export const problemSchema = z

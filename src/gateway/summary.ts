@@ -1,5 +1,9 @@
 import type { Ledger } from '../ledger/ledger.ts';
+import type { ActionName } from '../policy/decision.ts';
 import type { GatewayLog } from './components.ts';
+
+/** What a request is counted as; no policy is asked about keys, for the root has spoken. */
+export type CountedAction = ActionName | 'key.change';
 
 /** What is counted instead of recorded: public reads, failed authentication, denials beyond a caller's budget. */
 export interface Uncounted {

@@ -77,6 +77,11 @@ export class History {
     return { origin: genesis.origin, size };
   }
 
+  /** The log after what was read so far. */
+  get state(): LogState {
+    return this.#verification.state;
+  }
+
   /** SHA-256 of the bundle of a policy, by its activation as far as was read; null where the log does not say. */
   bundleDigest(policy: string): string | null {
     return this.#verification.state.policies.get(policy)?.digest ?? null;

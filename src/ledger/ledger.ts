@@ -50,6 +50,12 @@ export interface Ledger {
   appendSystem(kind: string, ctl: Readonly<Record<string, unknown>>): Promise<Receipt>;
 
   /**
+   * Appends what the root keys say about a key: that it is retired or revoked. Holds from the next batch on.
+   * @throws SteleError `statement_refused`, `key_settled`, `key_in_use`, and those of every write.
+   */
+  appendKeyStatement(statement: Statement): Promise<Receipt>;
+
+  /**
    * Whether a draft may still be appended: the policy that decided it is the one adopted here, and may decide. If not,
    * it is to be decided again.
    */

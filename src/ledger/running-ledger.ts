@@ -20,6 +20,7 @@ import { Learner } from './learn.ts';
 import { IDENTITIES_MAX, IDENTITY_MS_MAX } from './limits.ts';
 import { certificatesOf, logKeys } from './log-keys.ts';
 import type { LogKeys } from './log-keys.ts';
+import { readKeyStatement } from './key-statements.ts';
 import { LogView } from './log-view.ts';
 import type { LearntBatch } from './log-view.ts';
 import type { PastBatch } from './look-back.ts';
@@ -144,6 +145,11 @@ export class RunningLedger implements Ledger {
 
   async appendSystem(kind: string, ctl: Readonly<Record<string, unknown>>): Promise<Receipt> {
     return this.#intake.appendSystem(kind, ctl as JsonObject);
+  }
+
+  async appendKeyStatement(statement: Statement): Promise<Receipt> {
+    readKeyStatement(this.#context, this.#view.state, statement);
+    return this.appendSystem('key', { statement });
   }
 
   isCurrent(draft: Pick<EntryDraft, 'policy' | 'at'>): boolean {

@@ -581,6 +581,7 @@ describe('probes and descriptions', () => {
       '/v1/ledgers/{ledger}/entries',
       '/v1/ledgers/{ledger}/entries/{id}',
       '/v1/ledgers/{ledger}/entries/{id}/proof',
+      '/v1/ledgers/{ledger}/keys',
       '/v1/ledgers/{ledger}/policy',
     ]);
   });

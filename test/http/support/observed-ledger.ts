@@ -168,6 +168,10 @@ function observe(inner: Ledger, gate: Gate): ObservedLedger {
       note(receipt, null);
       return receipt;
     },
+    appendKeyStatement: async (statement) => {
+      check();
+      return inner.appendKeyStatement(statement);
+    },
     isCurrent: (draft) => inner.isCurrent(draft),
     policy: () => inner.policy(),
     adopted: async (at) => inner.adopted(at),
