@@ -24,6 +24,7 @@ export default {
     '!src/index.ts',
     '!src/policy/worker.ts',
     '!src/policy/stage-worker.ts',
+    '!src/policy/shadow-worker.ts',
     '!src/toolchain/worker.ts',
   ],
   // What a process or a worker of its own runs is tested there and not counted here.

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Genesis } from '../core/genesis.ts';
-import type { PolicyChanges } from '../gateway/components.ts';
+import type { PolicyChanges, PolicyShadow } from '../gateway/components.ts';
 import { PoolSwitch } from '../gateway/policy-switch.ts';
 import { startGateway } from '../gateway/server.ts';
 import { loadLedgerSecret } from '../keys/ledger-secret.ts';
@@ -9,6 +9,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
 import type { DecideSettings } from '../policy/decide.ts';
 import { evaluateOnce } from '../policy/one-shot.ts';
+import { Shadow, shadowed } from '../policy/shadow.ts';
 import { SwapPool } from '../policy/swap-pool.ts';
 import { openWorkerPool } from '../policy/worker-pool.ts';
 import { baseUrl } from './address.ts';
@@ -17,7 +18,7 @@ import { gatewaySettingsOf } from './gateway-settings.ts';
 import { homeOf } from './home.ts';
 import { createLog } from './logging.ts';
 import { openCallers } from './open-callers.ts';
-import { stageArchived, stageSubmitted } from './open-policy.ts';
+import { stageArchived, stageShadow, stageSubmitted } from './open-policy.ts';
 import { genesisToServe, openOwnLedger } from './open-own-ledger.ts';
 import { openStore } from './open-store.ts';
 import { foundingPolicy, openFeed } from './policy-feed.ts';
@@ -85,9 +86,13 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
       evaluate: evaluateOnce,
       decide,
     };
+    const shadow = openShadow(configuration, decide);
+    closers.push(async () => shadow.stop());
     const gateway = await startGateway(
       {
-        ledgers: [{ name, ledger, policy: pool, feed, changes, secret }],
+        ledgers: [
+          { name, ledger, policy: shadowed(pool, shadow.observer), feed, changes, shadow, secret },
+        ],
         callers,
         clock: () => Date.now(),
         random: (bytes) => randomBytes(bytes),
@@ -110,6 +115,26 @@ function decideSettingsOf(genesis: Genesis, secret: LedgerSecret): DecideSetting
   const { origin, gen, classes, fallbackClass, labels, maxSealMs } = genesis;
   const limits = DEFAULT_INPUT_LIMITS;
   return { origin, gen, classes, fallbackClass, labels, maxSealMs, secret, limits };
+}
+
+function openShadow(
+  configuration: Configuration,
+  settings: DecideSettings,
+): PolicyShadow & { readonly observer: Shadow } {
+  const observer = new Shadow({
+    settings,
+    deadlineMs: configuration.whole('policy.deadlineMs'),
+    queue: configuration.whole('policy.shadowQueue'),
+    samples: configuration.whole('policy.shadowSamples'),
+    clock: () => Date.now(),
+  });
+  return {
+    observer,
+    stage: async (archive) => stageShadow(archive, configuration),
+    start: async (candidate, sample) => observer.start(candidate, sample),
+    stop: async () => observer.stop(),
+    status: () => observer.status(),
+  };
 }
 
 async function openPool(configuration: Configuration, decide: DecideSettings): Promise<SwapPool> {

@@ -68,6 +68,15 @@ export async function stageArchived(archive: Uint8Array): Promise<StagedPolicy> 
   return stageBundle(archive, unsigned, { limits: ARCHIVE_LIMITS, stageMs: KNOWN_STAGE_MS });
 }
 
+/** Stages a bundle that is to decide in the shadow: whoever brought it, for nothing comes of it. */
+export async function stageShadow(
+  archive: Uint8Array,
+  configuration: Configuration,
+): Promise<StagedPolicy> {
+  const packedBytes = configuration.whole('policy.bundleBytes');
+  return stageBundle(archive, unsigned, { limits: { ...DEFAULT_BUNDLE_LIMITS, packedBytes } });
+}
+
 /**
  * Stages a bundle that is to be activated: signed by one of the authors that the request brings, or by nobody, which
  * the policy in charge may refuse.

@@ -95,6 +95,18 @@ export const policyRows: readonly SettingSpec[] = [
     help: 'Worker threads that evaluate. More than the cores left over by HTTP only queue.',
   },
   {
+    key: 'policy.shadowQueue',
+    ...whole(1, 65_536),
+    fallback: 1024,
+    help: 'Decisions that may wait for a candidate in the shadow. More are dropped, and counted; none ever waits for it.',
+  },
+  {
+    key: 'policy.shadowSamples',
+    ...whole(1, 1000),
+    fallback: 100,
+    help: 'Newest decisions that a candidate in the shadow would make otherwise, of which id and places are kept in memory.',
+  },
+  {
     key: 'policy.deadlineMs',
     ...whole(5, 1000),
     fallback: 250,

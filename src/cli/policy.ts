@@ -95,6 +95,12 @@ const commands: readonly LazyCommand[] = [
     load: async () => (await import('./policy-activate.ts')).policyStatusCommand,
   },
   {
+    name: 'shadow',
+    summary: 'let a candidate decide beside the policy in charge, without effect, and compare',
+    hears: 'gateway',
+    load: async () => (await import('./policy-shadow.ts')).policyShadowCommand,
+  },
+  {
     name: 'history',
     summary: 'every change of policy in the log, verified from the store alone',
     hears: 'settings',

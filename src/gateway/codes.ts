@@ -99,6 +99,8 @@ const fixInput = rows({
   key_settled:               [409, 'The key has ended already', 'There is nothing to do.'],
   key_in_use:                [409, 'This gateway signs with that key', 'Give it another one first, or send the statement to another gateway.'],
   // Changes of policy
+  shadow_malformed:          [400, 'The request about a candidate in the shadow is not well-formed', 'See Shadow in /openapi.json, detail and pointer.'],
+  shadow_unavailable:        [403, 'No candidate can decide in the shadow here', 'Ask whoever runs the gateway.'],
   activation_malformed:      [400, 'The request to change the policy is not well-formed', 'See Activation in /openapi.json, detail and pointer.'],
   approval_malformed:        [400, 'An approval is not well-formed', 'Make it again with stele policy approve.'],
   reason_missing:            [400, 'Breaking the glass needs a reason', 'Send one; it stands in the log for ever.'],

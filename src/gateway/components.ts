@@ -7,6 +7,7 @@ import type { PolicyPool } from '../policy/pool.ts';
 import type { DecideSettings } from '../policy/decide.ts';
 import type { EvaluateOnce } from '../policy/one-shot.ts';
 import type { PreparedPolicy } from '../policy/prepare.ts';
+import type { Shadow } from '../policy/shadow.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 
 /** Where the gateway says what it does: one line an event. `fields` hold no credential and no input. */
@@ -28,6 +29,12 @@ export interface PolicyChanges {
   readonly decide: DecideSettings;
 }
 
+/** What a gateway needs to have a candidate decide in the shadow of the policy in charge. */
+export interface PolicyShadow extends Pick<Shadow, 'start' | 'stop' | 'status'> {
+  /** Takes a bundle through its staging. Nobody has to have signed it: it decides nothing. */
+  readonly stage: (archive: Uint8Array) => Promise<StagedPolicy>;
+}
+
 /** A ledger as the gateway serves it: under a name, decided by a policy. */
 export interface ServedLedger {
   /** First part of its paths. */
@@ -38,6 +45,8 @@ export interface ServedLedger {
   readonly feed: Pick<PolicyFeed, 'status'> | null;
   /** How its policy can be changed here; absent where it cannot. */
   readonly changes?: PolicyChanges;
+  /** Lets a candidate decide beside its policy, without effect; absent where that cannot be. */
+  readonly shadow?: PolicyShadow;
   /** Shared by all writers of the ledger; knows a repeated write. */
   readonly secret: LedgerSecret;
 }

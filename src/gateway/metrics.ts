@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Callers } from '../keys/callers.ts';
 import type { FeedStatus } from '../policy/feed.ts';
+import type { ShadowStatus } from '../policy/shadow.ts';
 import type { Desk } from './desk.ts';
 
 /** Seconds: from one fast append to a caller who waits for a slow store. */
@@ -53,6 +54,7 @@ export class GatewayMetrics {
     registerCountedGauge(desks, registers);
     registerCallersGauge(callers, registers);
     registerFeedGauges(desks, registers);
+    registerShadowGauges(desks, registers);
   }
 
   /** Counts one answered request. */
@@ -200,6 +202,67 @@ function registerFeedGauges(desks: ReadonlyMap<string, Desk>, registers: Registr
       },
     });
   }
+}
+
+/** Of ledgers where a candidate may decide in the shadow; counts are since it began. */
+const SHADOW_GAUGES: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly value: (status: ShadowStatus) => number;
+}[] = [
+  {
+    name: 'stele_policy_shadow_running',
+    help: 'Whether a candidate decides in the shadow.',
+    value: ({ running }) => Number(running),
+  },
+  {
+    name: 'stele_policy_shadow_compared',
+    help: 'Decisions that the candidate made again.',
+    value: ({ compared }) => compared,
+  },
+  {
+    name: 'stele_policy_shadow_changed',
+    help: 'Decisions that the candidate would make otherwise.',
+    value: ({ changed }) => changed,
+  },
+  {
+    name: 'stele_policy_shadow_dropped',
+    help: 'Decisions that found no room before the candidate.',
+    value: ({ dropped }) => dropped,
+  },
+  {
+    name: 'stele_policy_shadow_timeouts',
+    help: 'Decisions of the candidate that took longer than the deadline.',
+    value: ({ timeouts }) => timeouts,
+  },
+];
+
+function registerShadowGauges(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {
+  for (const { name, help, value } of SHADOW_GAUGES) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['ledger'],
+      registers,
+      collect() {
+        for (const [ledger, { served }] of desks) {
+          if (served.shadow !== undefined) this.labels(ledger).set(value(served.shadow.status()));
+        }
+      },
+    });
+  }
+  new Gauge({
+    name: 'stele_policy_shadow_changes',
+    help: 'Decisions that the candidate would make otherwise, by kind; one may be of several.',
+    labelNames: ['ledger', 'kind'],
+    registers,
+    collect() {
+      for (const [ledger, { served }] of desks) {
+        const kinds: Readonly<Record<string, number>> = served.shadow?.status().kinds ?? {};
+        for (const [kind, count] of Object.entries(kinds)) this.labels(ledger, kind).set(count);
+      }
+    },
+  });
 }
 
 function registerLedgerGauges(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {

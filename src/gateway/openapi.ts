@@ -10,6 +10,8 @@ import { PROBLEM_TYPE } from './problem.ts';
 import {
   activatedSchema,
   activationSchema,
+  shadowSchema,
+  shadowStatusSchema,
   appendQuerySchema,
   consistencyQuerySchema,
   consistencySchema,
@@ -184,6 +186,21 @@ const ledgerPaths: ZodOpenApiPathsObject = {
         202: json('Durable.', keyStatedSchema),
         ...failures,
       },
+    },
+  },
+  '/v1/ledgers/{ledger}/policy/shadow': {
+    get: {
+      operationId: 'shadow_status',
+      summary: 'What a candidate would have decided otherwise',
+      requestParams: { path: z.object({ ledger }) },
+      responses: { 200: json('The comparison.', shadowStatusSchema), ...failures },
+    },
+    post: {
+      operationId: 'shadow',
+      summary: 'Let a candidate decide beside the policy in charge, without effect',
+      requestParams: { path: z.object({ ledger }) },
+      requestBody: { required: true, content: { 'application/json': { schema: shadowSchema } } },
+      responses: { 200: json('The comparison.', shadowStatusSchema), ...failures },
     },
   },
   '/v1/ledgers/{ledger}/consistency': {

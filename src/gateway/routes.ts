@@ -8,6 +8,7 @@ import { keysRoute } from './routes/keys.ts';
 import { consistencyRoute, ledgerRoute } from './routes/ledgers.ts';
 import { openApiRoute } from './routes/openapi.ts';
 import { policyRoute } from './routes/policy.ts';
+import { shadowRoute, shadowStatusRoute } from './routes/shadow.ts';
 import { checkpointRoute, preflightRoutes, tileRoute } from './routes/log.ts';
 
 /** The table of routes. */
@@ -22,6 +23,8 @@ export const routes: readonly Route[] = [
   consistencyRoute,
   policyRoute,
   keysRoute,
+  shadowStatusRoute,
+  shadowRoute,
   ...preflightRoutes,
   ...healthRoutes,
   openApiRoute,

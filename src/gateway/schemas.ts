@@ -1,6 +1,7 @@
 /** What goes in and comes out over HTTP, as schemas: requests are checked by them, `/openapi.json` is made of them. */
 import { z } from 'zod';
 import { POLICY_CHANGES } from '../core/approval.ts';
+import { CHANGE_KINDS } from '../policy/replay.ts';
 import { codes } from './codes.ts';
 import {
   IDEMPOTENCY_KEY_CHARACTERS_MAX,
@@ -134,6 +135,58 @@ export const keyStatementSchema = z
     }),
   })
   .meta({ id: 'KeyStatement', description: 'That a key is retired or revoked.' });
+
+/** One decision in so many, at the least often. */
+const SHADOW_SAMPLE_MAX = 10_000;
+
+/** What is asked of the shadow. */
+export const shadowSchema = z
+  .discriminatedUnion('act', [
+    z.strictObject({
+      act: z.literal('start'),
+      bundle: z
+        .base64()
+        .optional()
+        .meta({ description: 'The bundle file. Absent: the candidate of the source of bundles.' }),
+      sample: z.int().min(1).max(SHADOW_SAMPLE_MAX).default(1).meta({
+        description: 'One decision in so many is compared.',
+      }),
+    }),
+    z.strictObject({ act: z.literal('stop') }),
+  ])
+  .meta({ id: 'Shadow', description: 'Begins or ends that a candidate decides without effect.' });
+
+/** What the shadow found. */
+export const shadowStatusSchema = z
+  .strictObject({
+    running: z.boolean(),
+    candidate: z
+      .strictObject({ policy: z.string(), revision: z.string().nullable(), digest: z.string() })
+      .nullable(),
+    fault: z.string().nullable().meta({ description: 'Why it stopped by itself.' }),
+    since: z.int().nullable().meta({ description: 'Epoch milliseconds.' }),
+    sample: z.int(),
+    compared: z.int(),
+    identical: z.int(),
+    changed: z.int(),
+    kinds: z.record(z.enum(CHANGE_KINDS), z.int()),
+    dropped: z.int().meta({ description: 'Decisions that found no room.' }),
+    timeouts: z.int(),
+    failed: z.int(),
+    samples: z.array(
+      z.strictObject({
+        id: z.string().meta({ description: 'Id of the entry.' }),
+        ask: z.enum(['append', 'read']),
+        kinds: z.array(z.enum(CHANGE_KINDS)),
+        pointers: z.array(z.string()).meta({ description: 'What differs, as `/result/class`.' }),
+        err: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({
+    id: 'ShadowStatus',
+    description: 'Which decisions would differ; never what is in them.',
+  });
 
 const id = z.uuidv7().meta({ description: 'Id of the entry.' });
 const jws = z.string().meta({ description: 'Compact JWS: the leaf of the tree.' });

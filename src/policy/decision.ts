@@ -39,7 +39,8 @@ export type ActionName =
   | 'ledger.read'
   | 'log.read'
   | 'consistency.read'
-  | 'policy.activate';
+  | 'policy.activate'
+  | 'policy.shadow';
 
 /**
  * The states of a write that a policy can have its caller wait for, weakest first. `witnessed` is none of them while

@@ -69,12 +69,26 @@ export function compareDecision(
   const input = { value: recorded.input, text: canonicalJson(recorded.input) };
   const isAppend = leaf.entrypoint === ENTRYPOINTS.append;
   const verdict = isAppend ? judgeAppend(evaluator, input) : judgeRead(evaluator, input);
-  const before = canonicalJson(recorded.result);
-  if (leaf.err === undefined && verdict.err === undefined && verdict.result.text === before) {
-    return [];
-  }
+  return compareVerdict(leaf, recorded.result, verdict, table);
+}
+
+/**
+ * Holds a candidate's verdict against what was decided.
+ *
+ * @param was - The result that was recorded.
+ * @returns nothing where all is as it was.
+ */
+export function compareVerdict(
+  leaf: LeafFacts,
+  was: JsonValue,
+  verdict: Verdict<AppendResult> | Verdict<ReadResult>,
+  table: LedgerTable,
+): Change[] {
+  const same = verdict.result.text === canonicalJson(was);
+  if (leaf.err === undefined && verdict.err === undefined && same) return [];
+  const isAppend = leaf.entrypoint === ENTRYPOINTS.append;
   const effect = isAppend ? appendEffect(verdict, table) : readEffect(verdict, table);
-  return changes(leaf, effect, recorded.result, verdict.result);
+  return changes(leaf, effect, was, verdict.result);
 }
 
 function changes(

@@ -583,6 +583,7 @@ describe('probes and descriptions', () => {
       '/v1/ledgers/{ledger}/entries/{id}/proof',
       '/v1/ledgers/{ledger}/keys',
       '/v1/ledgers/{ledger}/policy',
+      '/v1/ledgers/{ledger}/policy/shadow',
     ]);
   });
 

@@ -3,12 +3,14 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExplainedEntry } from '../../../src/cli/explain-entry.ts';
 import { homeOf } from '../../../src/cli/home.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import type { ReplayReport } from '../../../src/cli/replay-report.ts';
 import { canonicalJson } from '../../../src/core/canonical-json.ts';
 import { parseEntry } from '../../../src/core/entry.ts';
+import type { ShadowStatus } from '../../../src/policy/shadow.ts';
 import { saveKey } from '../../../src/keys/key-files.ts';
 import { PolicyWorld } from '../../support/policy-world.ts';
 import type { Bundle, Person } from '../../support/policy-world.ts';
@@ -214,6 +216,69 @@ describe('a replay through the gateway', () => {
     await expect(denied).rejects.toMatchObject({ code: 'report_not_recorded' });
   });
 });
+
+describe('a candidate in the shadow', () => {
+  const read = (text: string): ShadowStatus => JSON.parse(text) as ShadowStatus;
+  const status = async (): Promise<ShadowStatus> =>
+    read(await stele('policy', 'shadow', 'status', '--json'));
+
+  test('begins, compares what passes, and ends; each is an entry', async () => {
+    expect(await stele('policy', 'shadow', 'status')).toContain('no candidate has decided');
+    const other = await w.bundle('shop', (files) => {
+      const data = Buffer.from(files.get('data.json')!).toString();
+      files.set('data.json', Buffer.from(data.replace('"class":"standard"', '"class":"none"')));
+    });
+    await writeFile(at('other.tar.gz'), other.archive);
+    const began = await stele('policy', 'shadow', 'start', at('other.tar.gz'));
+    expect(began).toContain(`${other.id} (revision`);
+    const { body } = await w.post('entries', { source: 'unheard-of', type: 'order.paid' });
+    for (let tries = 0; (await status()).changed === 0 && tries < 200; tries += 1) await sleep(50);
+    const text = await stele('policy', 'shadow', 'status');
+    expect(text).toMatch(/compared: \d+ as decided, 1 otherwise/);
+    expect(text).toMatch(new RegExp(`${String(body['id'])} +append +allow_to_deny.*/result/class`));
+    const metrics = await (await fetch(`${w.gateway.url}/metrics`)).text();
+    expect(metrics).toContain('stele_policy_shadow_changed{ledger="demo"} 1');
+    expect(metrics).toContain('stele_policy_shadow_changes{ledger="demo",kind="allow_to_deny"} 1');
+    expect(await stele('policy', 'shadow', 'stop')).toContain('stopped');
+    await w.post('entries', { source: 'unheard-of' });
+    expect(await status()).toMatchObject({ running: false, changed: 1 });
+    const { index } = (await w.post('entries?ack=sealed', {})).body;
+    const acts: unknown[] = [];
+    for (let at = 0; at < Number(index); at += 1) {
+      const { record } = (await w.gateway.ledger.entry(at)) ?? {};
+      const input = record == null ? {} : (JSON.parse(record) as Asked).input;
+      if (input?.action?.name === 'policy.shadow') acts.push(input.resource?.properties.act);
+    }
+    expect(acts).toEqual(expect.arrayContaining(['start', 'status', 'stop']));
+  }, 120_000);
+
+  test('is for administrators, and for bundles that could decide', async () => {
+    for (const act of ['status', 'stop', 'start']) {
+      const denied = as('auditor', 'policy', 'shadow', act, at('next.tar.gz'));
+      await expect(denied).rejects.toMatchObject({ code: 'denied' });
+    }
+    await writeFile(at('none.tar.gz'), 'nothing');
+    for (const [words, code] of [
+      [['start', at('none.tar.gz')], 'bundle_refused'],
+      [['start'], 'policy_unknown'],
+      [['start', at('next.tar.gz'), '--sample', '0'], 'shadow_malformed'],
+      [['start', at('next.tar.gz'), '--sample', 'x'], 'option_malformed'],
+    ] as const) {
+      const refused = stele('policy', 'shadow', ...words);
+      await expect(refused).rejects.toMatchObject({ code });
+    }
+    const answer = await w.post('policy/shadow', { act: 'dance' }, w.keys.admin);
+    expect([answer.status, answer.body['code']]).toEqual([400, 'shadow_malformed']);
+    expect((await status()).running).toBe(false);
+  }, 120_000);
+});
+
+interface Asked {
+  readonly input?: {
+    readonly action?: { readonly name: string };
+    readonly resource?: { readonly properties: { readonly act?: string } };
+  };
+}
 
 test('in an emergency one approval will do, with a reason and an alert', async () => {
   const ann = await w.person('ann');

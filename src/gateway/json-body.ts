@@ -1,0 +1,48 @@
+import type { z } from 'zod';
+import { caughtMalformed } from '../core/schema.ts';
+import { parseStrictJson } from '../core/strict-json.ts';
+import { readBody } from './body.ts';
+import type { ProblemCode } from './codes.ts';
+import { mediaTypeOf } from './media-type.ts';
+import type { Admitted } from './pipeline.ts';
+import { ProblemError } from './problem.ts';
+
+const JSON_TYPE = 'application/json';
+/** Containers inside each other, and members, of a request: a list of lists of texts. */
+const DEPTH = 4;
+const MEMBERS = 4_096;
+
+/**
+ * Reads a request that is one small JSON object.
+ *
+ * @throws {@link ProblemError} `media_type_unsupported`, `code` with detail and pointer, and those of the body.
+ */
+export async function readJsonBody<Schema extends z.ZodType>(
+  admitted: Admitted,
+  schema: Schema,
+  code: ProblemCode,
+): Promise<z.infer<Schema>> {
+  if (mediaTypeOf(admitted.request.headers['content-type']) !== JSON_TYPE) {
+    throw new ProblemError('media_type_unsupported', { headers: ['Accept-Post', JSON_TYPE] });
+  }
+  const { bodyBytesMax: bytesMax, bodyMs: ms } = admitted.gateway.settings;
+  const text = await readBody(admitted, { bytesMax, ms });
+  const limits = { bytes: bytesMax, depth: DEPTH, members: MEMBERS, stringLength: bytesMax };
+  const parsed = schema.safeParse(parsedJson(text, limits, code));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const pointer = `/${(issue?.path ?? []).map(String).join('/')}`;
+  throw new ProblemError(code, { detail: issue?.message ?? '', pointer });
+}
+
+function parsedJson(
+  text: string,
+  limits: Parameters<typeof parseStrictJson>[1],
+  code: ProblemCode,
+): unknown {
+  try {
+    return parseStrictJson(text, limits);
+  } catch (error) {
+    throw new ProblemError(code, { detail: caughtMalformed(error).message });
+  }
+}
