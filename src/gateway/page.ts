@@ -174,6 +174,7 @@ class PageInMaking {
   #sealed = false;
   #bytes = 0;
   #characters = 0;
+  #isListFull = false;
 
   constructor(search: Search, limit: number) {
     this.#search = search;
@@ -182,6 +183,7 @@ class PageInMaking {
 
   get isFull(): boolean {
     return (
+      this.#isListFull ||
       this.#count >= this.#limit ||
       this.#scanned >= PAGE_SCANNED_MAX ||
       this.#bytes >= PAGE_BYTES_MAX
@@ -254,8 +256,8 @@ class PageInMaking {
     const group = known ?? { facts: factsOf(seen, text), entries: [] };
     const more =
       String(index).length + 1 + (known === undefined ? canonicalJson(group.facts).length : 0);
-    const isTooMuch = this.#characters + more > PAGE_DISCLOSED_CHARACTERS_MAX;
-    if (isTooMuch && this.#count > 0) return false;
+    this.#isListFull = this.#count > 0 && this.#characters + more > PAGE_DISCLOSED_CHARACTERS_MAX;
+    if (this.#isListFull) return false;
     this.#characters += more;
     group.entries.push(index);
     if (known === undefined) this.#groups.set(text, group);
