@@ -1,7 +1,7 @@
 /**
- * Replay through a gateway, for who may not read the store: entry by entry, as much of each as the policy in charge
+ * Replay through a gateway, for who may not read the store: page by page, as much of each entry as the policy in charge
  * discloses to the caller. What is hidden is no input to decide on, and said to be so. That the log is whole and unchanged
- * is the gateway's word here; each read is an entry of the ledger itself, as every read is.
+ * is the gateway's word here; each page that is read is an entry of the ledger itself, as every read is.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -15,8 +15,8 @@ import { decisionOfView } from '../policy/reexecute.ts';
 import type { LeafFacts } from '../policy/replay.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import { call } from './client.ts';
-import type { Connection } from './client.ts';
-import type { Output } from './output.ts';
+import type { Connection, GatewayRequest } from './client.ts';
+import type { Output, Progress } from './output.ts';
 import type { ReplayOptions } from './replay-options.ts';
 import type { ReplayReport } from './replay-report.ts';
 import { runReplay } from './replay-run.ts';
@@ -32,6 +32,20 @@ const TRIES_MAX = 6;
 const RETRY_MS = 250;
 /** Stands for the key of a record, which no gateway gives: nothing is disclosed from what is replayed. */
 const NO_KEY = 'A'.repeat(43);
+
+/** Entries of one page: as many as a gateway gives. */
+const PAGE_ENTRIES = 250;
+const NOT_SHOWN = 'the gateway does not show it: denied';
+
+/** What of a page is used here. */
+interface Page {
+  readonly items: readonly {
+    readonly index: number;
+    readonly entry: string;
+    readonly disclosures: readonly string[];
+  }[];
+  readonly next: string | null;
+}
 
 /** A decision as far as it is disclosed, in the form that threads take. */
 interface Shown {
@@ -56,7 +70,7 @@ export async function replayGateway(
   };
   const { origin, classes, fallbackClass, labels } = parseGenesis(utf8Bytes(about.genesis_object));
   const { size } = about;
-  output.note(`reading ${size} entries through the gateway: each read is an entry itself`);
+  output.note(`reading ${size} entries through the gateway: what is read is recorded there`);
   return runReplay(staged, options, async (sink) => {
     const reading = new Reading(connection, options, sink, { classes, fallbackClass, labels });
     const decisions = await reading.all(size, output);
@@ -85,17 +99,10 @@ class Reading {
   async all(size: number, output: Output): Promise<number> {
     const [first, last] = this.#options.indices;
     const end = Math.min(size, last + 1);
-    const bar = output.progress('entries', Math.max(0, end - first));
-    let next = first;
-    let done = 0;
+    const bar = output.progress('entries', end);
     try {
-      const reader = async (): Promise<void> => {
-        for (let index = next++; index < end; index = next++) {
-          await this.#one(index);
-          bar.update(++done);
-        }
-      };
-      await Promise.all(Array.from({ length: READERS }, reader));
+      const isPaged = await this.#pages(first, end, bar);
+      if (!isPaged) await this.#entries(first, end, bar);
       await this.#send();
       await this.#sink.pool.drain();
     } finally {
@@ -104,23 +111,65 @@ class Reading {
     return this.#wanted;
   }
 
-  async #one(index: number): Promise<void> {
-    const shown = await this.#shown(index);
-    if (shown === null) return;
+  /** Page by page, each of which is one access entry. @returns false where the caller may not search. */
+  async #pages(first: number, end: number, bar: Progress): Promise<boolean> {
+    let expected = first;
+    let after: string | null = null;
+    do {
+      const path = `entries?limit=${PAGE_ENTRIES}${after === null ? '' : `&after=${after}`}`;
+      const text = await this.#read({ path, accept: 'application/json' });
+      if (text instanceof SteleError && after === null) return false;
+      if (text instanceof SteleError) throw text;
+      const page = JSON.parse(text) as Page;
+      for (const { index, entry, disclosures } of page.items) {
+        if (index < expected || index >= end) continue;
+        for (; expected < index; expected += 1) this.#refuse(expected, NOT_SHOWN);
+        await this.#take(index, entry, disclosures);
+        expected = index + 1;
+      }
+      bar.update(Math.min(expected, end));
+      after = page.next === null ? null : encodeURIComponent(page.next);
+    } while (after !== null && expected < end);
+    for (; expected < end; expected += 1) this.#refuse(expected, NOT_SHOWN);
+    return true;
+  }
+
+  /** Entry by entry, each of which is an access entry. */
+  async #entries(first: number, end: number, bar: Progress): Promise<void> {
+    let next = first;
+    const reader = async (): Promise<void> => {
+      for (let index = next++; index < end; index = next++) {
+        const text = await this.#read({ path: `entries/${index}`, accept: 'application/sd-jwt' });
+        bar.update(index + 1);
+        if (text instanceof SteleError) this.#refuse(index, NOT_SHOWN);
+        else {
+          const { jws, disclosures } = parseSdJwt(text);
+          await this.#take(index, jws, disclosures);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: READERS }, reader));
+  }
+
+  #refuse(index: number, why: string): void {
     this.#wanted += 1;
+    this.#sink.refuse(index, why);
+  }
+
+  async #take(index: number, jws: string, disclosures: readonly string[]): Promise<void> {
+    const shown = this.#shown(index, jws, disclosures);
+    if (shown === null) return;
     if (typeof shown === 'string') {
-      this.#sink.refuse(index, shown);
+      this.#refuse(index, shown);
       return;
     }
+    this.#wanted += 1;
     this.#waiting.push(shown);
     if (this.#waiting.length >= DECISIONS_A_MESSAGE) await this.#send();
   }
 
   /** What an entry shows of its decision; null where it is not wanted, or none; else why it is not there. */
-  async #shown(index: number): Promise<Shown | string | null> {
-    const text = await this.#read(index);
-    if (text instanceof SteleError) return `the gateway does not show it: ${text.code}`;
-    const { jws, disclosures } = parseSdJwt(text);
+  #shown(index: number, jws: string, disclosures: readonly string[]): Shown | string | null {
     const entry = parseEntry(entryBytes(jws));
     const leaf = factsOf(entry, index);
     if (leaf === null || !this.#options.isWanted(leaf)) return null;
@@ -138,12 +187,11 @@ class Reading {
     return { leaf, line };
   }
 
-  /** An entry; or why it is not shown to this caller, which is no reason to end. */
-  async #read(index: number): Promise<string | SteleError> {
+  /** An answer; or that it is denied to this caller, which is no reason to end. */
+  async #read(request: GatewayRequest): Promise<string | SteleError> {
     for (let tries = 1; ; tries += 1) {
       try {
-        const asked = { path: `entries/${index}`, accept: 'application/sd-jwt' };
-        return await (await call(this.#connection, asked)).text();
+        return await (await call(this.#connection, request)).text();
       } catch (error) {
         if (!(error instanceof SteleError)) throw error;
         if (error.code === 'denied') return error;

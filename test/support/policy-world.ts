@@ -76,7 +76,7 @@ export class PolicyWorld {
   readonly genesis: Genesis;
   readonly vkey: string;
   readonly root: JwsSigner;
-  readonly keys: Readonly<Record<'admin' | 'auditor' | 'service', string>>;
+  readonly keys: Readonly<Record<'admin' | 'auditor' | 'guest' | 'service', string>>;
   gateway: Composition;
 
   private constructor(parts: Parts) {
@@ -110,6 +110,7 @@ export class PolicyWorld {
     const keys = {
       admin: await add('admin'),
       auditor: await add('auditor'),
+      guest: await add('guest'),
       service: await add('service'),
     };
     const gateway = await composeGateway(configuration);

@@ -172,6 +172,10 @@ describe('a replay through the gateway', () => {
     expect(stranger.notReplayed.map(({ reason }) => reason)).toContain(
       'the gateway does not show it: denied',
     );
+    // Who may not even search is asked entry by entry, as a policy without searches would have it.
+    const some = ['--to', '3', '--max-unreplayed', '0', '--json'];
+    const guest = json(await as('guest', ...replay, at('active.tar.gz'), ...some));
+    expect(guest).toMatchObject({ verdict: 'fail', decisions: 4, identical: 0 });
   });
 
   test('of a part of it does not read the rest', async () => {
