@@ -298,7 +298,7 @@ describe('a page', () => {
   });
 
   test('names leaves that the store has lost instead of leaving them out', async () => {
-    const { stretch } = world.ledger;
+    const stretch = world.ledger.stretch.bind(world.ledger);
     world.ledger.stretch = async (first, count) =>
       (await stretch(first, count)).map((entry) => (entry?.index === FIRST + 3 ? null : entry));
     const { unreadable, count } = await bodyOf('?kind=event');
@@ -320,7 +320,8 @@ describe('a cursor', () => {
 
   test('of a gateway that knows more of the log waits until this one has learnt it', async () => {
     const { next } = await bodyOf('?limit=1');
-    const { status, refresh } = world.ledger;
+    const status = world.ledger.status.bind(world.ledger);
+    const refresh = world.ledger.refresh.bind(world.ledger);
     let known = 1;
     world.ledger.status = () => ({ ...status(), treeSize: known });
     world.ledger.refresh = jest.fn(async () => Promise.resolve());
@@ -345,7 +346,7 @@ describe('how much one page takes', () => {
     const stretch = async (first: number, count: number) =>
       Promise.resolve(Array.from({ length: count }, (_, i) => ({ ...one, index: first + i })));
     return {
-      ledger: { stretch, admitted: world.ledger.admitted },
+      ledger: { stretch, admitted: async (from, to) => world.ledger.admitted(from, to) },
       judge: async (entries) => Promise.resolve(entries.map(() => seen(select))),
       clock: () => 0,
     };
