@@ -2,7 +2,7 @@
  * The program of a shadow's thread: decides again what was decided, after everybody else. Where the system has priorities
  * of threads, it takes a lower one.
  */
-import { constants, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PolicyEngine } from './engine.ts';
 import type { CompiledPolicy } from './engine.ts';
@@ -33,7 +33,10 @@ const port = parentPort;
 const { compiled, settings, place } = workerData as ShadowStart;
 const current = new Int32Array(place);
 // On Linux 0 is this thread; elsewhere it would be the whole process.
-if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+if (process.platform === 'linux') {
+  const { PRIORITY_BELOW_NORMAL: step, PRIORITY_LOW: lowest } = constants.priority;
+  setPriority(0, Math.min(getPriority(0) + step, lowest));
+}
 const decider = new ShadowDecider(new PolicyEngine(compiled), settings);
 
 port.on('message', ({ work, live }: ShadowMessage) => {
