@@ -32,6 +32,8 @@ export interface ReexecutionResult {
   readonly identical: number;
   readonly different: readonly { readonly index: number; readonly detail: string }[];
   readonly notReexecutable: readonly Unrepeated[];
+  /** How many of those the log says were allowed: whether they were, is open. */
+  readonly allowedUnrepeated: number;
 }
 
 /** A report with what came of the decisions. */
@@ -87,7 +89,7 @@ export async function reexecuteStore(
           return found;
         },
         refuse: (leaf, why) => {
-          tally.note(leaf.index, cannot(why));
+          tally.note(leaf, cannot(why));
         },
       },
       output,
@@ -115,7 +117,7 @@ export async function reexecuteEntry(
   if (leaf !== null) {
     const { again, missing } = await onceMore(leaf, opened, policies);
     if (missing !== null) findings.push(...findingsOf(missing, { index }));
-    tally.note(index, again);
+    tally.note(leaf, again);
   }
   return withReexecution(report, tally.result(leaf === null ? 0 : 1), findings);
 }
@@ -146,7 +148,7 @@ function withReexecution(
   result: ReexecutionResult,
   policies: readonly Finding[],
 ): ReexecutedReport {
-  const { decisions, identical, different, notReexecutable } = result;
+  const { decisions, identical, different, notReexecutable, allowedUnrepeated } = result;
   const cannotCount = notReexecutable.reduce((sum, { count }) => sum + count, 0);
   const reasons = notReexecutable.map(({ reason, count }) => `${count} not: ${reason}`);
   const detail = [
@@ -159,7 +161,7 @@ function withReexecution(
     .map((one) => finding('not_reproduced', { index: one.index }, one.detail));
   const findings = [...report.findings, ...policies, ...found];
   const failed = different.length > 0 || hasViolation(policies);
-  const passed = identical > 0 || decisions === 0;
+  const passed = allowedUnrepeated === 0 && (identical > 0 || decisions === 0);
   const verdict = failed ? 'fail' : passed ? 'pass' : 'unverifiable';
   const says =
     cannotCount === 0
@@ -187,13 +189,17 @@ class Tally {
   readonly #different: { readonly index: number; readonly detail: string }[] = [];
   readonly #reasons = new Map<string, Unrepeated>();
   #identical = 0;
+  #allowedUnrepeated = 0;
 
   add({ identical, outcomes }: ReplayAnswer): void {
     this.#identical += identical;
-    for (const { index, ...outcome } of outcomes) this.note(index, outcome);
+    for (const outcome of outcomes) this.note(outcome, outcome);
   }
 
-  note(index: number, { verdict, detail }: Reexecution): void {
+  note(
+    { index, allow }: { readonly index: number; readonly allow: boolean },
+    { verdict, detail }: Reexecution,
+  ): void {
     if (verdict === 'identical') this.#identical += 1;
     else if (verdict === 'different') this.#different.push({ index, detail });
     else {
@@ -201,12 +207,14 @@ class Tally {
       one.count += 1;
       if (one.entries.length < ENTRIES_NAMED) one.entries.push(index);
       this.#reasons.set(detail, one);
+      if (allow) this.#allowedUnrepeated += 1;
     }
   }
 
   result(decisions: number): ReexecutionResult {
     const different = this.#different.sort((a, b) => a.index - b.index);
     const notReexecutable = [...this.#reasons.values()];
-    return { decisions, identical: this.#identical, different, notReexecutable };
+    const allowedUnrepeated = this.#allowedUnrepeated;
+    return { decisions, identical: this.#identical, different, notReexecutable, allowedUnrepeated };
   }
 }

@@ -15,7 +15,7 @@ export type AgreementVerdict = 'agrees' | 'disagrees' | 'unverifiable';
 /** One fact of the leaf, compared. */
 export interface AgreementDetail {
   /** The member of the payload. */
-  readonly fact: 'pol.allow' | 'ret.class' | 'lbl' | 'kind' | 'at';
+  readonly fact: 'pol.allow' | 'pol.entrypoint' | 'withheld' | 'ret.class' | 'lbl' | 'kind' | 'at';
   readonly verdict: AgreementVerdict;
 }
 
@@ -24,6 +24,19 @@ export interface Agreement {
   readonly verdict: AgreementVerdict;
   readonly details: readonly AgreementDetail[];
 }
+
+const READ = 'stele/read';
+
+/** Which rule is asked about what. */
+const ENTRYPOINT_OF_ACTION: ReadonlyMap<JsonValue, string> = new Map([
+  ['entry.append', 'stele/append'],
+  ['entry.read', READ],
+  ['entry.proof', READ],
+  ['ledger.read', READ],
+  ['log.read', READ],
+  ['consistency.read', READ],
+  ['policy.activate', 'stele/admin'],
+]);
 
 /** The value at a place, or why there is none. */
 type Found = { readonly value: JsonValue } | 'absent' | 'hidden';
@@ -48,6 +61,11 @@ export function checkAgreement(
   const details: AgreementDetail[] = [
     { fact: 'pol.allow', verdict: allow },
     {
+      fact: 'pol.entrypoint',
+      verdict: compareEntrypoint(pol, find(opened, '/input/action/name')),
+    },
+    { fact: 'withheld', verdict: compareWithheld(pol, find(opened, '/input/withheld')) },
+    {
       fact: 'ret.class',
       verdict: compareClass(payload, find(opened, '/result/class'), fallbackClass),
     },
@@ -66,6 +84,20 @@ function compareAllow({ allow, err }: PolicyOutcome, found: Found): AgreementVer
   if (err !== undefined) return verdictOf(!allow);
   if (found === 'hidden') return 'unverifiable';
   return verdictOf(allow === (found !== 'absent' && found.value === true));
+}
+
+/** Only of what was denied is the event left out; what was allowed is stored, or nobody could decide it again. */
+function compareWithheld({ allow }: PolicyOutcome, found: Found): AgreementVerdict {
+  if (!allow || found === 'absent') return 'agrees';
+  return found === 'hidden' ? 'unverifiable' : 'disagrees';
+}
+
+/** An action is asked of one rule, or a read that is open to everybody would vouch for a write. */
+function compareEntrypoint({ entrypoint }: PolicyOutcome, action: Found): AgreementVerdict {
+  if (action === 'hidden') return 'unverifiable';
+  const asked = action === 'absent' ? undefined : ENTRYPOINT_OF_ACTION.get(action.value);
+  // Later versions have more actions.
+  return verdictOf(asked === undefined || asked === entrypoint);
 }
 
 /** After a failure the class may be the fallback, whatever the result says. */

@@ -16,6 +16,10 @@ export function decisionFindings({ header, entries }: Batch): Finding[] {
     const at = { batch: header.number, index: header.first + offset };
     const found: Finding[] = [];
     if (pol === undefined) found.push(finding('not_adopted', at, `${kind} that nothing decided`));
+    // Whoever may read the public part of a log may not write for that.
+    if (kind === 'event' && pol !== undefined && pol.entrypoint !== 'stele/append') {
+      found.push(finding('disagreement', at, 'kind and entrypoint'));
+    }
     if (_sd !== undefined) return found;
     // With a record, its result says whether the kind is right.
     found.push(finding('record_mismatch', at, `${kind} commits to no record`));

@@ -286,7 +286,9 @@ function doesNotEstablish(anchors: LogAnchors, steps: readonly Step[]): string[]
     said.push('That the end is not missing: give a checkpoint that you have seen.');
   }
   if (steps.some((one) => one.name === 'locks' && one.verdict === 'not_checked')) {
-    said.push('That nobody can remove or replace the whole: no lock was seen that keeps them from it.');
+    said.push(
+      'That nobody can remove or replace the whole: no lock was seen that keeps them from it.',
+    );
   }
   return said;
 }

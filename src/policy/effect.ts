@@ -69,7 +69,8 @@ export function retentionOf(name: string, table: LedgerTable, at: number): Entry
   return { class: name, mode: facts.mode, until };
 }
 
-function statesPurpose({ obligations = [] }: ReadResult, { context }: JsonObject): boolean {
+/** Whether an input states the purpose that a read is obliged to state. */
+export function statesPurpose({ obligations = [] }: ReadResult, { context }: JsonObject): boolean {
   const stated = isJsonObject(context) ? context['purpose'] : undefined;
   return obligations.every((owed) => {
     if (owed.id !== 'purpose') return true;

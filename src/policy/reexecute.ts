@@ -7,7 +7,10 @@ import { escapeToken, isJsonObject } from '../core/json-pointer.ts';
 import type { OpenedRecord } from '../core/open-disclosures.ts';
 import type { StoredRecord } from '../core/record.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
+import { ENTRYPOINTS, parseAppendResult, parseReadResult } from './decision.ts';
+import { statesPurpose } from './effect.ts';
 import type { Evaluator } from './engine.ts';
+import { withoutMasked } from './verdict.ts';
 import { PolicyError } from './policy-error.ts';
 
 /** What came of making a decision again. `detail` holds places and codes, never values. */
@@ -46,8 +49,28 @@ export function reexecute(evaluator: Evaluator, decision: RecordedDecision): Ree
     if (error.code === err && result === null) return { verdict: 'identical', detail: '' };
     return { verdict: 'different', detail: `policy now fails: ${error.code}` };
   }
-  if (canonicalJson(again) === canonicalJson(result)) return { verdict: 'identical', detail: '' };
-  return { verdict: 'different', detail: `differs at ${firstDifference(again, result)}` };
+  if (canonicalJson(again) !== canonicalJson(result)) {
+    return { verdict: 'different', detail: `differs at ${firstDifference(again, result)}` };
+  }
+  const fault = disobedience(decision);
+  return fault === null
+    ? { verdict: 'identical', detail: '' }
+    : { verdict: 'different', detail: fault };
+}
+
+/** What the result asks and the gateway did not do; null where it was obeyed. */
+function disobedience({ entrypoint, err, input, result }: RecordedDecision): string | null {
+  if (entrypoint === ENTRYPOINTS.append && err === undefined) {
+    const mask = parseAppendResult(result)?.mask ?? [];
+    return withoutMasked(input, mask) === input ? null : 'a mask of the result was not applied';
+  }
+  if (entrypoint !== ENTRYPOINTS.read) return null;
+  const answer = parseReadResult(result);
+  const isMet = answer === undefined || !answer.allow || statesPurpose(answer, input);
+  if (isMet === (err === 'purpose_missing')) {
+    return isMet ? 'the purpose was stated' : 'the purpose was not stated';
+  }
+  return null;
 }
 
 /** The decision of a stored record, or why it is not there in full. */

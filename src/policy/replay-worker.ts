@@ -50,6 +50,8 @@ export interface ReplayMessage {
 /** What came of one leaf. */
 export interface LeafOutcome extends Reexecution {
   readonly index: number;
+  /** What the leaf says was decided. */
+  readonly allow: boolean;
   readonly changes: readonly Change[];
 }
 
@@ -107,7 +109,7 @@ function answer(message: ReplayMessage): ReplayAnswer {
       : decide(message, leaf, record);
     if (outcome.verdict !== 'not_reexecutable') times.push(performance.now() - start);
     if (outcome.verdict === 'identical') counts.identical += 1;
-    else outcomes.push({ index: leaf.index, ...outcome });
+    else outcomes.push({ index: leaf.index, allow: leaf.allow, ...outcome });
   }
   Atomics.store(current, 0, -1);
   return { number, ...counts, outcomes, times: Float32Array.from(times) };
@@ -117,7 +119,7 @@ function decide(
   { table, candidate }: ReplayMessage,
   leaf: LeafFacts,
   record: StoredRecord | null,
-): Omit<LeafOutcome, 'index'> {
+): Omit<LeafOutcome, 'index' | 'allow'> {
   if (record === null) return { ...cannot('record is not there, or not readable'), changes: [] };
   const { entrypoint, err } = leaf;
   const outcome = err === undefined ? { entrypoint } : { entrypoint, err };
@@ -137,7 +139,7 @@ function decide(
   return { verdict: changes.length === 0 ? 'identical' : 'different', detail: '', changes };
 }
 
-function tooLong({ allow, err }: LeafFacts): Omit<LeafOutcome, 'index'> {
+function tooLong({ allow, err }: LeafFacts): Omit<LeafOutcome, 'index' | 'allow'> {
   if (mode === 'reexecute') return { ...cannot('it takes too long here'), changes: [] };
   const changes: Change[] = allow ? [{ kind: 'allow_to_deny', detail: 'policy_timeout' }] : [];
   changes.push({ kind: 'error', detail: `${err ?? 'none'} -> policy_timeout` });

@@ -38,11 +38,7 @@ export function judgeAppend(
   input: Canonical<JsonObject>,
 ): Verdict<AppendResult> {
   const first = askAppend(evaluator, input);
-  const mask = first.parsed?.mask ?? [];
-  const value = applyMask(
-    input.value,
-    mask.map((pointer) => pointer.slice(PART.length)),
-  );
+  const value = withoutMasked(input.value, first.parsed?.mask ?? []);
   if (first.parsed === null || value === input.value) return first;
   const masked = { value, text: canonicalJson(value) };
   const second = askAppend(evaluator, masked);
@@ -50,6 +46,12 @@ export function judgeAppend(
     return { ...second, masked: true };
   }
   return withoutAnswer(masked, 'mask_unstable');
+}
+
+/** An input without what a result's mask names; the input itself where nothing of it is there. */
+export function withoutMasked(input: JsonObject, mask: readonly string[]): JsonObject {
+  const pointers = mask.map((pointer) => pointer.slice(PART.length));
+  return applyMask(input, pointers);
 }
 
 function askAppend(evaluator: Evaluator, input: Canonical<JsonObject>): Verdict<AppendResult> {

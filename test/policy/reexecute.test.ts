@@ -19,7 +19,8 @@ import { objectKeys } from '../../src/storage/object-keys.ts';
 import { MemoryStore } from '../../src/storage/memory-store.ts';
 import { changed, defaultArchive, defaultFiles, pack } from '../support/bundles.ts';
 import type { Files } from '../support/bundles.ts';
-import { realEvents, sealedDecisions } from '../support/decided-ledger.ts';
+import { forgedDecision, realEvents, sealedDecisions } from '../support/decided-ledger.ts';
+import type { Forgery } from '../support/decided-ledger.ts';
 import { LEDGER } from '../support/test-ledger.ts';
 import type { TestWorld } from '../support/test-ledger.ts';
 import { DEFAULT_BUNDLE, policyOf, readJob, settings } from '../unit/policy/support.ts';
@@ -61,6 +62,7 @@ describe('a sealed ledger', () => {
       identical: texts.length,
       different: [],
       notReexecutable: [],
+      allowedUnrepeated: 0,
     });
     expect(report.verdict).toBe('valid');
     const some = await again(world, [10, 19]);
@@ -120,6 +122,33 @@ describe('a sealed ledger', () => {
       },
     ]);
     expect(steps.at(-1)).toMatchObject({ name: 'reexecution', verdict: 'unverifiable' });
+  });
+
+  test.each<[string, Partial<Forgery>, string[]]>([
+    [
+      'an event that is withheld, and allowed',
+      { input: { withheld: { hmac: null, kib: 1, reason: 'too_large' } } },
+      ['disagreement withheld'],
+    ],
+    [
+      'an event that a read allowed',
+      { entrypoint: 'stele/read', input: { action: { name: 'log.read' } } },
+      ['disagreement kind and entrypoint'],
+    ],
+    [
+      'an event that was allowed as a read',
+      { input: { action: { name: 'log.read' } } },
+      ['disagreement pol.entrypoint', 'not_reproduced differs at /result/allow'],
+    ],
+  ])('with %s is not valid', async (_what, forgery, found) => {
+    const world = await forgedDecision(policy, forgery, defaultArchive());
+    const report = await again(world);
+    const findings = report.findings.map(({ code, detail }) => `${code} ${detail}`);
+    expect(findings).toEqual(expect.arrayContaining(found));
+    expect(report.verdict).toBe('invalid');
+    const { allowedUnrepeated } = report.reexecution;
+    if (allowedUnrepeated > 0)
+      expect(report.steps.at(-1)).toMatchObject({ verdict: 'unverifiable' });
   });
 
   test('whose policy is of an earlier engine says so, and accuses nobody', async () => {
@@ -195,6 +224,35 @@ describe('one decision', () => {
       verdict: 'different',
       detail: 'policy now fails: policy_undefined',
     });
+  });
+
+  /** A policy that gives one answer, whatever it is asked. */
+  const answering = (result: JsonValue): Evaluator => ({ evaluate: () => result });
+
+  test('whose mask was not applied differs from what its gateway did', () => {
+    const result = { allow: true, class: 'standard', reasons: [], mask: ['/input/event/pin'] };
+    const decision = (event: JsonObject) => ({
+      ...{ entrypoint: 'stele/append', input: { event }, result },
+    });
+    expect(reexecute(answering(result), decision({ what: 'x' })).verdict).toBe('identical');
+    expect(reexecute(answering(result), decision({ what: 'x', pin: '1234' }))).toEqual({
+      verdict: 'different',
+      detail: 'a mask of the result was not applied',
+    });
+  });
+
+  test('of a read that owed a purpose differs where the outcome is that of another input', () => {
+    const result = { allow: true, reasons: [], obligations: [{ id: 'purpose', of: ['audit'] }] };
+    const decision = (purpose: string, err?: string) => {
+      const outcome = { entrypoint: 'stele/read', input: { context: { purpose } }, result };
+      return err === undefined ? outcome : { ...outcome, err };
+    };
+    const again = (purpose: string, err?: string) =>
+      reexecute(answering(result), decision(purpose, err)).verdict;
+    expect(again('audit')).toBe('identical');
+    expect(again('curiosity')).toBe('different');
+    expect(again('curiosity', 'purpose_missing')).toBe('identical');
+    expect(again('audit', 'purpose_missing')).toBe('different');
   });
 
   test.each<[string, Parameters<typeof decisionOfView>[1], string]>([

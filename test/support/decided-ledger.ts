@@ -2,8 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { canonicalJson } from '../../src/core/canonical-json.ts';
+import type { JsonObject } from '../../src/core/strict-json.ts';
 import { makeUuid7 } from '../../src/core/uuid7.ts';
+import { composeEntry, entryFacts } from '../../src/policy/compose.ts';
 import { Decider } from '../../src/policy/decide.ts';
+import { PolicyEngine } from '../../src/policy/engine.ts';
 import type { Evaluator } from '../../src/policy/engine.ts';
 import { appendWork } from '../../src/policy/pool.ts';
 import type { PreparedPolicy } from '../../src/policy/prepare.ts';
@@ -51,5 +55,52 @@ export async function sealedDecisions(
     const key = objectKeys(LEDGER).policy(id, 'bundle.tar.gz');
     await world.store.putNew(key, archive, { retention: null, contentType: 'application/gzip' });
   }
+  return world;
+}
+
+/** What a writer that lies makes of an allowed event. */
+export interface Forgery {
+  readonly entrypoint: string;
+  /** Members of the input, instead of those of an honest gateway. */
+  readonly input: JsonObject;
+}
+
+/** A ledger with an honest decision, and one that its writer made up for a caller without roles. */
+export async function forgedDecision(
+  policy: PreparedPolicy,
+  { entrypoint = 'stele/append', input = {} }: Partial<Forgery>,
+  archive: Uint8Array,
+): Promise<TestWorld> {
+  const world = await sealedDecisions(
+    policy,
+    ['{"a":1}'],
+    new PolicyEngine(policy.compiled),
+    archive,
+  );
+  const { id } = policy.identity;
+  const { gen, origin, classes, fallbackClass } = world.genesis;
+  const gateway = await world.open({ policy: id });
+  const at = world.clock();
+  const jti = makeUuid7(at, new Uint8Array(randomBytes(10)));
+  const canonical = (value: JsonObject) => ({ value, text: canonicalJson(value) });
+  const forged = { ...{ action: { name: 'entry.append' }, context: {} }, event: { paid: 1 } };
+  const rest = { ledger: {}, resource: {}, subject: {}, time: { ms: at }, ...input };
+  const effect = { allow: true, class: 'standard' };
+  const table = { ...settings, gen, origin, classes, fallbackClass };
+  const draft = {
+    ...{ at, jti, kind: 'event' as const, entrypoint, policy: id, effect, identity: null },
+    input: canonical({ ...forged, ...rest }),
+    result: canonical({ allow: true, class: 'standard', reasons: [] }),
+    source: canonical({
+      media_type: 'application/json',
+      auth: null,
+      producer: null,
+      raw_hmac: null,
+    }),
+  } as const;
+  const composed = composeEntry(draft, table, world.random(32));
+  const facts = entryFacts({ at, jti }, effect, table);
+  await gateway.ledger.append([{ ...facts, ...composed, at, jti, policy: id }]);
+  await gateway.ledger.close();
   return world;
 }

@@ -20,8 +20,17 @@ interface Row {
   readonly but?: Partial<Record<Fact, AgreementVerdict>>;
 }
 
-const FACTS: readonly Fact[] = ['pol.allow', 'ret.class', 'lbl', 'kind', 'at'];
+const FACTS: readonly Fact[] = [
+  'pol.allow',
+  'pol.entrypoint',
+  'withheld',
+  'ret.class',
+  'lbl',
+  'kind',
+  'at',
+];
 const result = PARTS.result as JsonObject;
+const input = PARTS.input as JsonObject;
 const pol = (allow: boolean, err?: string): PolicyOutcome => ({
   id: hashOf(8),
   entrypoint: 'stele/append',
@@ -88,7 +97,14 @@ const rows: [string, Row][] = [
   ['a kind that contradicts, hidden',   { claim: { kind: 'denial' }, select: { redact: ['/result/allow'] },
                                           but: { 'pol.allow': 'unverifiable', kind: 'disagrees' } }],
   ['a hidden time',                     { select: { redact: ['/input/time/ms'] }, but: { at: 'unverifiable' } }],
-  ['a hidden input',                    { select: { disclose: ['/result'] }, but: { at: 'unverifiable' } }],
+  ['a hidden input',                    { select: { disclose: ['/result'] },
+                                          but: { at: 'unverifiable', 'pol.entrypoint': 'unverifiable', withheld: 'unverifiable' } }],
+  ['an action of another rule',         { input: { ...input, action: { name: 'log.read' } }, but: { 'pol.entrypoint': 'disagrees' } }],
+  ['its own action',                    { input: { ...input, action: { name: 'entry.append' } } }],
+  ['no action',                         { input: { time: { ms: AT } } }],
+  ['an event withheld, and allowed',    { input: { ...input, withheld: { reason: 'too_large' } }, but: { withheld: 'disagrees' } }],
+  ['an event withheld, and denied',     { claim: { pol: pol(false), kind: 'denial' }, result: { ...result, allow: false },
+                                          input: { ...input, withheld: { reason: 'too_large' } } }],
   ['a hidden label',                    { claim: { lbl: { team: 'a', site: 'x' } }, result: { ...result, labels: { team: 'a', site: 'x' } },
                                           select: { redact: ['/result/labels/site'] }, but: { lbl: 'unverifiable' } }],
   ['a hidden label, another changed',   { claim: { lbl: { team: 'b', site: 'x' } }, result: { ...result, labels: { team: 'a', site: 'x' } },
