@@ -142,7 +142,7 @@ async function verifyWhole(
   try {
     const { note } = composition.ledger.head() ?? { note: null };
     const notes = note === null ? [] : [note];
-    const flags = { vkey: composition.vkey, notes, records: true, view: true };
+    const flags = { vkey: [composition.vkey], notes, records: true, view: true };
     return await checkStore(configuration, store, flags, output);
   } finally {
     await store.close();

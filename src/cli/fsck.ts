@@ -10,12 +10,12 @@ import { contextOf } from './context.ts';
 import { openExecutable } from './open-executable.ts';
 import { openStore } from './open-store.ts';
 import type { Output } from './output.ts';
-import { checkAnchors } from './verify-files.ts';
+import { checkAnchors, collected } from './verify-files.ts';
 import { exitCodeOfReport, printReport } from './report-text.ts';
 
 /** What `stele fsck` and `stele verify <store>` are told. */
 export interface CheckFlags {
-  readonly vkey?: string;
+  readonly vkey?: readonly string[];
   readonly checkpoint?: string;
   readonly genesis?: string;
   /** Signed notes at hand, beside the one in the file. */
@@ -29,7 +29,11 @@ export interface CheckFlags {
 /** `stele fsck`: the whole ledger, from the configured store alone. */
 export function fsckCommand(declared: Command): void {
   declared
-    .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the store')
+    .option(
+      '--vkey <vkey>',
+      'checkpoint key of the log, from somewhere else than the store; may be given again',
+      collected,
+    )
     .option('--checkpoint <file>', 'a checkpoint that you kept: nothing of it may be missing')
     .option('--genesis <hash>', 'hash of genesis, from somewhere else than the store')
     .option('--no-records', 'do not read and open the records')
@@ -76,7 +80,7 @@ export async function checkStore(
       records: flags.records,
       view: flags.view,
       policies: openExecutable,
-      ...(flags.vkey === undefined ? {} : { vkeys: [flags.vkey] }),
+      ...(flags.vkey === undefined ? {} : { vkeys: flags.vkey }),
       ...(flags.genesis === undefined ? {} : { gen: flags.genesis }),
       checkpoints: [
         ...(flags.notes ?? []),

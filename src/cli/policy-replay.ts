@@ -15,12 +15,12 @@ import { replayJunit, replayMarkdown, replayText } from './replay-report.ts';
 import type { ReplayReport } from './replay-report.ts';
 import { replayStore } from './replay-run.ts';
 import { withStore } from './store-url.ts';
-import { checkAnchors } from './verify-files.ts';
+import { checkAnchors, collected } from './verify-files.ts';
 
 interface Flags extends ReplayFlags {
   readonly bundle: string;
   readonly store?: string;
-  readonly vkey?: string;
+  readonly vkey?: readonly string[];
   readonly checkpoint?: string;
   readonly markdown?: string;
   readonly junit?: string;
@@ -33,7 +33,11 @@ export function policyReplayCommand(declared: Command): void {
     .requiredOption('--bundle <file>', 'the candidate, as `stele policy build` makes it')
     .option('--store <url>', 'file:///folder/ledger or s3://bucket/ledger; default: as configured')
     .option('--record', 'append the report as an event, through the gateway')
-    .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the store')
+    .option(
+      '--vkey <vkey>',
+      'checkpoint key of the log, from somewhere else than the store; may be given again',
+      collected,
+    )
     .option('--checkpoint <file>', 'a checkpoint that you kept: nothing of it may be missing')
     .option('--from <place>', 'the first index, or a time as in 2026-01-31T12:00:00Z')
     .option('--to <place>', 'the last index, or a time')
@@ -115,9 +119,9 @@ async function replayConfigured(
   }
 }
 
-async function anchorsOf({ vkey, checkpoint }: Flags) {
+async function anchorsOf({ vkey: vkeys = [], checkpoint }: Flags) {
   return {
-    vkeys: vkey === undefined ? [] : [vkey],
+    vkeys,
     checkpoints: checkpoint === undefined ? [] : [await readFile(checkpoint, 'utf8')],
   };
 }

@@ -11,18 +11,24 @@ import type { Statement } from '../core/statement.ts';
 
 /** What a verifier got from somewhere else, as it was typed. */
 export interface TypedAnchors {
-  readonly vkey?: string;
+  readonly vkey?: readonly string[];
   readonly genesis?: string;
 }
 
 const jwksSchema = z.looseObject({ keys: z.array(z.record(z.string(), z.json())) });
 const statementsSchema = z.array(z.array(z.string()).min(1));
 
+/** Of an option that may be given again: several gateways of one ledger have a checkpoint key each. */
+export function collected(text: string, before: readonly string[] | undefined): readonly string[] {
+  // A key given twice is one key.
+  return [...new Set([...(before ?? []), text])];
+}
+
 /** @throws {@link SteleError} `vkey_malformed`, `genesis_malformed`: a slip of the pen is no verdict on a log. */
 export function checkAnchors({ vkey, genesis }: TypedAnchors): void {
-  if (vkey !== undefined) {
+  for (const each of vkey ?? []) {
     understood('vkey_malformed', '--vkey is no key of a log, as `stele init` prints it', () =>
-      parseVkey(vkey),
+      parseVkey(each),
     );
   }
   if (genesis !== undefined) {

@@ -19,21 +19,21 @@ const FETCH_MS_MAX = 60_000;
 
 /**
  * Reads every entry bundle of the log at `url` and holds the tree over them against its checkpoint.
- * @param vkey - Key of the log from somewhere else; null: the signature cannot be judged.
+ * @param vkeys - Keys of the log from somewhere else: of any gateway that may answer. None: the signature cannot be judged.
  */
 export async function verifyServedLog(
   url: string,
-  vkey: string | null,
+  vkeys: readonly string[],
   output: Output,
 ): Promise<Report> {
   const base = url.replace(/\/$/, '');
   const note = new TextDecoder().decode(await read(`${base}/checkpoint`, NOTE_BYTES_MAX));
   const steps: Step[] = [];
-  const checkpoint = readCheckpoint(note, vkey, steps);
+  const checkpoint = readCheckpoint(note, vkeys, steps);
   await checkTree(base, checkpoint, steps, output);
   const entries = steps.some(({ name, verdict }) => name === 'tree' && verdict === 'pass');
   return {
-    verdict: verdictOf(steps, [], ['tree'], vkey !== null),
+    verdict: verdictOf(steps, [], ['tree'], vkeys.length > 0),
     steps,
     findings: [],
     establishes: entries
@@ -48,14 +48,15 @@ export async function verifyServedLog(
   };
 }
 
-function readCheckpoint(note: string, vkey: string | null, steps: Step[]): Checkpoint {
-  if (vkey === null) {
+function readCheckpoint(note: string, vkeys: readonly string[], steps: Step[]): Checkpoint {
+  const keys = vkeys.map(parseVkey);
+  const [first] = keys;
+  if (first === undefined) {
     const checkpoint = parseCheckpoint(parseSignedNote(note).text);
     steps.push(step('checkpoint', 'unverifiable', `size ${checkpoint.size}, no key was given`));
     return checkpoint;
   }
-  const key = parseVkey(vkey);
-  const { checkpoint } = openCheckpoint(note, key.name, [verifierOf(key)]);
+  const { checkpoint } = openCheckpoint(note, first.name, keys.map(verifierOf));
   steps.push(step('checkpoint', 'pass', `size ${checkpoint.size} of ${checkpoint.origin}`));
   return checkpoint;
 }

@@ -14,7 +14,7 @@ import type { Output } from './output.ts';
 import { reexecuteEntry, reexecuteStore } from './reexecute.ts';
 import { exitCodeOfReport, printReport } from './report-text.ts';
 import { isStoreUrl, withStore } from './store-url.ts';
-import { checkAnchors, readKeys, readStatements } from './verify-files.ts';
+import { checkAnchors, collected, readKeys, readStatements } from './verify-files.ts';
 import { verifyServedLog } from './verify-view.ts';
 
 interface VerifyFlags extends CheckFlags {
@@ -34,7 +34,11 @@ const ofReexecution = ['entries', 'policy'] as const;
 export function verifyCommand(declared: Command): void {
   declared
     .argument('<target>', 'a .tlog-proof file, or the URL of a store or of a log')
-    .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the operator')
+    .option(
+      '--vkey <vkey>',
+      'checkpoint key of the log, from somewhere else than the operator; may be given again',
+      collected,
+    )
     .option('--entry <file>', 'the entry (JWS or SD-JWT) of the proof; default: <name>.sd-jwt')
     .option('--genesis <hash>', 'hash of genesis, from somewhere else')
     .option(
@@ -79,7 +83,7 @@ async function verifyTarget(
 ): Promise<Report> {
   if (/^https?:/.test(target)) {
     refuseFlags(flags, ['checkpoint', 'genesis', ...ofProofs, ...ofReexecution, 'reexecute']);
-    return verifyServedLog(target, flags.vkey ?? null, output);
+    return verifyServedLog(target, flags.vkey ?? [], output);
   }
   if (isStoreUrl(target)) {
     refuseFlags(flags, [...ofProofs, 'policy']);
@@ -170,7 +174,7 @@ function absent(message: string): SteleError {
 
 function anchorsOf(flags: VerifyFlags): ProofAnchors {
   return {
-    ...(flags.vkey === undefined ? {} : { vkeys: [flags.vkey] }),
+    ...(flags.vkey === undefined ? {} : { vkeys: flags.vkey }),
     ...(flags.genesis === undefined ? {} : { gen: flags.genesis }),
   };
 }

@@ -133,12 +133,15 @@ export class LogVerification {
   /**
    * Adds what the reader of a store found by itself.
    * @param more.needed - Names of steps among its own without which nothing is shown.
+   * @param more.bound - Whether a batch carries a head of this log by one of the anchors' keys: it tells whose log this is
+   *   as well as one that was kept, and nothing of its end.
    */
   report(
     more: {
       steps?: readonly Step[];
       findings?: readonly Finding[];
       needed?: readonly string[];
+      bound?: boolean;
     } = {},
   ): Report {
     const state = this.#state;
@@ -152,7 +155,7 @@ export class LogVerification {
     ];
     const { gen } = this.#anchors;
     // The tree of size 0 is every log's; the first leaf names genesis, so any other size holds the whole.
-    const known = this.#heads.some(({ size }) => size > 0);
+    const known = more.bound === true || this.#heads.some(({ size }) => size > 0);
     const needed = ['genesis', 'batches', ...(more.needed ?? [])];
     return {
       verdict: verdictOf(steps, findings, needed, gen !== undefined || known),

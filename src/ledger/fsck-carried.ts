@@ -14,10 +14,12 @@ import type { Sha256Hash } from '../core/hash.ts';
 import type { Acceptance } from '../core/log-state.ts';
 import { caughtMalformed } from '../core/schema.ts';
 import { parseSignedNote } from '../core/signed-note.ts';
+import type { NoteVerifier } from '../core/signed-note.ts';
 import { edgeRoot, emptyEdge, extendEdge, parseRightEdge, parseTreeSize } from '../core/tree.ts';
 import type { RightEdge } from '../core/tree.ts';
 import { readRecorded } from './fsck-objects.ts';
 import type { FsckContext } from './fsck-objects.ts';
+import { isSigned } from './fsck-published.ts';
 
 /** A checkpoint inside a batch, of a size that is inside another. */
 interface CarriedHead {
@@ -31,6 +33,10 @@ const ODD_MAX = 64;
 /** Follows the log for checkpoints of odd sizes. Costs two numbers a batch. */
 export class CarriedCheck {
   readonly #context: FsckContext;
+  readonly #origin: string;
+  /** Keys from elsewhere. */
+  readonly #anchors: readonly NoteVerifier[];
+  #isBound = false;
   /** Tree sizes after each batch, ascending, and beside them the batches' numbers. */
   readonly #ends: number[] = [0];
   readonly #numbers: number[] = [-1];
@@ -38,14 +44,22 @@ export class CarriedCheck {
   /** The first batch with one too many. */
   #excess: number | null = null;
 
-  constructor(context: FsckContext) {
+  constructor(context: FsckContext, origin: string, anchors: readonly NoteVerifier[]) {
     this.#context = context;
+    this.#origin = origin;
+    this.#anchors = anchors;
+  }
+
+  /** Whether a batch carries a head that a key from elsewhere signed. Where its root differs, that is a finding. */
+  get isBound(): boolean {
+    return this.#isBound;
   }
 
   /** Takes the next batch. */
   add({ batch: { header }, state }: Acceptance): void {
     for (const note of header.checkpoints) {
       const checkpoint = checkpointIn(note);
+      this.#isBound ||= checkpoint !== null && this.#isAnchored(note, checkpoint.size);
       if (checkpoint === null || checkpoint.size > header.first) continue;
       if (this.#ends[this.#endBefore(checkpoint.size)] === checkpoint.size) continue;
       this.#odd.push({ batch: header.number, checkpoint });
@@ -70,6 +84,17 @@ export class CarriedCheck {
       found.push(finding('bad_checkpoint', { batch: this.#excess }, detail));
     }
     return found;
+  }
+
+  #isAnchored(note: string, size: number): boolean {
+    // The tree of size 0 is every log's.
+    if (size === 0 || this.#anchors.length === 0) return false;
+    try {
+      return isSigned(note, this.#origin, this.#anchors);
+    } catch (error) {
+      caughtMalformed(error);
+      return false;
+    }
   }
 
   /** Place of the last end at or before `size`. */

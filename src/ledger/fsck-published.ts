@@ -25,6 +25,8 @@ import { NOTE_BYTES_MAX } from './limits.ts';
 interface PublishedNote {
   readonly note: string;
   readonly checkpoint: Checkpoint;
+  /** Whether a key from elsewhere signed it; else the keys that the log vouches for have to. */
+  readonly isAnchored: boolean;
 }
 
 /** What was found of the published checkpoint. */
@@ -60,7 +62,10 @@ export class PublishedCheck {
     this.#root = this.size === 0 ? EMPTY_ROOT : null;
   }
 
-  /** @param anchors - Keys from elsewhere. With any, a note that none of them signed is not used. */
+  /**
+   * @param anchors - Keys from elsewhere. Another gateway than theirs may have published last: its key is then one that a
+   *   batch has named, certified by the root.
+   */
   static async read(
     context: FsckContext,
     origin: string,
@@ -73,8 +78,9 @@ export class PublishedCheck {
     function open(bytes: Uint8Array): PublishedNote | string {
       try {
         const note = utf8Text(bytes);
-        if (anchors.length > 0) openCheckpoint(note, origin, anchors);
-        return { note, checkpoint: parseCheckpoint(parseSignedNote(note).text) };
+        const checkpoint = parseCheckpoint(parseSignedNote(note).text);
+        const isAnchored = anchors.length > 0 && isSigned(note, origin, anchors);
+        return { note, checkpoint, isAnchored };
       } catch (error) {
         return describe(error);
       }
@@ -88,7 +94,7 @@ export class PublishedCheck {
 
   /** The note, where a key from elsewhere signed it: it binds the log. */
   get anchored(): readonly string[] {
-    return this.#published === null || this.#anchors.length === 0 ? [] : [this.#published.note];
+    return this.#published?.isAnchored === true ? [this.#published.note] : [];
   }
 
   /** Takes the next batch, with the tree before it. */
@@ -104,8 +110,8 @@ export class PublishedCheck {
     if (this.#published === null) {
       return { findings: [], step: step(STEP, 'not_checked', 'nothing is published') };
     }
-    const { note, checkpoint } = this.#published;
-    const keys = this.#anchors.length > 0 ? this.#anchors : keysOf(state, checkpoint.size);
+    const { note, checkpoint, isAnchored } = this.#published;
+    const keys = isAnchored ? this.#anchors : keysOf(state, checkpoint.size);
     let signed: boolean;
     try {
       signed = isSigned(note, this.#origin, keys);
@@ -113,6 +119,9 @@ export class PublishedCheck {
       return this.#failed('bad_checkpoint', describe(error));
     }
     const { size } = checkpoint;
+    if (!signed && this.#anchors.length > 0) {
+      return this.#failed('bad_checkpoint', 'note_unverified: signed by no key of the log');
+    }
     if (this.#root === null) {
       const detail = `size ${size}, the log has ${state.size}`;
       return this.#failed(signed ? 'tail_cut' : 'bad_checkpoint', detail);

@@ -105,7 +105,7 @@ class Fsck {
     const { size } = published;
     const view =
       this.#options.view === false || size === null ? null : new ViewCheck(this.#context, size);
-    const carried = new CarriedCheck(this.#context);
+    const carried = new CarriedCheck(this.#context, origin, anchors);
     const named = new NamedObjects(this.#context, this.#genesis);
     const { policies: open } = this.#options;
     const policies =
@@ -130,7 +130,8 @@ class Fsck {
     this.#finishStore(state);
     // Of a log that is damaged or cut, everything behind is named by nothing.
     const needed = ['end_of_log'];
-    const found = { steps: this.#steps, findings: this.#findings, needed };
+    const bound = carried.isBound;
+    const found = { steps: this.#steps, findings: this.#findings, needed, bound };
     const judged = verification.report(found);
     if (judged.verdict !== 'invalid') this.#note(await named.finish(state));
     return {

@@ -169,8 +169,9 @@ class Rebuild {
 
   #verifiers(state: LogState, size: number): NoteVerifier[] {
     const { vkeys = [] } = this.#options;
-    if (vkeys.length > 0) return vkeys.map((vkey) => verifierOf(parseVkey(vkey)));
-    return keysOf(state, size);
+    const anchors = vkeys.map((vkey) => verifierOf(parseVkey(vkey)));
+    const ids = new Set(anchors.map(({ id }) => id));
+    return [...anchors, ...keysOf(state, size).filter(({ id }) => !ids.has(id))];
   }
 }
 

@@ -7,7 +7,7 @@ import { equalBytes, utf8Bytes, utf8Text } from '../core/bytes.ts';
 import { openCheckpoint, parseCheckpoint } from '../core/checkpoint.ts';
 import { MalformedError } from '../core/errors.ts';
 import type { LogState } from '../core/log-state.ts';
-import { parseSignedNote, parseVkey, verifierOf } from '../core/signed-note.ts';
+import { formatSignedNote, parseSignedNote, parseVkey, verifierOf } from '../core/signed-note.ts';
 import type { NoteVerifier } from '../core/signed-note.ts';
 import { entryBundlePath, TILE_WIDTH, tilePath, tilesOf } from '../core/tile.ts';
 import { parseTreeSize } from '../core/tree.ts';
@@ -136,13 +136,15 @@ export class ViewPublisher {
     let absent = 0;
     for (let attempt = 1; ; attempt += 1) {
       const { etag, checkpoint, claimed } = await readPublished(this.#context, verifiers);
-      if (checkpoint !== null && checkpoint.head.size >= head.size) {
+      const joined = checkpoint === null ? null : this.#joined(checkpoint, head, verifiers);
+      if (checkpoint !== null && joined === null && checkpoint.head.size >= head.size) {
         this.#size = checkpoint.head.size;
         return;
       }
       if (claimed !== null && !this.#isJunk(etag, claimed, head)) return;
       try {
-        await store.replace(keys.checkpoint, utf8Bytes(head.note), { etag, ...CHECKPOINT });
+        const note = utf8Bytes(joined ?? head.note);
+        await store.replace(keys.checkpoint, note, { etag, ...CHECKPOINT });
         this.#size = head.size;
         return;
       } catch (error) {
@@ -153,6 +155,30 @@ export class ViewPublisher {
         if (attempt === PUT_ATTEMPTS) throw error;
       }
     }
+  }
+
+  /**
+   * The published checkpoint with our signature beside those of other gateways, where it is of this very head and has
+   * none of ours: a reader who knows the key of one gateway follows the log of all. Null where there is nothing to add.
+   */
+  #joined(
+    { note }: PublishedCheckpoint,
+    head: SignedHead,
+    verifiers: readonly NoteVerifier[],
+  ): string | null {
+    const published = parseSignedNote(note);
+    const own = parseSignedNote(head.note);
+    const { id } = this.#context.checkpointSigner;
+    if (published.text !== own.text || published.signatures.some((line) => line.id === id)) {
+      return null;
+    }
+    // Lines of keys that nobody here knows are not carried on.
+    const known = new Set(verifiers.map((verifier) => verifier.id));
+    const { origin } = this.#context.genesis;
+    const others = published.signatures.filter(({ name, id: line }) => {
+      return name === origin && known.has(line);
+    });
+    return formatSignedNote(own.text, [...others.slice(0, LINES_KEPT_MAX), ...own.signatures]);
   }
 
   /**
@@ -218,6 +244,9 @@ export async function putRight(
 
 /** Others who put right or publish at the same time make one attempt fail, and are done. */
 const PUT_ATTEMPTS = 5;
+
+/** Signatures of other gateways that are kept on a checkpoint: more than write to one ledger, few enough for any reader. */
+const LINES_KEPT_MAX = 15;
 
 /** How often a checkpoint may read as absent and be taken all the same: once, another gateway made it in between. */
 const ABSENT_MAX = 2;

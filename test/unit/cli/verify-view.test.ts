@@ -37,7 +37,7 @@ test('a served checkpoint that never ends is read only as far as a note goes', a
     response.on('drain', more);
     more();
   });
-  await expect(verifyServedLog(url, null, output)).rejects.toMatchObject({ code: 'log_oversize' });
+  await expect(verifyServedLog(url, [], output)).rejects.toMatchObject({ code: 'log_oversize' });
 });
 
 test.each([
@@ -49,7 +49,7 @@ test.each([
   const url = await serve((_request, response) => {
     if (begins) response.write('stele');
   });
-  await expect(verifyServedLog(url, null, output)).rejects.toMatchObject({
+  await expect(verifyServedLog(url, [], output)).rejects.toMatchObject({
     code: 'log_unreachable',
   });
 });
