@@ -4,6 +4,7 @@
  * looked at and on what it shows, never on what is hidden; only the time that it takes does.
  */
 import { canonicalJson } from '../core/canonical-json.ts';
+import type { EntryPayload } from '../core/entry.ts';
 import type { Select, Selection } from '../core/redact.ts';
 import { sha256Base64Url } from '#platform';
 import type { JsonObject } from '../core/strict-json.ts';
@@ -91,8 +92,10 @@ async function takeRow(
   row: LeafStretch,
 ): Promise<number> {
   const { first, end } = row;
-  const read = (await ledger.stretch(first, end - first)).map((found) => found && openEntry(found));
-  const wanted = read.filter((entry) => entry !== null && isWanted(search, entry));
+  const holds = (payload: EntryPayload): boolean => isWanted(search, payload);
+  const found = await ledger.stretch(first, end - first, holds);
+  const read = found.map((one) => one && openEntry(one));
+  const wanted = read.filter((entry) => entry !== null && holds(entry.payload));
   const decided = wanted.length === 0 ? [] : await judge(wanted as OpenEntry[]);
   const outcomes = new Map(wanted.map((entry, i) => [entry, decided[i]]));
   const isForward = search.order === 'oldest';
@@ -140,7 +143,7 @@ function rowAt(
 /** What a leaf says in clear; whoever may see the entry at all sees that. */
 function isWanted(
   { from, to, kind, class: classes, label }: Search,
-  { payload }: OpenEntry,
+  payload: EntryPayload,
 ): boolean {
   const { at, ret, lbl = {} } = payload;
   return (

@@ -3,6 +3,7 @@ import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { Statement } from '../core/statement.ts';
 import type { LeafStretch } from './batch-reader.ts';
+import type { IsWanted } from './stretch-reader.ts';
 import type { LogKeys } from './log-keys.ts';
 import type { Reservation } from './idempotency.ts';
 import type {
@@ -100,8 +101,14 @@ export interface Ledger {
   /**
    * Sealed entries from leaf `first` on, at most `count`, each proven as with {@link entry}; null where a leaf is lost or
    * changed. There is no index: what is wanted of many is found by reading them (docs/decisions/0003).
+   *
+   * @param isWanted - Of others the record is not read: theirs is null.
    */
-  stretch(first: number, count: number): Promise<readonly (FoundEntry | null)[]>;
+  stretch(
+    first: number,
+    count: number,
+    isWanted?: IsWanted,
+  ): Promise<readonly (FoundEntry | null)[]>;
 
   /** Leaf indices, in order, outside of which no sealed entry was admitted in [`from`, `to`] (epoch ms). */
   admitted(from: number, to: number): Promise<readonly LeafStretch[]>;

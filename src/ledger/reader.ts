@@ -10,7 +10,7 @@ import { idMatcher } from './leaf-id.ts';
 import type { FoundEntry } from './receipt.ts';
 import { parseRecordLine } from './recovered.ts';
 import { readStretch } from './stretch-reader.ts';
-import type { StretchParts } from './stretch-reader.ts';
+import type { IsWanted, StretchParts } from './stretch-reader.ts';
 
 /** What a reader reads from. */
 export interface ReaderParts extends StretchParts {
@@ -35,8 +35,12 @@ export class EntryReader {
   }
 
   /** Sealed entries in a row: see {@link readStretch}. */
-  async stretch(first: number, count: number): Promise<readonly (FoundEntry | null)[]> {
-    return readStretch(this.#parts, first, count);
+  async stretch(
+    first: number,
+    count: number,
+    isWanted?: IsWanted,
+  ): Promise<readonly (FoundEntry | null)[]> {
+    return readStretch(this.#parts, first, count, isWanted);
   }
 
   /** @returns null for an entry that this ledger does not have, as far as it is known. */

@@ -22,6 +22,7 @@ import { EntryReader } from './reader.ts';
 import type { FoundEntry, ProofAt, SealedAt, SignedHead } from './receipt.ts';
 import { SignerGuard } from './signer-guard.ts';
 import { loadSnapshot, saveSnapshot } from './snapshot.ts';
+import type { IsWanted } from './stretch-reader.ts';
 import { TileReader } from './tile-reader.ts';
 import { TileTree } from './tiles.ts';
 import { learnToTip } from './tip.ts';
@@ -143,8 +144,12 @@ export class Replica {
   }
 
   /** Sealed entries in a row. */
-  async stretch(first: number, count: number): Promise<readonly (FoundEntry | null)[]> {
-    return this.#entries.stretch(first, count);
+  async stretch(
+    first: number,
+    count: number,
+    isWanted?: IsWanted,
+  ): Promise<readonly (FoundEntry | null)[]> {
+    return this.#entries.stretch(first, count, isWanted);
   }
 
   /** Where the entries of a time stand. */

@@ -38,6 +38,7 @@ import type {
 import { NextBatch } from './next-batch.ts';
 import { Inheritance, recover } from './recovery.ts';
 import { Replica } from './replica.ts';
+import type { IsWanted } from './stretch-reader.ts';
 import { Sequencer } from './sequencer.ts';
 import { SettingsWatch } from './settings-watch.ts';
 import type { TakenJournal, WriterFolder } from './writer-folder.ts';
@@ -200,8 +201,12 @@ export class RunningLedger implements Ledger {
     return this.#replica.entry(idOrIndex);
   }
 
-  async stretch(first: number, count: number): Promise<readonly (FoundEntry | null)[]> {
-    return this.#replica.stretch(first, count);
+  async stretch(
+    first: number,
+    count: number,
+    isWanted?: IsWanted,
+  ): Promise<readonly (FoundEntry | null)[]> {
+    return this.#replica.stretch(first, count, isWanted);
   }
 
   async admitted(from: number, to: number): Promise<readonly LeafStretch[]> {

@@ -8,7 +8,7 @@ import { gunzip } from 'node:zlib';
 import type { PayloadReference } from '../core/batch-header.ts';
 import { equalBytes, utf8Text } from '../core/bytes.ts';
 import { parseEntry } from '../core/entry.ts';
-import type { Entry } from '../core/entry.ts';
+import type { Entry, EntryPayload } from '../core/entry.ts';
 import { MalformedError } from '../core/errors.ts';
 import { hashLeaf } from '../core/hash.ts';
 import { memberRange } from '../core/payload-object.ts';
@@ -36,6 +36,9 @@ export interface StretchParts {
   readonly batches: BatchReader;
 }
 
+/** Whether the record of a leaf is wanted. */
+export type IsWanted = (payload: EntryPayload) => boolean;
+
 /** One batch on the way, with what was read of it. */
 interface OpenBatch {
   readonly range: BatchRange;
@@ -47,17 +50,19 @@ interface OpenBatch {
  * Reads sealed entries from leaf `first` on, at most `count`, as far as the log is learnt; null where a leaf is lost or
  * changed, and a `leaf_unreadable` finding.
  *
+ * @param isWanted - Of leaves of which it does not hold, the record is not read.
  * @throws SteleError `view_incomplete`, and the store's errors.
  */
 export async function readStretch(
   parts: StretchParts,
   first: number,
   count: number,
+  isWanted: IsWanted = () => true,
 ): Promise<readonly (FoundEntry | null)[]> {
   const { size } = parts.view.state;
   if (!Number.isSafeInteger(first) || first < 0) return [];
   const end = Math.min(first + count, size);
-  const stretch = new Stretch(parts, end);
+  const stretch = new Stretch(parts, end, isWanted);
   const found: (FoundEntry | null)[] = [];
   for (let index = first; index < end; index += 1) {
     found.push(await stretch.entry(index));
@@ -70,6 +75,7 @@ export async function readStretch(
 class Stretch {
   readonly #parts: StretchParts;
   readonly #end: number;
+  readonly #isWanted: IsWanted;
   /** The tree as it was when the reading began: it may grow meanwhile. */
   readonly #head: TreeHead;
   #proven: { readonly tile: number; readonly hashes: readonly Uint8Array[] } | null = null;
@@ -77,8 +83,9 @@ class Stretch {
   #batch: OpenBatch | null = null;
   readonly #members = new Map<string, { readonly start: number; readonly lines: string[] }>();
 
-  constructor(parts: StretchParts, end: number) {
+  constructor(parts: StretchParts, end: number, isWanted: IsWanted) {
     this.#parts = parts;
+    this.#isWanted = isWanted;
     this.#end = end;
     this.#head = edgeHead(parts.view.state.edge);
   }
@@ -87,7 +94,8 @@ class Stretch {
     const leaf = await this.#leaf(index);
     if (leaf === null) return null;
     const entry = parseEntry(leaf);
-    const record = entry.payload._sd === undefined ? null : await this.#record(index, entry);
+    const isRead = entry.payload._sd !== undefined && this.#isWanted(entry.payload);
+    const record = isRead ? await this.#record(index, entry) : null;
     const { jti } = entry.payload;
     return { jti, index, jws: utf8Text(leaf), record, state: 'sealed' };
   }

@@ -36,7 +36,7 @@ interface Page {
 
 const ENTRIES = '/v1/ledgers/demo/entries';
 /** Events of the ledger; each has what an auditor may not see: a name, and an address. */
-const EVENTS = 150;
+const EVENTS = 90;
 const NAMES = ['alice', 'bob', 'carol'] as const;
 
 let world: World;
@@ -57,10 +57,10 @@ async function page(query: string, who: Who = 'admin'): Promise<Page> {
   return pageSchema.parse(body) as unknown as Page;
 }
 
-/** All pages of a search to its end. */
-async function pages(query: string, who: Who = 'admin'): Promise<Page[]> {
+/** All pages of a search to its end: on a busy machine a page may end before, for want of time. */
+async function pages(query: string, who: Who = 'admin', from = ''): Promise<Page[]> {
   const all: Page[] = [];
-  for (let after = ''; ;) {
+  for (let after = from; ;) {
     const one = await page(`${query}${after}`, who);
     all.push(one);
     expect(one.next === null).toBe(one.complete);
@@ -150,11 +150,12 @@ describe('pages', () => {
   });
 
   test('stay in the tree in which the first one looked, whatever is sealed meanwhile', async () => {
-    const first = await page('limit=100');
+    const first = await page('limit=50');
     await append([{ late: true }], world.keys.service);
-    const second = await page(`limit=250&after=${first.next!}`);
-    expect(second.size).toBe(first.size);
-    expect(Math.max(...second.items.map(({ index }) => index))).toBe(first.size - 1);
+    const rest = await pages('limit=250', 'admin', `&after=${first.next!}`);
+    expect(new Set(rest.map(({ size }) => size))).toEqual(new Set([first.size]));
+    const indices = rest.flatMap(({ items }) => items).map(({ index }) => index);
+    expect(Math.max(...indices)).toBe(first.size - 1);
   });
 
   test('hold items that verify like an entry that is read alone', async () => {
@@ -172,9 +173,9 @@ describe('pages', () => {
     expect(one.items).toHaveLength(PAGE_HOP_ENTRIES);
     expect(hops).toEqual([1, PAGE_HOP_ENTRIES, 1]);
     hops.length = 0;
-    const filtered = await page('where=/input/event/n:eq:149');
-    const rows = Math.ceil(filtered.size / PAGE_HOP_ENTRIES);
-    expect(hops).toHaveLength(rows + 2);
+    const filtered = await pages('where=/input/event/n:eq:89');
+    const rows = Math.ceil(filtered[0]!.size / PAGE_HOP_ENTRIES);
+    expect(hops).toHaveLength(rows + 2 * filtered.length);
   });
 
   test('of one who may not search are a denial, and nothing is read for them', async () => {
@@ -228,8 +229,9 @@ describe('what a reader may not see', () => {
     const hidden = 'where=/input/event/userIdentity/userName:eq:alice';
     const none = 'where=/input/event/userIdentity/userName:eq:nobody';
     for (const query of [hidden, none]) {
-      const { scanned, size, complete, count } = await page(query, 'auditor');
-      expect([scanned, complete, count]).toEqual([size, true, 0]);
+      const all = await pages(query, 'auditor');
+      const scanned = all.reduce((sum, one) => sum + one.scanned, 0);
+      expect([scanned, all.every(({ count }) => count === 0)]).toEqual([all[0]!.size, true]);
     }
   });
 
@@ -249,7 +251,8 @@ describe('what a reader may not see', () => {
 
 describe('conditions', () => {
   const count = async (query: string): Promise<number> => {
-    const all = await pages(`${query}&only=count`);
+    // Other kinds are passed over by their leaf: that spares the test their records.
+    const all = await pages(`${query}${query.includes('kind=') ? '' : '&kind=event'}&only=count`);
     return all.reduce((sum, one) => sum + one.count, 0);
   };
   const events = (test: (n: number) => boolean): number =>
@@ -261,8 +264,8 @@ describe('conditions', () => {
     ['where=/input/event/n:eq:seven', () => false],
     ['where=/input/event/n:lt:7', (n) => n < 7],
     ['where=/input/event/n:le:7', (n) => n <= 7],
-    ['where=/input/event/n:gt:140', (n) => n > 140],
-    ['where=/input/event/n:ge:140&where=/input/event/n:ne:145', (n) => n >= 140 && n !== 145],
+    ['where=/input/event/n:gt:80', (n) => n > 80],
+    ['where=/input/event/n:ge:80&where=/input/event/n:ne:85', (n) => n >= 80 && n !== 85],
     ['where=/input/event/tags/*:eq:t3', (n) => n % 4 === 3],
     ['where=/input/event/tags/0:eq:t3', (n) => n % 4 === 3],
     ['where=/input/event/tags/2:exists', () => false],
@@ -347,7 +350,7 @@ describe('the entry of a page', () => {
     const before = world.recorded();
     const response = await search('where=/input/event/eventName:eq:ConsoleLogin', 'auditor');
     const { items } = (await response.json()) as Page;
-    expect(items.length).toBeGreaterThan(10);
+    expect(items.length).toBeGreaterThan(5);
     expect(world.recorded()).toBe(before + 1);
     const { jti, input, result } = lastRecord('access');
     expect(response.headers.get('stele-access-id')).toBe(jti);

@@ -183,7 +183,7 @@ function observe(inner: Ledger, gate: Gate): ObservedLedger {
     keys: () => inner.keys(),
     head: () => inner.head(),
     entry: async (idOrIndex) => inner.entry(idOrIndex),
-    stretch: async (first, count) => inner.stretch(first, count),
+    stretch: async (first, count, isWanted) => inner.stretch(first, count, isWanted),
     admitted: async (from, to) => inner.admitted(from, to),
     inclusion: async (index, size) => inner.inclusion(index, size),
     consistency: async (from, to) => inner.consistency(from, to),
