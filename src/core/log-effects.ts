@@ -280,6 +280,9 @@ function policyEffect(state: LogState, entry: Entry, index: number): LogState | 
     if (isNewerFormat(malformed)) throw malformed;
     return { code: 'bad_approval', detail: `${malformed.code}: ${malformed.message}` };
   }
+  if (!isDecided(state, entry)) {
+    return { code: 'bad_approval', detail: 'undecided: no policy that was in charge allowed it' };
+  }
   let { policies, approvals } = state;
   const former = activePolicy === null ? undefined : policies.get(activePolicy);
   if (former !== undefined) {
@@ -290,6 +293,17 @@ function policyEffect(state: LogState, entry: Entry, index: number): LogState | 
   const certificates = new Map(approved.certificates.map((one) => [one.kid, one]));
   const keys = withCertificates(state, certificates);
   return { ...state, keys, policies, approvals, activePolicy: id };
+}
+
+/**
+ * Whether the leaf says that a policy allowed it, and commits to the record that shows whether that is true: a writer and
+ * one approver cannot replace the policy of every gateway by leaving out the question.
+ */
+function isDecided({ activePolicy, policies }: LogState, { payload }: Entry): boolean {
+  if (activePolicy === null) return true; // There is nobody to ask.
+  const { pol, _sd } = payload;
+  if (pol === undefined || pol.id === null || _sd === undefined) return false;
+  return pol.allow && pol.entrypoint === 'stele/admin' && policies.get(pol.id) !== undefined;
 }
 
 /** What approvals are held against at a position of the log. */

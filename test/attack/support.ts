@@ -183,7 +183,10 @@ export class World {
     await world.seal(two, [
       await world.entry(two, 'boot', bootFacts(log)),
       await world.recorded(two, { sealed: ['/input/event/actor'] }),
-      await world.entry(one, 'policy', await activation(log, policyTwo)),
+      await world.recorded(one, {
+        kind: 'policy',
+        leaf: { ...(await activation(log, policyTwo)), pol: decidedByAdmin(log) },
+      }),
     ]);
     const beats: Drafted[] = [await world.entry(one, 'policy', adoption(policyTwo, 6))];
     for (let i = 0; i < 260; i += 1) beats.push(await world.entry(one, 'heartbeat', { ctl: {} }));
@@ -470,6 +473,11 @@ export async function activation(
   changes: JsonObject = {},
 ): Promise<EntryChanges> {
   return { ctl: await approvedActivation(log, id, changes) };
+}
+
+/** `pol` of an activation that the first policy allowed. */
+function decidedByAdmin(log: MiniLog): NonNullable<EntryChanges['pol']> {
+  return { id: log.genesis.policy!.id, entrypoint: 'stele/admin', allow: true };
 }
 
 /** The facts of an adoption that cites the activation at a leaf index. */

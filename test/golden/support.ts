@@ -101,6 +101,13 @@ export type EntryChanges = Partial<EntryPayload> & { readonly ctl?: JsonObject }
 /** Time of the first entry; each further one is a second later. */
 export const START = 1767225601000;
 
+/** What is asked about entries other than events. */
+const ENTRYPOINTS: Readonly<Record<string, string>> = { access: 'stele/read', policy: 'stele/admin' };
+
+function isDecided(kind: string, ctl: JsonObject | undefined): boolean {
+  return kind === 'policy' ? ctl?.['act'] === 'activate' : plainKinds.some((plain) => plain === kind);
+}
+
 /** A ledger in memory that seals what it is given, for tests of formats. */
 export class MiniLog {
   readonly genesis: Genesis;
@@ -145,7 +152,7 @@ export class MiniLog {
       ret: { class: 'standard', mode: 'compliance', until: at - (at % 1000) + 31536000000 },
       sby: at + 60000,
       wtr: { id: writer.id, boot: writer.boot, seq: writer.seq, prev: writer.prev },
-      ...(plainKinds.some((plain) => plain === kind) ? this.#decided(kind, number) : {}),
+      ...(isDecided(kind, changes.ctl) ? this.#decided(kind, number) : {}),
       ...changes,
     };
     // A member that a test sets to undefined is left out.
@@ -155,10 +162,10 @@ export class MiniLog {
 
   /** What an entry has that a policy decided: who decided it, and digests of a record that nobody stored. */
   #decided(kind: string, number: number): EntryChanges {
-    const { policy } = this.genesis;
-    const entrypoint = kind === 'access' ? 'stele/read' : 'stele/append';
+    const id = this.genesis.policy?.id ?? (kind === 'policy' ? this.state.activePolicy : null);
+    const entrypoint = ENTRYPOINTS[kind] ?? 'stele/append';
     return {
-      ...(policy !== null && { pol: { id: policy.id, entrypoint, allow: kind !== 'denial' } }),
+      ...(id !== null && { pol: { id, entrypoint, allow: kind !== 'denial' } }),
       dsc: formatDsc(DEFAULT_DEPTHS),
       _sd: ['input', 'result', 'source'].map((part) => idOf(`${part} ${number}`, 32)).sort(),
       _sd_alg: 'sha-256',
