@@ -194,7 +194,7 @@ describe('records', () => {
     expect([marked.verdict, codesOf(marked), marked.records]).toEqual([
       'valid',
       ['silent_period'],
-      7,
+      8,
     ]);
     await world.erase(payloads.find((key) => key.includes('class=standard'))!);
     expect(codesOf(await world.check({ now: AFTER_SHORT }))).toContain('missing_object');
