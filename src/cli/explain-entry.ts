@@ -2,13 +2,10 @@
  * Which rules made a recorded decision: the archived policy decides the recorded input again, its result is held against
  * the recorded one, and the toolchain, interpreting the policy's Rego, names the rules that gave a value.
  */
-import { canonicalJson } from '../core/canonical-json.ts';
 import { SteleError } from '../core/errors.ts';
 import type { JsonValue } from '../core/strict-json.ts';
-import { evaluateOnce } from '../policy/one-shot.ts';
-import { PolicyError } from '../policy/policy-error.ts';
-import { cannot, reexecute, withheldBy } from '../policy/reexecute.ts';
-import type { RecordedDecision, Reexecution } from '../policy/reexecute.ts';
+import { cannot, withheldBy } from '../policy/reexecute.ts';
+import type { Reexecution } from '../policy/reexecute.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import type { SourceOptions } from '../toolchain/answers.ts';
 import type { RegoToolchain } from '../toolchain/toolchain.ts';
@@ -16,6 +13,7 @@ import type { ArchivedPolicy } from './archived-policy.ts';
 import { rulesOf } from './explain-trace.ts';
 import type { Trace } from './explain-trace.ts';
 import type { RecordedEntry } from './recorded-entry.ts';
+import { reexecuteOnce } from './reexecute-once.ts';
 
 /** A recorded decision, explained. */
 export interface ExplainedEntry {
@@ -75,27 +73,10 @@ export async function explainEntry(
     ...known,
     policy: { id: pol.id, revision: found.revision },
     result: decision.result,
-    reexecution: await again(found, decision),
+    reexecution: await reexecuteOnce(found, decision),
     trace: await rulesOf(found, decision, {
       toolchain,
       source: source === null ? null : await source(found),
     }),
   };
-}
-
-/** The decision, made again in a thread that is ended when it takes too long. */
-async function again({ prepared }: StagedPolicy, decision: RecordedDecision): Promise<Reexecution> {
-  let answer: () => JsonValue;
-  try {
-    const { entrypoint, input } = decision;
-    const value = await evaluateOnce(prepared.compiled, entrypoint, canonicalJson(input));
-    answer = () => value;
-  } catch (error) {
-    if (!(error instanceof PolicyError)) throw error;
-    if (error.code === 'policy_timeout') return cannot('it takes too long here');
-    answer = () => {
-      throw error;
-    };
-  }
-  return reexecute({ evaluate: () => answer() }, decision);
 }

@@ -7,7 +7,7 @@ import type { Entry } from '../core/entry.ts';
 import { MalformedError, SteleError } from '../core/errors.ts';
 import { openDisclosures, parseSdJwt } from '../core/open-disclosures.ts';
 import { memberRange } from '../core/payload-object.ts';
-import { checkFullOpening, parseRecord } from '../core/record.ts';
+import { checkFullOpening, findRecord } from '../core/record.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { caughtMalformed } from '../core/schema.ts';
 import { uuid7Time } from '../core/uuid7.ts';
@@ -148,8 +148,7 @@ function storedDecision(
 function recordIn(member: Uint8Array, jti: string): StoredRecord | null {
   try {
     const text = gunzipSync(member, { maxOutputLength: PLAIN_BYTES_MAX }).toString('utf8');
-    const line = text.split('\n').find((one) => one.includes(`"jti":"${jti}"`));
-    return line === undefined ? null : parseRecord(line);
+    return findRecord(text, jti);
   } catch {
     return null;
   }

@@ -7,8 +7,7 @@ import type { OpenedRecord } from '../core/open-disclosures.ts';
 import { step } from '../core/report.ts';
 import type { Report, ReportVerdict, StepVerdict } from '../core/report.ts';
 import { History } from '../ledger/history.ts';
-import { PolicyEngine } from '../policy/engine.ts';
-import { cannot, decisionOfView, reexecute } from '../policy/reexecute.ts';
+import { cannot, decisionOfView } from '../policy/reexecute.ts';
 import type { Reexecution } from '../policy/reexecute.ts';
 import type { LeafFacts } from '../policy/replay.ts';
 import { ReplayPool } from '../policy/replay-pool.ts';
@@ -17,6 +16,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { archived } from './archived-policy.ts';
 import type { ArchivedPolicy, NoPolicy } from './archived-policy.ts';
 import type { Output } from './output.ts';
+import { reexecuteOnce } from './reexecute-once.ts';
 import { factsOf, walkDecisions } from './replay-walk.ts';
 
 /** Why decisions could not be made again: a reason, how many, and the first of them. */
@@ -135,8 +135,7 @@ async function onceMore(
   if (policy === null) return unable('no policy decided');
   const found = await policies(policy);
   if (!('prepared' in found)) return { again: cannot(found.why), missing: found };
-  const engine = new PolicyEngine(found.prepared.compiled);
-  return { again: reexecute(engine, decision), missing: null };
+  return { again: await reexecuteOnce(found, decision), missing: null };
 }
 
 function findingsOf({ finding: code, why }: NoPolicy, at: FindingPlace): Finding[] {

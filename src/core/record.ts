@@ -100,6 +100,24 @@ export function parseRecord(line: string): StoredRecord {
 }
 
 /**
+ * Finds the record of an entry among the lines of a member; null where there is none that is well-formed. Its id is read,
+ * not looked for in the text: an event may quote the id of another entry.
+ */
+export function findRecord(lines: string, jti: string): StoredRecord | null {
+  for (const line of lines.split('\n')) {
+    // Only spares work.
+    if (!line.includes(jti)) continue;
+    try {
+      const record = parseRecord(line);
+      if (record.jti === jti) return record;
+    } catch {
+      // No record, so not this one; that it is none is for the check of the ledger to say.
+    }
+  }
+  return null;
+}
+
+/**
  * Makes a record's disclosures again.
  *
  * @param depth - Of the entry's `dsc`.

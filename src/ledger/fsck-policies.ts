@@ -16,7 +16,7 @@ import type { Genesis } from '../core/genesis.ts';
 import { isJsonObject } from '../core/json-pointer.ts';
 import type { Activation, LogState } from '../core/log-state.ts';
 import { memberRange } from '../core/payload-object.ts';
-import { parseRecord } from '../core/record.ts';
+import { findRecord } from '../core/record.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { step } from '../core/report.ts';
 import type { Step } from '../core/report.ts';
@@ -174,8 +174,7 @@ export class PolicyCheck {
     try {
       const found = await this.#context.store.get(key, { versionId, range });
       const text = found === null ? '' : gunzipSync(found.bytes).toString('utf8');
-      const line = text.split('\n').find((one) => one.includes(`"jti":"${jti}"`));
-      return line === undefined ? null : parseRecord(line);
+      return findRecord(text, jti);
     } catch {
       return null;
     }

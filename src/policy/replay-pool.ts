@@ -63,7 +63,8 @@ export class ReplayPool {
   readonly #watch: NodeJS.Timeout;
   #numbers = 0;
   #failure: Error | null = null;
-  #wake: (() => void) | null = null;
+  /** Whoever waits for room or for the end: several readers may send to one pool. */
+  readonly #waiting: (() => void)[] = [];
 
   constructor(settings: ReplayPoolSettings) {
     this.#settings = settings;
@@ -110,7 +111,11 @@ export class ReplayPool {
   }
 
   async #change(): Promise<void> {
-    await new Promise<void>((resolve) => (this.#wake = resolve));
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #start(): Thread {
@@ -130,7 +135,7 @@ export class ReplayPool {
     worker.on('error', (error: Error) => {
       if (!this.#threads.includes(thread)) return;
       this.#failure = error;
-      this.#wake?.();
+      this.#wake();
     });
     return thread;
   }
@@ -161,7 +166,7 @@ export class ReplayPool {
     if (!this.#threads.includes(thread)) return;
     thread.sent = thread.sent.filter(({ number }) => number !== answer.number);
     this.#settings.onAnswer(answer);
-    this.#wake?.();
+    this.#wake();
   }
 
   /** A decision that does not end costs its thread; the rest of the message is decided by another. */

@@ -1,10 +1,12 @@
 /** Decisions of sealed ledgers, made again from the store alone; and what is found where one byte is another. */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { openExecutable } from '../../src/cli/open-executable.ts';
+import { stageArchived } from '../../src/cli/open-policy.ts';
 import { createOutput } from '../../src/cli/output.ts';
 import { archived } from '../../src/cli/archived-policy.ts';
-import { reexecuteStore } from '../../src/cli/reexecute.ts';
+import { reexecuteEntry, reexecuteStore } from '../../src/cli/reexecute.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
 import { fsck } from '../../src/ledger/fsck.ts';
@@ -23,7 +25,15 @@ import { forgedDecision, realEvents, sealedDecisions } from '../support/decided-
 import type { Forgery } from '../support/decided-ledger.ts';
 import { LEDGER } from '../support/test-ledger.ts';
 import type { TestWorld } from '../support/test-ledger.ts';
-import { DEFAULT_BUNDLE, policyOf, readJob, settings } from '../unit/policy/support.ts';
+import {
+  AT,
+  DEFAULT_BUNDLE,
+  HOSTILE_BUNDLE,
+  JTI,
+  policyOf,
+  readJob,
+  settings,
+} from '../unit/policy/support.ts';
 
 const events = realEvents();
 const output = createOutput({ json: true });
@@ -268,6 +278,22 @@ describe('one decision', () => {
     expect(found).toEqual({ verdict: 'not_reexecutable', detail });
   });
 });
+
+test('a proven entry whose module does not end is given up, and the verdict says so', async () => {
+  const found = await stageArchived(readFileSync(HOSTILE_BUNDLE));
+  const pol = { id: found.prepared.identity.id, entrypoint: 'stele/append', allow: true };
+  const payload = { jti: JTI, at: AT, kind: 'event', ret: { class: 'standard' }, pol };
+  const parts = { input: { event: { do: 'spin' } }, result: {}, source: null };
+  const proven = {
+    ...{ verdict: 'valid', steps: [], findings: [], establishes: [] },
+    ...{ entry: { payload }, opened: { parts, hidden: new Map() } },
+  } as unknown as Parameters<typeof reexecuteEntry>[0];
+  const report = await reexecuteEntry(proven, 7, async () => Promise.resolve(found));
+  expect(report.verdict).toBe('incomplete');
+  expect(report.reexecution.notReexecutable).toEqual([
+    { reason: 'it takes too long here', count: 1, entries: [7] },
+  ]);
+}, 30_000);
 
 test('an archive that holds no bundle is altered, and one that is not there is said to be so', async () => {
   const store = new MemoryStore({ clock: Date.now });

@@ -5,6 +5,7 @@ import {
   checkFullOpening,
   discloseStored,
   formatRecord,
+  findRecord,
   parseRecord,
 } from '../../../src/core/record.ts';
 import { placeValues, takeValues } from '../../../src/core/sealed-values.ts';
@@ -70,6 +71,17 @@ describe('a stored record', () => {
     expect(parseRecord(line)).toEqual(given);
     expect(parseRecord(line.slice(0, -1))).toEqual(given);
     expect(formatRecord(parseRecord(line))).toBe(line);
+  });
+
+  test('is found by its id, not by an event before it that quotes the id, nor in what is no record', () => {
+    const other = '01a205b3-d000-7000-8000-00000000ffff';
+    const input = { quoted: [{ jti: JTI }] };
+    const quoting = formatRecord({ ...storedOf({ ...PARTS, input }), jti: other });
+    expect(quoting).toContain(`"jti":"${JTI}"`);
+    const broken = `{"jti":"${JTI}"}\n`;
+    const lines = `${quoting}${broken}${formatRecord(record)}`;
+    expect(findRecord(lines, JTI)).toEqual(record);
+    expect(findRecord(`${quoting}${broken}`, JTI)).toBeNull();
   });
 
   const set = stored.sealed[0]!;
