@@ -104,7 +104,8 @@ export class Shadow implements ShadowEvents {
 
   /** Begins with a candidate, in place of another one. @param sample - One decision in so many. */
   async start(candidate: StagedPolicy, sample: number): Promise<void> {
-    await this.stop();
+    // Two may begin at the same time; the later one holds.
+    while (this.#thread !== null) await this.stop();
     this.#candidate = candidate;
     this.#sample = sample;
     this.#fault = null;
@@ -161,7 +162,9 @@ export class Shadow implements ShadowEvents {
   }
 
   idle(): void {
-    this.#pump();
+    this.#guarded(() => {
+      this.#pump();
+    });
   }
 
   answered(tasks: readonly ShadowTask[], answer: ShadowAnswer): void {
@@ -195,7 +198,19 @@ export class Shadow implements ShadowEvents {
     const { settings, deadlineMs, workerUrl } = this.#options;
     const { compiled } = prepared;
     const url = workerUrl === undefined ? {} : { workerUrl };
-    this.#thread = new ShadowThread({ compiled, settings, deadlineMs, ...url }, this);
+    this.#guarded(() => {
+      this.#thread = new ShadowThread({ compiled, settings, deadlineMs, ...url }, this);
+    });
+  }
+
+  /** Nothing that goes wrong here may reach what serves. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch {
+      this.#fault = 'policy_error';
+      void this.stop();
+    }
   }
 
   #observe(
@@ -220,7 +235,9 @@ export class Shadow implements ShadowEvents {
     // After the answers to those who wait.
     setImmediate(() => {
       this.#pumping = false;
-      this.#pump();
+      this.#guarded(() => {
+        this.#pump();
+      });
     });
   }
 

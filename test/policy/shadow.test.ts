@@ -193,3 +193,25 @@ test('a thread that does not start is given up, and nothing fails', async () => 
   const status = await until(shadow, ({ running }) => !running);
   expect(status).toMatchObject({ fault: 'policy_error', compared: 0, failed: 0 });
 }, 60_000);
+
+test('what cannot be handed over ends the shadow, and nothing else', async () => {
+  const shadow = shadowOf();
+  await shadow.start(candidateOf(active), 1);
+  const watched = shadowed(pool, shadow);
+  await watched.append([service('{}')]);
+  await until(shadow, ({ compared }) => compared === 1);
+  const job = service('{}');
+  const [outcome] = await pool.append([job]);
+  const broken = { ...job, known: null as unknown as typeof job.known };
+  shadow.observeAppends([broken], [outcome!]);
+  expect(await until(shadow, ({ running }) => !running)).toMatchObject({ fault: 'policy_error' });
+}, 60_000);
+
+test('of two that begin at the same time one decides', async () => {
+  const shadow = shadowOf();
+  const other = await withSettings({ class: 'person' });
+  await Promise.all([shadow.start(candidateOf(active), 1), shadow.start(other, 1)]);
+  await shadowed(pool, shadow).append([service('{}')]);
+  const status = await until(shadow, ({ compared }) => compared === 1);
+  expect(status).toMatchObject({ changed: 1, candidate: { policy: other.prepared.identity.id } });
+}, 60_000);
