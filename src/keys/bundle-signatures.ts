@@ -185,7 +185,9 @@ function digestOf(name: string, bytes: Uint8Array, algorithm: string): string {
   try {
     digest = bundleFileDigest(name, bytes, algorithm);
   } catch (cause) {
-    throw new BundleSignatureError('bundle_file_altered', `${name} is not strict JSON`, cause);
+    const why = cause instanceof Error ? cause.message : 'no JSON';
+    const message = `${name} is no document that may be signed: ${why}`;
+    throw new BundleSignatureError('bundle_file_altered', message, cause);
   }
   if (digest !== null) return digest;
   const message = `${name} is signed by its ${algorithm} digest, which is not accepted`;

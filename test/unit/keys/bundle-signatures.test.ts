@@ -149,6 +149,11 @@ describe('a bundle is refused', () => {
       'bundle_file_altered',
     ],
     [
+      'with data of more members than anybody waits for',
+      async () => (await signed()).set('data.json', text(`{"a":[${'0,'.repeat(60_000)}0]}`)),
+      'bundle_file_altered',
+    ],
+    [
       'with a file too many',
       async () => (await signed()).set('policy/more.rego', text('package b')),
       'bundle_file_unsigned',
