@@ -3,7 +3,6 @@ import type { Receipt } from '../ledger/receipt.ts';
 import type { PolicyPool } from '../policy/pool.ts';
 import type { DecidedRead, ReadEntry, ReadJob, ReadOutcome } from '../policy/jobs.ts';
 import type { Asker } from './asker.ts';
-import { codes, isProblemCode } from './codes.ts';
 import { collector } from './collect.ts';
 import type { Collect } from './collect.ts';
 import type { EntryIds } from './entry-ids.ts';
@@ -73,8 +72,7 @@ export class Reads {
    * Decides many as of one moment and records nothing: what comes of them is recorded as a whole.
    *
    * @returns outcomes in their order.
-   * @throws {@link ProblemError} of bad input, and where the engine could not decide one of them for now: an answer
-   *   without that one would look complete.
+   * @throws {@link ProblemError} of bad input.
    */
   async judge(
     asker: Asker,
@@ -87,8 +85,6 @@ export class Reads {
     });
     return (await pool.read(jobs)).map((outcome) => {
       if (outcome.outcome === 'refused') throw refused(outcome);
-      const { err } = outcome;
-      if (err !== undefined && isProblemCode(err) && codes[err].retry) throw new ProblemError(err);
       return outcome;
     });
   }

@@ -22,6 +22,7 @@ import type { DecidedRead, ReadOutcome } from '../../src/policy/jobs.ts';
 import { Lane } from '../../src/policy/lane.ts';
 import { appendWork, readWork } from '../../src/policy/pool.ts';
 import type { PolicyPool } from '../../src/policy/pool.ts';
+import { PolicyError } from '../../src/policy/policy-error.ts';
 import { openWorkerPool } from '../../src/policy/worker-pool.ts';
 import { policyOf, startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
@@ -283,6 +284,19 @@ describe('a page', () => {
       503,
       { code: 'engine_overloaded' },
     ]);
+  });
+
+  test('of which nobody can say whether it may begin is denied, and that is an entry', async () => {
+    answers.search = () => {
+      throw new PolicyError('engine_unavailable', 'there is none');
+    };
+    const before = world.recorded();
+    const response = await get(QUERY);
+    expect([response.status, (await response.json()) as object]).toMatchObject([
+      503,
+      { code: 'engine_unavailable', decision: expect.any(String) as unknown },
+    ]);
+    expect(world.recorded()).toBe(before + 1);
   });
 
   test('in which the policy changes is made again by one policy', async () => {

@@ -1,10 +1,12 @@
 import type { JsonObject } from '../../core/strict-json.ts';
+import type { DecidedRead } from '../../policy/jobs.ts';
 import type { Page } from '../page.ts';
 import { makePage } from '../page.ts';
 import { queryOf } from '../arrival.ts';
 import { jsonAnswer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
 import type { Asker } from '../asker.ts';
+import { codes, isProblemCode } from '../codes.ts';
 import type { Place } from '../cursor.ts';
 import type { Desk } from '../desk.ts';
 import { entryResource } from '../entry-view.ts';
@@ -95,7 +97,7 @@ async function findPage(desk: Desk, wish: SearchWish, asker: Asker): Promise<Fou
           const resource = entryResource(entry, asker.caller);
           return { action: 'entry.read', resource, mediaType: JSON_TYPE };
         });
-        return desk.reads.judge(asker, moment, asked);
+        return decidedNow(await desk.reads.judge(asker, moment, asked));
       },
     },
     search,
@@ -103,6 +105,14 @@ async function findPage(desk: Desk, wish: SearchWish, asker: Asker): Promise<Fou
     wish.limit,
   );
   return { ...page, moment };
+}
+
+/** @throws {@link ProblemError} where the engine could not decide one for now: a page without it would look complete. */
+function decidedNow(outcomes: readonly DecidedRead[]): readonly DecidedRead[] {
+  for (const { err } of outcomes) {
+    if (err !== undefined && isProblemCode(err) && codes[err].retry) throw new ProblemError(err);
+  }
+  return outcomes;
 }
 
 /** Where the page begins, in a tree that stays the same for all pages of the search. */
