@@ -7,50 +7,13 @@ import type { AppendJob, AppendOutcome, ReadJob, ReadOutcome } from './jobs.ts';
 import type { Work } from './message.ts';
 import { appendWork, readWork } from './pool.ts';
 import type { PolicyPool } from './pool.ts';
-import { CHANGE_KINDS } from './replay.ts';
-import type { ChangeKind } from './replay.ts';
-import type { ShadowDifference, ShadowSettings } from './shadow-job.ts';
+import type { ShadowSettings } from './shadow-job.ts';
+import { ShadowTally } from './shadow-tally.ts';
+import type { ShadowStatus } from './shadow-tally.ts';
 import { ShadowThread } from './shadow-thread.ts';
 import type { ShadowEvents, ShadowTask } from './shadow-thread.ts';
 import type { ShadowAnswer } from './shadow-worker.ts';
 import type { StagedPolicy } from './staged.ts';
-
-/** A decision that would be another. */
-export interface ShadowSample extends ShadowDifference {
-  /** Id of the entry; a denial beyond its caller's budget has none in the log. */
-  readonly id: string;
-  readonly ask: Work['ask'];
-}
-
-/** What a shadow is at. Counts are since its start. */
-export interface ShadowStatus {
-  readonly running: boolean;
-  /** The candidate, also after it was stopped; null before the first. */
-  readonly candidate: {
-    readonly policy: string;
-    readonly revision: string | null;
-    readonly digest: string;
-  } | null;
-  /** Why it stopped by itself; null where it did not. */
-  readonly fault: string | null;
-  /** Epoch ms; null before the first start. */
-  readonly since: number | null;
-  /** One decision in so many. */
-  readonly sample: number;
-  readonly compared: number;
-  readonly identical: number;
-  readonly changed: number;
-  /** Of the changed ones: by kind, a decision under each of its kinds. */
-  readonly kinds: Readonly<Record<ChangeKind, number>>;
-  /** Found no room. */
-  readonly dropped: number;
-  /** Took longer than the deadline; on a busy machine that need not be the candidate. */
-  readonly timeouts: number;
-  /** Could not be tried. */
-  readonly failed: number;
-  /** The newest decisions that would be others. */
-  readonly samples: readonly ShadowSample[];
-}
 
 /** How a shadow runs. */
 export interface ShadowOptions {
@@ -94,12 +57,11 @@ export class Shadow implements ShadowEvents {
   #sample = 1;
   #fault: string | null = null;
   #since: number | null = null;
-  #counts = noCounts();
-  #kinds = noKinds();
-  #samples: ShadowSample[] = [];
+  #tally: ShadowTally;
 
   constructor(options: ShadowOptions) {
     this.#options = options;
+    this.#tally = new ShadowTally(options.samples);
   }
 
   /** Begins with a candidate, in place of another one. @param sample - One decision in so many. */
@@ -110,7 +72,7 @@ export class Shadow implements ShadowEvents {
     this.#sample = sample;
     this.#fault = null;
     this.#since = this.#options.clock();
-    [this.#counts, this.#kinds, this.#samples] = [noCounts(), noKinds(), []];
+    this.#tally = new ShadowTally(this.#options.samples);
     this.#losses = 0;
     this.#open(candidate);
   }
@@ -155,9 +117,7 @@ export class Shadow implements ShadowEvents {
       fault: this.#fault,
       since: this.#since,
       sample: this.#sample,
-      ...this.#counts,
-      kinds: { ...this.#kinds },
-      samples: [...this.#samples],
+      ...this.#tally.found(),
     };
   }
 
@@ -170,9 +130,7 @@ export class Shadow implements ShadowEvents {
   answered(tasks: readonly ShadowTask[], answer: ShadowAnswer): void {
     this.#losses = 0;
     for (const [at, { job }] of tasks.entries()) {
-      const found = answer[at];
-      if (typeof found === 'string' || found === undefined) this.#counts.failed += 1;
-      else this.#count(job, found);
+      this.#tally.add(job, answer[at]);
     }
   }
 
@@ -183,7 +141,7 @@ export class Shadow implements ShadowEvents {
   ): void {
     const candidate = this.#candidate;
     if (this.#thread === null || candidate === null) return;
-    if (current !== null) this.#counts[why === 'policy_timeout' ? 'timeouts' : 'failed'] += 1;
+    if (current !== null) this.#tally.note(why === 'policy_timeout' ? 'timeouts' : 'failed');
     this.#losses += 1;
     if (this.#losses >= LOSSES_MAX) {
       this.#fault = why;
@@ -224,7 +182,7 @@ export class Shadow implements ShadowEvents {
     const bytes = event + record.length;
     const { queue } = this.#options;
     if (this.#queue.length >= queue || this.#bytes + bytes > QUEUE_BYTES) {
-      this.#counts.dropped += 1;
+      this.#tally.note('dropped');
       return;
     }
     const { allow, err = null, class: name } = outcome;
@@ -255,29 +213,9 @@ export class Shadow implements ShadowEvents {
     if (ask === 'append') return { job: { ask, work: appendWork(job as AppendJob, texts) }, live };
     return { job: { ask, work: readWork(job, texts) }, live };
   }
-
-  #count({ ask, work }: Work, difference: ShadowDifference | null): void {
-    this.#counts.compared += 1;
-    if (difference === null) {
-      this.#counts.identical += 1;
-      return;
-    }
-    this.#counts.changed += 1;
-    for (const kind of difference.kinds) this.#kinds[kind] += 1;
-    this.#samples.push({ id: work.jti, ask, ...difference });
-    if (this.#samples.length > this.#options.samples) this.#samples.shift();
-  }
 }
 
 type LiveError = NonNullable<ShadowTask['live']['err']>;
-
-function noCounts() {
-  return { compared: 0, identical: 0, changed: 0, dropped: 0, timeouts: 0, failed: 0 };
-}
-
-function noKinds(): Record<ChangeKind, number> {
-  return Object.fromEntries(CHANGE_KINDS.map((kind) => [kind, 0])) as Record<ChangeKind, number>;
-}
 
 /** By the random end of its id. */
 function isSampled(jti: string, sample: number): boolean {
