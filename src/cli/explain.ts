@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { CommanderError } from 'commander';
 import { SteleError } from '../core/errors.ts';
 import { exitCodeOf, exitCodes } from './exit.ts';
+import { printable } from './printable.ts';
 
 /** Says what went wrong, where, and what became of the data, on standard error. @returns the exit code. */
 export function explain(error: unknown, json: boolean): number {
@@ -11,7 +12,9 @@ export function explain(error: unknown, json: boolean): number {
   const known = asSteleError(error);
   if (known === null) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(json ? line({ code: 'internal', message: text }) : `stele: ${text}\n`);
+    process.stderr.write(
+      json ? line({ code: 'internal', message: text }) : `stele: ${printable(text)}\n`,
+    );
     return exitCodes.invalid;
   }
   const { code, message, pointer, durability, disposition } = known;
@@ -20,7 +23,7 @@ export function explain(error: unknown, json: boolean): number {
   } else if (!isHelpShown(error)) {
     const where = pointer === undefined ? '' : ` at ${pointer}`;
     const data = durability === undefined ? '' : `; the data is ${durability}`;
-    process.stderr.write(`stele: ${message}${where} (${code}${data})\n`);
+    process.stderr.write(printable(`stele: ${message}${where} (${code}${data})\n`));
   }
   return exitCodeOf(known);
 }

@@ -1,6 +1,7 @@
 import { MultiBar, Presets } from 'cli-progress';
 import pc from 'picocolors';
 import { toBase64Url } from '../core/bytes.ts';
+import { printable } from './printable.ts';
 
 /** How a command talks: data on stdout, everything else on stderr, so that output can be piped. */
 export interface Output {
@@ -30,10 +31,12 @@ export function createOutput(options: { readonly json: boolean }): Output {
   return {
     json: options.json,
     result(value, text) {
-      process.stdout.write(`${options.json ? JSON.stringify(value, textForms) : text}\n`);
+      process.stdout.write(
+        `${options.json ? JSON.stringify(value, textForms) : printable(text)}\n`,
+      );
     },
     note(text) {
-      if (!options.json) process.stderr.write(`${text}\n`);
+      if (!options.json) process.stderr.write(`${printable(text)}\n`);
     },
     progress(label, total) {
       return process.stderr.isTTY && !options.json ? drawn(label, total) : silent;
