@@ -182,6 +182,7 @@ test('a statement is JSON', async () => {
     body: '{}',
   });
   expect(answer.status).toBe(415);
+  await close();
 });
 
 test.each([

@@ -106,8 +106,9 @@ test('a store whose last checkpoint is of one gateway is verified by who knows t
 }, 60_000);
 
 test('a served log is verified with the keys of all who may answer', async () => {
-  const { url } = await serve(two);
+  const gateway = await serve(two);
   const keys = vkeys.flatMap((key) => ['--vkey', key]);
-  const report = await stele(one, '--json', 'verify', `${url}/log/demo`, ...keys);
+  const report = await stele(one, '--json', 'verify', `${gateway.url}/log/demo`, ...keys);
   expect(JSON.parse(report)).toMatchObject({ verdict: 'valid' });
+  await gateway.close();
 });
