@@ -1,5 +1,6 @@
 import { SteleError } from '../core/errors.ts';
 import type { Disposition, Durability } from '../core/errors.ts';
+import { ANSWER_MS_MAX, bounded } from './bounded-answer.ts';
 
 /** Where a gateway is and who calls. */
 export interface Connection {
@@ -35,6 +36,9 @@ export async function call(connection: Connection, request: GatewayRequest): Pro
     response = await fetch(`${connection.url}${path}`, {
       method: request.method ?? 'GET',
       headers,
+      // A key is for the gateway that was named.
+      redirect: 'error',
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
       ...(request.body === undefined ? {} : { body: request.body }),
     });
   } catch (cause) {
@@ -48,8 +52,9 @@ export async function call(connection: Connection, request: GatewayRequest): Pro
       },
     );
   }
-  if (!response.ok) throw await problemOf(response, connection);
-  return response;
+  const answer = bounded(response);
+  if (!answer.ok) throw await problemOf(answer, connection);
+  return answer;
 }
 
 /** What to do about a refusal of somebody who sent no key: as a stranger, almost everything is denied. */
