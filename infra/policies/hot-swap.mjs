@@ -23,6 +23,7 @@ const { openDefaultPolicy, stageArchived } = await load('cli/open-policy.js');
 const { openStore } = await load('cli/open-store.js');
 const { makeApproval } = await load('core/approval.js');
 const { makeCertificate } = await load('core/statement.js');
+const { signBundleFiles } = await load('keys/bundle-signatures.js');
 const { generateKey, loadKey } = await load('keys/key-files.js');
 const { jwsSigner } = await load('keys/signers.js');
 const { fsck } = await load('ledger/fsck.js');
@@ -47,7 +48,8 @@ for (const role of ['admin', 'service']) {
   keys[role] = await addCaller(home.apiKeys, { id: role, type: 'service', roles: [role] });
 }
 const root = jwsSigner(await loadKey(home.rootKey));
-const people = await Promise.all(['ann', 'ben'].map(personOf));
+const people = await Promise.all(['ann', 'ben'].map((one) => personOf(one, 'approver')));
+const author = await personOf('cid', 'author');
 const bundles = [];
 for (let n = 0; n < swaps; n++) bundles.push(await bundleOf(`source-${n}`));
 const gateway = await composeGateway(configuration);
@@ -123,19 +125,21 @@ async function post(path, body, key) {
   return { status: response.status, body: await response.json() };
 }
 
-async function personOf(person) {
-  const signer = jwsSigner(generateKey());
-  const fields = { gen: genesis.gen, use: 'approver', jwk: signer.jwk, person };
-  return { person, signer, cert: await makeCertificate(fields, [root]) };
+async function personOf(person, use) {
+  const key = generateKey();
+  const signer = jwsSigner(key);
+  const fields = { gen: genesis.gen, use, jwk: signer.jwk, person };
+  return { person, key, signer, cert: await makeCertificate(fields, [root]) };
 }
 
-/** The default policy with other data. */
+/** The default policy with other data, signed. */
 async function bundleOf(name) {
   const archive = readFileSync(new URL('../../bundles/default/bundle.tar.gz', import.meta.url));
   const files = new Map(await unpackBundle(archive));
   const data = JSON.parse(Buffer.from(files.get('data.json')).toString());
   data.settings.class_of_source = { [name]: 'standard' };
   files.set('data.json', Buffer.from(JSON.stringify(data)));
+  files.set('.signatures.json', await signBundleFiles(files, author.key));
   const entries = [...files].map(([file, body]) => ({
     header: { name: `/${file}`, size: body.length, type: 'file' },
     body,
@@ -162,7 +166,7 @@ async function requestOf({ packed, id, digest }) {
     approvals: await Promise.all(
       people.map(async ({ person, signer }) => makeApproval({ ...rest, person }, signer)),
     ),
-    certificates: people.map(({ cert }) => cert),
+    certificates: [...people, author].map(({ cert }) => cert),
   };
 }
 

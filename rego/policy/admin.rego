@@ -49,6 +49,9 @@ _approved if count(input.resource.properties.approvals) >= approvals_needed
 
 _author_is_known if is_string(input.resource.properties.author)
 
+# What comes back was in charge before, as it is archived: nobody can have taken its signature off since.
+_author_is_known if input.resource.properties.change == "rollback"
+
 _author_is_known if data.settings.activation.unsigned == true
 
 _grace_is_short if input.resource.properties.grace_ms <= data.settings.activation.grace_ms_max

@@ -18,7 +18,7 @@ import { gatewaySettingsOf } from './gateway-settings.ts';
 import { homeOf } from './home.ts';
 import { createLog } from './logging.ts';
 import { openCallers } from './open-callers.ts';
-import { stageArchived, stageShadow, stageSubmitted } from './open-policy.ts';
+import { signerFault, stageArchived, stageShadow, stageSubmitted } from './open-policy.ts';
 import { genesisToServe, openOwnLedger } from './open-own-ledger.ts';
 import { openStore } from './open-store.ts';
 import { foundingPolicy, openFeed } from './policy-feed.ts';
@@ -64,7 +64,7 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
     const decide = decideSettingsOf(genesis, secret);
     const pool = await openPool(configuration, decide);
     closers.push(async () => pool.close());
-    const policies = new PoolSwitch({ pool, stage: stageArchived });
+    const policies = new PoolSwitch({ pool, stage: stageArchived, signerFault });
     const parts = { store, known, log, policies, archive };
     const { ledger, vkey } = await openOwnLedger(configuration, parts);
     closers.push(async () => ledger.close());
@@ -79,7 +79,7 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
     });
     const changes: PolicyChanges = {
       prepared: () => pool.prepared,
-      stage: async (archive, authors) => stageSubmitted(archive, authors, configuration),
+      stage: async (archive, from) => stageSubmitted(archive, from, configuration),
       keep: (staged) => {
         policies.keep(staged);
       },

@@ -2,9 +2,15 @@ import { createHash, createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { SteleError } from '../core/errors.ts';
 import type { PublicJwk } from '../core/jws.ts';
-import { BundleVerifier, SIGNATURES_FILE } from '../keys/bundle-signatures.ts';
+import {
+  BundleSignatureError,
+  BundleVerifier,
+  SIGNATURES_FILE,
+} from '../keys/bundle-signatures.ts';
 import { verificationKey } from '../keys/verification-keys.ts';
-import { DEFAULT_BUNDLE_LIMITS } from '../policy/bundle.ts';
+import type { SubmittedFrom } from '../gateway/components.ts';
+import type { NamedSigner } from '../ledger/components.ts';
+import { DEFAULT_BUNDLE_LIMITS, unpackBundle } from '../policy/bundle.ts';
 import { SourceError } from '../policy/sources/source.ts';
 import { stageBundle } from '../policy/stage.ts';
 import type { SignatureCheck } from '../policy/stage.ts';
@@ -78,23 +84,58 @@ export async function stageShadow(
 }
 
 /**
- * Stages a bundle that is to be activated: signed by one of the authors that the request brings, or by nobody, which
- * the policy in charge may refuse.
+ * Stages a bundle that is to be activated: signed by one of the authors that the request brings. One that nobody signed
+ * is taken with `policy.unsigned`, or where it comes back out of the archive, as it was in charge before: else its author
+ * could take the signature off and approve it himself.
  */
 export async function stageSubmitted(
   archive: Uint8Array,
-  authors: readonly PublicJwk[],
+  { authors, isArchived }: SubmittedFrom,
   configuration: Configuration,
 ): Promise<StagedPolicy> {
   const packedBytes = configuration.whole('policy.bundleBytes');
   const limits = { ...DEFAULT_BUNDLE_LIMITS, packedBytes };
+  const verifier = await verifierOf(authors, configuration.text('policy.scope'));
+  const isBareTaken = isArchived || configuration.flag('policy.unsigned');
+  const check: SignatureCheck = async (files) =>
+    isBareTaken && !files.has(SIGNATURES_FILE) ? null : verifier.verify(files);
+  return stageBundle(archive, check, { limits });
+}
+
+/**
+ * Holds an archived bundle against the signer that its activation names: that key signed it, or nobody did where it
+ * names none.
+ *
+ * @returns why it is not so; undefined where it is.
+ * @throws {@link BundleError} where it cannot be unpacked.
+ */
+export async function signerFault(
+  archive: Uint8Array,
+  { signer, author }: NamedSigner,
+): Promise<string | undefined> {
+  const files = await unpackBundle(archive, ARCHIVE_LIMITS);
+  const named = signer ?? 'nobody';
+  if (!files.has(SIGNATURES_FILE)) {
+    return signer === null ? undefined : `nobody signed the bundle, its activation says ${named}`;
+  }
+  try {
+    const verifier = await verifierOf(author === null ? [] : [author], null);
+    const kid = await verifier.verify(files);
+    return kid === signer ? undefined : `${kid} signed the bundle, its activation says ${named}`;
+  } catch (error) {
+    if (!(error instanceof BundleSignatureError)) throw error;
+    return `${error.message}; its activation says ${named}`;
+  }
+}
+
+async function verifierOf(
+  authors: readonly PublicJwk[],
+  scope: string | null,
+): Promise<BundleVerifier> {
   const keys = await Promise.all(
     authors.map(async (jwk) => {
       return verificationKey(createPublicKey({ key: { ...jwk }, format: 'jwk' }), 'a certificate');
     }),
   );
-  const verifier = new BundleVerifier(keys, configuration.text('policy.scope'));
-  const check: SignatureCheck = async (files) =>
-    files.has(SIGNATURES_FILE) ? verifier.verify(files) : null;
-  return stageBundle(archive, check, { limits });
+  return new BundleVerifier(keys, scope);
 }

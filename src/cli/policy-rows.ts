@@ -32,7 +32,7 @@ export const policyRows: readonly SettingSpec[] = [
     key: 'policy.unsigned',
     ...yesNo,
     fallback: false,
-    help: 'Whether a bundle without a signature is taken. A signature that is there is verified all the same. For development: whoever can write to the source then proposes policies.',
+    help: 'Whether a bundle without a signature is taken, from the source and to be activated. A signature that is there is verified all the same. For development: whoever can write to the source then proposes policies, and an author who does not sign can approve what he wrote, if the policy in charge lets him.',
   },
   {
     key: 'policy.pollMinMs',

@@ -265,7 +265,7 @@ function gapEffect(state: LogState, entry: Entry): LogState | ControlFault {
 
 function policyEffect(state: LogState, entry: Entry, index: number): LogState | ControlFault {
   const facts = controlFacts('policy', entry.payload.ctl);
-  const { act, id, digest, previous, grace } = facts;
+  const { act, id, digest, previous, signer, grace } = facts;
   const { activePolicy } = state;
   if (act !== 'activate') return state;
   if (id === null || digest === null) return noEffect('activation names no policy');
@@ -288,7 +288,7 @@ function policyEffect(state: LogState, entry: Entry, index: number): LogState | 
   if (former !== undefined) {
     policies = policies.with(former.id, { ...former, until: entry.payload.at + (grace ?? 0) });
   }
-  policies = policies.with(id, { id, digest, index, until: null });
+  policies = policies.with(id, { id, digest, signer, index, until: null });
   for (const { identity } of approved.approvers) approvals = approvals.with(identity, index);
   const certificates = new Map(approved.certificates.map((one) => [one.kid, one]));
   const keys = withCertificates(state, certificates);

@@ -59,6 +59,8 @@ export interface Activation {
   readonly id: string;
   /** SHA-256 of the bundle file, base64url; null for the policy of genesis. */
   readonly digest: string | null;
+  /** Thumbprint of the key that signed the bundle, as the activation says; null for nobody, and for the policy of genesis. */
+  readonly signer: string | null;
   /** Leaf index of the activation; null for the policy of genesis. */
   readonly index: number | null;
   /** After which admission time (epoch ms) it must not decide any more; null while it is in charge. */
@@ -115,7 +117,10 @@ export function initialState(genesis: Genesis): LogState {
     policies:
       first === null
         ? policies
-        : policies.with(first, { id: first, digest: null, index: null, until: null }),
+        : policies.with(first, {
+            ...{ id: first, digest: null, signer: null },
+            ...{ index: null, until: null },
+          }),
     approvals: PersistentMap.empty(),
     activePolicy: first,
     final: false,

@@ -5,7 +5,6 @@
 import { judgeApprovals, parseApproval } from '../core/approval.ts';
 import type { Approved, ApprovedChange, PolicyChange } from '../core/approval.ts';
 import { MalformedError, SteleError } from '../core/errors.ts';
-import type { PublicJwk } from '../core/jws.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import type { Activation } from '../core/log-state.ts';
 import type { Statement } from '../core/statement.ts';
@@ -16,7 +15,12 @@ import { ENTRYPOINTS } from '../policy/decision.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import { isProblemCode } from './codes.ts';
 import type { CallerBudget } from './caller-budget.ts';
-import type { GatewayComponents, PolicyChanges, ServedLedger } from './components.ts';
+import type {
+  GatewayComponents,
+  PolicyChanges,
+  ServedLedger,
+  SubmittedFrom,
+} from './components.ts';
 import type { Asker } from './asker.ts';
 import { EntryIds } from './entry-ids.ts';
 import { ProblemError } from './problem.ts';
@@ -104,8 +108,9 @@ export class Activations {
     // Before anything of the bundle is unpacked: somebody who may approve has approved these very bytes.
     const { certificates } = await this.#approved(asker, change);
     const authors = certificates.flatMap(({ use, jwk }) => (use === 'author' ? [jwk] : []));
-    const archive = await this.#archive(asker, request, change);
-    const staged = await this.#staged(asker, { changes, change, archive, authors });
+    const { archive, isArchived } = await this.#archive(asker, request, change);
+    const from = { authors, isArchived };
+    const staged = await this.#staged(asker, { changes, change, archive, from });
     const whole = { ...change, signer: staged.signer };
     const approved = await this.#approved(asker, whole);
     const decided = await this.#decide(asker, changes, { whole, staged, approved, request });
@@ -163,12 +168,14 @@ export class Activations {
     asker: Asker,
     { bundle }: ActivationRequest,
     change: ApprovedChange,
-  ): Promise<Uint8Array> {
-    if (bundle !== null) return bundle;
+  ): Promise<{ readonly archive: Uint8Array; readonly isArchived: boolean }> {
+    if (bundle !== null) return { archive: bundle, isArchived: false };
     const candidate = this.#served.feed?.status.candidate ?? null;
-    if (candidate?.digest === change.digest) return candidate.archive;
+    if (candidate?.digest === change.digest) {
+      return { archive: candidate.archive, isArchived: false };
+    }
     const archived = await this.#served.ledger.archivedPolicy(change.id);
-    if (archived !== null) return archived;
+    if (archived !== null) return { archive: archived, isArchived: true };
     throw await this.#refuse(asker, change, 'policy_unknown');
   }
 
@@ -178,13 +185,13 @@ export class Activations {
       readonly changes: PolicyChanges;
       readonly change: ApprovedChange;
       readonly archive: Uint8Array;
-      readonly authors: readonly PublicJwk[];
+      readonly from: SubmittedFrom;
     },
   ): Promise<StagedPolicy> {
-    const { changes, change, archive, authors } = parts;
+    const { changes, change, archive, from } = parts;
     let staged: StagedPolicy;
     try {
-      staged = await changes.stage(archive, authors);
+      staged = await changes.stage(archive, from);
     } catch (error) {
       if (!(error instanceof SteleError)) throw error;
       throw await this.#refuse(asker, change, 'bundle_refused', `${error.code}: ${error.message}`);

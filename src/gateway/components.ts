@@ -17,12 +17,20 @@ export interface GatewayLog {
   error(event: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
+/** Where a bundle that is to be activated comes from. */
+export interface SubmittedFrom {
+  /** Keys that may have signed it: of people, by the root. */
+  readonly authors: readonly PublicJwk[];
+  /** It was in charge before, and is out of the ledger's own archive. */
+  readonly isArchived: boolean;
+}
+
 /** What a gateway needs to change the policy of a ledger. */
 export interface PolicyChanges {
   /** The policy that decides here. */
   readonly prepared: () => PreparedPolicy | null;
-  /** Takes a bundle through its staging. @param authors - Keys that may have signed it: of people, by the root. */
-  readonly stage: (archive: Uint8Array, authors: readonly PublicJwk[]) => Promise<StagedPolicy>;
+  /** Takes a bundle through its staging. */
+  readonly stage: (archive: Uint8Array, from: SubmittedFrom) => Promise<StagedPolicy>;
   /** Remembers what is about to be activated, so that it is not staged again. */
   readonly keep: (staged: StagedPolicy) => void;
   readonly evaluate: EvaluateOnce;

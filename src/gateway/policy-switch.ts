@@ -1,5 +1,5 @@
 import { SteleError } from '../core/errors.ts';
-import type { ChargedPolicy, PolicySwitch } from '../ledger/components.ts';
+import type { ChargedPolicy, NamedSigner, PolicySwitch } from '../ledger/components.ts';
 import { identityFault } from '../policy/archived.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import type { ReadyPolicy, SwapPool } from '../policy/swap-pool.ts';
@@ -9,6 +9,8 @@ export interface SwitchParts {
   readonly pool: SwapPool;
   /** Stages a bundle of the archive, which is known by its digest and needs no signature again. */
   readonly stage: (archive: Uint8Array) => Promise<StagedPolicy>;
+  /** Why a bundle is not signed as its activation says; undefined where it is. */
+  readonly signerFault: (archive: Uint8Array, named: NamedSigner) => Promise<string | undefined>;
 }
 
 /** Makes the policies that the log puts in charge decide in a pool. */
@@ -30,6 +32,7 @@ export class PoolSwitch implements PolicySwitch {
   async ready(policy: ChargedPolicy): Promise<() => void> {
     const { id } = policy;
     const { pool } = this.#parts;
+    await this.#checkSigner(policy);
     if (pool.policy?.id === id) return () => undefined;
     if (this.#ready !== null && this.#ready.id !== id) {
       await this.#ready.workers.drop();
@@ -45,8 +48,17 @@ export class PoolSwitch implements PolicySwitch {
     };
   }
 
-  async #staged({ id, digest, archive }: ChargedPolicy): Promise<StagedPolicy> {
-    if (this.#kept?.prepared.identity.id === id) return this.#kept;
+  /** Whoever sealed the activation may have named another author, so that the true one could approve. */
+  async #checkSigner({ index, archive, ...named }: ChargedPolicy): Promise<void> {
+    if (index === null || archive === null) return;
+    const fault = await this.#parts.signerFault(archive, named);
+    if (fault !== undefined) throw halted('policy_signer_other', fault);
+  }
+
+  async #staged({ id, digest, signer, archive }: ChargedPolicy): Promise<StagedPolicy> {
+    const kept = this.#kept;
+    const isKept = kept?.prepared.identity.id === id && kept.digest === digest;
+    if (isKept && kept.signer === signer) return kept;
     if (archive === null) {
       throw halted('policy_archive_missing', `the bundle of policy ${id} is not in the archive`);
     }

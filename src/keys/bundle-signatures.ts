@@ -93,10 +93,10 @@ export async function signBundleFiles(
 /** Verifies bundles against keys that are trusted alike. */
 export class BundleVerifier {
   readonly #keys: readonly VerificationKey[];
-  readonly #scope: string;
+  readonly #scope: string | null;
 
-  /** @param scope - What a signature has to be for, exactly; empty: for nothing in particular. */
-  constructor(keys: readonly VerificationKey[], scope = '') {
+  /** @param scope - What a signature has to be for, exactly; empty: for nothing in particular; null: for anything. */
+  constructor(keys: readonly VerificationKey[], scope: string | null = '') {
     this.#keys = keys;
     this.#scope = scope;
   }
@@ -113,7 +113,7 @@ export class BundleVerifier {
       throw new BundleSignatureError('bundle_unsigned', `bundle has no ${SIGNATURES_FILE}`);
     }
     const { claims, kid } = await this.#open(signatureOf(bytes));
-    if ((claims.scope ?? '') !== this.#scope) {
+    if (this.#scope !== null && (claims.scope ?? '') !== this.#scope) {
       const message = `bundle is signed for scope "${claims.scope ?? ''}", want "${this.#scope}"`;
       throw new BundleSignatureError('bundle_scope_mismatch', message);
     }

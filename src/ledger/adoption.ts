@@ -128,9 +128,12 @@ export class Adoption {
 
   async #ready(active: Activation): Promise<() => void> {
     const { store, settings, genesis, clock } = this.#parts.context;
-    const { id, index, digest } = active;
+    const { id, index, digest, signer } = active;
+    const record = signer === null ? undefined : this.#parts.view.state.keys.get(signer);
+    const author = record?.certificate?.jwk ?? null;
     const archive = await readArchivedPolicy(store, settings.ledger, active);
-    const go = (await this.#switch?.ready({ id, index, digest, archive })) ?? (() => undefined);
+    const policy = { id, index, digest, archive, signer, author };
+    const go = (await this.#switch?.ready(policy)) ?? (() => undefined);
     // Entries will need it for longer than when it was archived.
     if (archive !== null) {
       await archivePolicy(store, settings.ledger, genesis, { id, archive }, clock);

@@ -1,5 +1,5 @@
 import type { Genesis } from '../core/genesis.ts';
-import type { JwsSigner } from '../core/jws.ts';
+import type { JwsSigner, PublicJwk } from '../core/jws.ts';
 import type { NoteSigner } from '../core/signed-note.ts';
 import type { Statement } from '../core/statement.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -16,8 +16,16 @@ export interface LedgerLog {
 /** Waits, so that a test can hold time in its hands. Resolves early, without error, when `signal` aborts. */
 export type Sleep = (ms: number, signal?: AbortSignal) => Promise<void>;
 
+/** Who signed a bundle, as its activation says. */
+export interface NamedSigner {
+  /** Thumbprint of the key; null for nobody. */
+  readonly signer: string | null;
+  /** That key, as the root certified it. */
+  readonly author: PublicJwk | null;
+}
+
 /** A policy that the log put in charge. */
-export interface ChargedPolicy {
+export interface ChargedPolicy extends NamedSigner {
   readonly id: string;
   /** Leaf index of its activation; null for the policy of genesis. */
   readonly index: number | null;

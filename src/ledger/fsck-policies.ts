@@ -6,21 +6,21 @@ import { gunzipSync } from 'node:zlib';
 import { sha256Base64Url } from '#platform';
 import type { Batch } from '../core/batch.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
-import { controlFacts } from '../core/ctl.ts';
-import type { ControlFacts } from '../core/ctl.ts';
 import type { Entry } from '../core/entry.ts';
 import { SteleError } from '../core/errors.ts';
 import { finding } from '../core/findings.ts';
 import type { Finding, FindingPlace } from '../core/findings.ts';
 import type { Genesis } from '../core/genesis.ts';
-import { isJsonObject } from '../core/json-pointer.ts';
-import type { Activation, LogState } from '../core/log-state.ts';
+import type { LogState } from '../core/log-state.ts';
 import { memberRange } from '../core/payload-object.ts';
 import { findRecord } from '../core/record.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { step } from '../core/report.ts';
 import type { Step } from '../core/report.ts';
-import type { JsonObject, JsonValue } from '../core/strict-json.ts';
+import type { JsonValue } from '../core/strict-json.ts';
+import type { NamedSigner } from './components.ts';
+import { claimsDecision, disagreement, effectiveChange } from './fsck-activation.ts';
+import type { EffectiveChange } from './fsck-activation.ts';
 import { lockFindings, readRecorded } from './fsck-objects.ts';
 import type { FsckContext } from './fsck-objects.ts';
 
@@ -35,6 +35,10 @@ export interface ExecutablePolicy {
     id: string,
     digest: string | null,
   ) => { readonly code: 'policy_altered' | 'engine_version'; readonly detail: string } | undefined;
+  /** Of its manifest; null where that has none. */
+  readonly revision: string | null;
+  /** Why its bundle is not signed as the activation says; undefined where it is. */
+  signerFault(named: NamedSigner): Promise<string | undefined>;
   /** Evaluates an entrypoint over RFC 8785 text. Rejects where there is no answer. */
   evaluate(entrypoint: string, input: string): Promise<JsonValue>;
 }
@@ -46,10 +50,7 @@ const DAY_MS = 86_400_000;
 const BUNDLE_BYTES_MAX = 268_435_456;
 const ADMIN = 'stele/admin';
 
-interface Change {
-  readonly activation: Activation;
-  readonly facts: ControlFacts<'policy'>;
-  readonly entry: Entry;
+interface Change extends EffectiveChange {
   readonly batch: Batch;
   readonly at: FindingPlace;
 }
@@ -60,7 +61,11 @@ export class PolicyCheck {
   readonly #genesis: Genesis;
   readonly #open: OpenExecutable;
   readonly #changes: Change[] = [];
+  readonly #archives = new Map<string, Uint8Array | null>();
+  /** Null where the bundle makes no policy. */
   readonly #opened = new Map<string, ExecutablePolicy | null>();
+  /** The policy of its name, by this engine. */
+  readonly #runnable = new Map<string, ExecutablePolicy>();
   readonly #findings: Finding[] = [];
   #executed = 0;
   #gone = 0;
@@ -76,11 +81,9 @@ export class PolicyCheck {
     const { number, first } = batch.header;
     for (const [offset, entry] of batch.entries.entries()) {
       if (entry.payload.kind !== 'policy') continue;
-      const facts = controlFacts('policy', entry.payload.ctl);
-      const activation = facts.id === null ? undefined : state.policies.get(facts.id);
-      if (facts.act !== 'activate' || activation?.index !== first + offset) continue;
-      const at = { batch: number, index: first + offset };
-      this.#changes.push({ activation, facts, entry, batch, at });
+      const index = first + offset;
+      const change = effectiveChange(entry, index, state);
+      if (change !== null) this.#changes.push({ ...change, batch, at: { batch: number, index } });
     }
   }
 
@@ -89,31 +92,51 @@ export class PolicyCheck {
     const { policy, time } = this.#genesis;
     if (policy !== null) await this.#archived({ id: policy.id, digest: null }, time, {});
     for (const change of this.#changes) {
-      const { activation, entry, at } = change;
-      await this.#archived(activation, entry.payload.at, at);
+      const policy = await this.#archived(change, change.entry.payload.at, change.at);
+      if (policy !== null) await this.#signed(change, policy);
     }
     for (const change of this.#changes) await this.#decided(change);
     const found = this.#findings.filter(({ code }) => code !== 'engine_version').length;
     const gone = this.#gone === 0 ? '' : `, records of ${this.#gone} gone`;
-    const said = `${this.#opened.size} archived, ${this.#executed} activations executed again${gone}`;
+    const said = `${this.#archives.size} archived, ${this.#executed} activations executed again${gone}`;
     const detail = found === 0 ? said : `${found} found; ${said}`;
     return { findings: this.#findings, step: step('policies_archived', verdict(found), detail) };
   }
 
+  /** The policy as the archive has it; null where that is not what was activated. */
   async #archived(
-    { id, digest }: { readonly id: string; readonly digest: string | null },
+    named: { readonly id: string; readonly digest: string | null },
     time: number,
     at: FindingPlace,
-  ): Promise<void> {
-    if (this.#opened.has(id)) return;
-    this.#opened.set(id, null);
-    const key = this.#context.keys.policy(id, 'bundle.tar.gz');
-    const place = { ...at, key };
+  ): Promise<ExecutablePolicy | null> {
+    const { id, digest } = named;
+    const place = { ...at, key: this.#context.keys.policy(id, 'bundle.tar.gz') };
+    let archive = this.#archives.get(id);
+    if (archive === undefined) {
+      archive = await this.#read(id, time, place);
+      this.#archives.set(id, archive);
+    }
+    if (archive === null) return null;
+    const hash = sha256Base64Url(archive);
+    if (digest !== null && hash !== digest) {
+      this.#mismatch(place, `bundle hashes to ${hash}, activated was ${digest}`);
+      return null;
+    }
+    if (!this.#opened.has(id)) this.#opened.set(id, await this.#openBundle(named, archive, place));
+    return this.#opened.get(id) ?? null;
+  }
+
+  async #read(
+    id: string,
+    time: number,
+    place: FindingPlace & { readonly key: string },
+  ): Promise<Uint8Array | null> {
+    const { key, ...at } = place;
     const object = await readRecorded(this.#context.store, key, at, BUNDLE_BYTES_MAX);
     this.#findings.push(...object.findings);
     if (object.versionId === null || object.bytes === null) {
       this.#findings.push(finding('missing_object', place, `the bundle of policy ${id}`));
-      return;
+      return null;
     }
     const { mode, days } = this.#genesis.batchLock;
     const retainUntil = time - (time % 1000) + days * DAY_MS;
@@ -121,45 +144,53 @@ export class PolicyCheck {
     this.#findings.push(
       ...(await lockFindings(this.#context, locked, { mode, retainUntil }, place)),
     );
-    const hash = sha256Base64Url(object.bytes);
-    if (digest !== null && hash !== digest) {
-      this.#mismatch(place, `bundle hashes to ${hash}, activated was ${digest}`);
-      return;
-    }
-    await this.#openBundle({ id, digest }, object.bytes, place);
+    return object.bytes;
   }
 
   async #openBundle(
     { id, digest }: { readonly id: string; readonly digest: string | null },
     archive: Uint8Array,
     place: FindingPlace,
-  ): Promise<void> {
+  ): Promise<ExecutablePolicy | null> {
     try {
       const policy = await this.#open(archive);
       const fault = policy.fault(id, digest);
-      if (fault === undefined) this.#opened.set(id, policy);
+      if (fault === undefined) this.#runnable.set(id, policy);
       else if (fault.code === 'policy_altered') this.#mismatch(place, fault.detail);
       else this.#findings.push(finding('engine_version', place, fault.detail));
+      return policy;
     } catch (error) {
       if (!(error instanceof SteleError)) throw error;
       this.#mismatch(place, `bundle makes no policy: ${error.message}`);
+      return null;
+    }
+  }
+
+  /** Whether the bundle says of itself what its activation says: who wrote it must not have approved it. */
+  async #signed({ facts, author, at }: Change, policy: ExecutablePolicy): Promise<void> {
+    const { signer, revision } = facts;
+    const fault = await policy.signerFault({ signer, author: author?.jwk ?? null });
+    if (fault !== undefined) this.#mismatch(at, fault);
+    if (policy.revision !== revision) {
+      this.#mismatch(at, `the bundle is of revision ${String(policy.revision)}`);
     }
   }
 
   /** Whether the policy before said so. */
-  async #decided({ facts, entry, batch, at }: Change): Promise<void> {
+  async #decided(change: Change): Promise<void> {
+    const { facts, entry, batch, at } = change;
     if (!claimsDecision(entry, facts.previous)) {
       this.#undecided(at, 'no decision of the policy in charge');
       return;
     }
-    const policy = this.#opened.get(facts.previous ?? '') ?? null;
+    const policy = this.#runnable.get(facts.previous ?? '') ?? null;
     const record = this.#context.open ? await this.#recordOf(entry, batch, at.index ?? 0) : null;
     // That the record is what the leaf commits to, or why it is gone, is said with the other records.
     if (record === null || policy === null) {
       this.#gone += 1;
       return;
     }
-    const fault = disagreement(facts, record) ?? (await repeat(policy, record));
+    const fault = disagreement(change, record) ?? (await repeat(policy, record));
     if (fault !== undefined) this.#undecided(at, fault);
     this.#executed += 1;
   }
@@ -191,39 +222,6 @@ export class PolicyCheck {
 
 function verdict(found: number): 'pass' | 'fail' {
   return found === 0 ? 'pass' : 'fail';
-}
-
-/** Whether the leaf says that the policy before allowed it. */
-function claimsDecision({ payload: { pol, _sd } }: Entry, previous: string | null): boolean {
-  if (pol === undefined || _sd === undefined) return false;
-  return pol.id === previous && pol.entrypoint === ADMIN && pol.allow;
-}
-
-/** What the policy was asked about has to be what became of it. */
-function disagreement(
-  facts: ControlFacts<'policy'>,
-  { input, result }: StoredRecord,
-): string | undefined {
-  const recorded = askedAbout(input);
-  if (recorded === null) return 'the record asks about no policy';
-  const { id, digest, previous, signer, change = 'update', grace, approvals } = facts;
-  const claims = { id, digest, previous, signer, change, grace_ms: grace };
-  const named = recorded['approvals'];
-  const same =
-    Object.entries(claims).every(([name, value]) => recorded[name] === value) &&
-    Array.isArray(named) &&
-    named.length === approvals.length;
-  if (!same) return 'the policy was asked about another change';
-  const needed = isJsonObject(result) ? result['approvals_needed'] : null;
-  return needed === (facts.needed ?? 1) ? undefined : 'another number of approvals was needed';
-}
-
-/** The policy of a recorded input, with its properties; null where it has none. */
-function askedAbout(input: JsonValue): JsonObject | null {
-  const resource = isJsonObject(input) ? (input['resource'] ?? null) : null;
-  if (!isJsonObject(resource)) return null;
-  const { id = null, properties = null } = resource;
-  return isJsonObject(properties) ? { ...properties, id } : null;
 }
 
 async function repeat(

@@ -5,8 +5,11 @@ import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { packTar } from 'modern-tar';
 import { signJws } from '../../src/core/jws.ts';
+import { stageSubmitted } from '../../src/cli/open-policy.ts';
+import { resolveConfiguration } from '../../src/cli/configuration.ts';
 import { makeCertificate, makeKeyStatement } from '../../src/core/statement.ts';
 import type { FsckReport } from '../../src/ledger/fsck.ts';
+import { signBundleFiles } from '../../src/keys/bundle-signatures.ts';
 import { generateKey } from '../../src/keys/key-files.ts';
 import { unpackBundle } from '../../src/policy/bundle.ts';
 import { jwsSigner } from '../../src/keys/signers.ts';
@@ -205,8 +208,11 @@ const rows: readonly Row[] = [
 /** Seals an activation with nobody asked: what a writer's key can do. */
 async function forge(row: Row, request: Activation): Promise<void> {
   const { id, digest } = (await row.bundle?.()) ?? next;
-  const signer = row.code === 'approval_own' ? author.signer.kid : null;
-  const { approvals, certificates, change = 'update' } = request;
+  const writer = row.code === 'approval_own' ? author : w.author;
+  const signer = writer.signer.kid;
+  const { approvals, change = 'update' } = request;
+  const sent = request['certificates'] as unknown[];
+  const certificates = sent.includes(writer.cert) ? sent : [...sent, writer.cert];
   const receipt = await w.gateway.ledger.appendSystem('policy', {
     ...{ act: 'activate', id, digest, revision: null, previous: w.active, signer },
     ...{ approvals, certificates, change, needed: 2, grace: 0, activation: null },
@@ -303,15 +309,33 @@ describe('the gateway refuses, and says so in the log', () => {
   async function packed(change: (files: Map<string, Uint8Array>) => void): Promise<Uint8Array> {
     const files = new Map(await unpackBundle(readFileSync('bundles/default/bundle.tar.gz')));
     change(files);
+    files.set('.signatures.json', await signBundleFiles(files, w.author.key));
     return packBundle(files);
   }
 
   test.each(archives)('%s, although approved', async (_, code, make) => {
     const archive = await make();
     const digest = createHash('sha256').update(archive).digest('base64url');
-    const request = await w.request({ archive, id: other, digest }, [ann!, ben!]);
+    const request = await w.request({ archive, id: other, digest, revision: null }, [ann!, ben!]);
     const { body } = await w.activate(request);
     expect([body['code'], w.active]).toEqual([code, w.genesis.policy!.id]);
+  });
+
+  test('a bundle that nobody signed: its author took the signature off, to approve it himself', async () => {
+    const signed = await w.bundle('bare', () => undefined, author.key);
+    const bare = await w.bundle('bare', () => undefined, null);
+    expect(bare.id).toBe(signed.id);
+    const { status, body } = await w.activate(await w.request(bare, [ann!, cid!]));
+    expect([status, body['code']]).toEqual([422, 'bundle_refused']);
+    expect(body['detail']).toMatch(/^bundle_unsigned: /);
+    // Where the operator takes such bundles, the policy in charge has the last word: see its cases.
+    const flags = { 'policy.unsigned': 'true' };
+    const taken = resolveConfiguration({ flags, environment: {} });
+    const from = { authors: [], isArchived: false };
+    expect((await stageSubmitted(bare.archive, from, taken)).signer).toBeNull();
+    await expect(stageSubmitted(signed.archive, from, taken)).rejects.toMatchObject({
+      code: 'bundle_signature_untrusted',
+    });
   });
 });
 
@@ -336,7 +360,7 @@ describe('afterwards, from the store alone', () => {
     const again = await w.request(next, [ann!, ben!], { change: 'rollback' });
     expect((await w.activate(again)).status).toBe(201);
     const second = await w.request(one, [ann!, ben!], { change: 'rollback' });
-    expect((await w.activate(second)).status).toBe(201);
+    expect((await w.activate({ ...second, bundle: undefined })).status).toBe(201);
     expect((await w.activate(again)).body['code']).toBe('approval_used');
   });
 
@@ -345,8 +369,9 @@ describe('afterwards, from the store alone', () => {
     const { approvals, certificates } = await w.request(another, [ann!]);
     await w.gateway.ledger.archivePolicy(another.id, another.archive);
     const receipt = await w.gateway.ledger.appendSystem('policy', {
-      ...{ act: 'activate', id: another.id, digest: another.digest, revision: null },
-      ...{ previous: w.active, signer: null, approvals, certificates, needed: 1, grace: 0 },
+      ...{ act: 'activate', id: another.id, digest: another.digest, revision: another.revision },
+      ...{ previous: w.active, signer: w.author.signer.kid, approvals, certificates },
+      ...{ needed: 1, grace: 0 },
       activation: null,
     });
     forged.set('undecided', (await receipt.sealed).index);

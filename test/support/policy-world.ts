@@ -49,6 +49,7 @@ export interface Bundle {
   readonly archive: Uint8Array;
   readonly id: string;
   readonly digest: string;
+  readonly revision: string | null;
 }
 
 /** What is sent to the gateway. */
@@ -65,7 +66,7 @@ export async function packBundle(files: ReadonlyMap<string, Uint8Array>): Promis
 
 type Parts = Pick<
   PolicyWorld,
-  'folder' | 'configuration' | 'store' | 'genesis' | 'vkey' | 'root' | 'keys' | 'gateway'
+  'folder' | 'configuration' | 'store' | 'genesis' | 'vkey' | 'root' | 'keys' | 'gateway' | 'author'
 >;
 
 /** See above. */
@@ -77,6 +78,8 @@ export class PolicyWorld {
   readonly vkey: string;
   readonly root: JwsSigner;
   readonly keys: Readonly<Record<'admin' | 'auditor' | 'guest' | 'service', string>>;
+  /** Writes every bundle of which nothing else is said. */
+  readonly author: Person;
   gateway: Composition;
 
   private constructor(parts: Parts) {
@@ -87,6 +90,7 @@ export class PolicyWorld {
     this.vkey = parts.vkey;
     this.root = parts.root;
     this.keys = parts.keys;
+    this.author = parts.author;
     this.gateway = parts.gateway;
   }
 
@@ -115,23 +119,21 @@ export class PolicyWorld {
     };
     const gateway = await composeGateway(configuration);
     await gateway.ledger.ready();
-    const parts = { folder, configuration, store, genesis, vkey, root, keys, gateway };
+    const author = await certified('wil', 'author', genesis, root);
+    const parts = { folder, configuration, store, genesis, vkey, root, keys, gateway, author };
     return new PolicyWorld(parts);
   }
 
   /** Somebody whom the root certifies. */
   async person(person: string, use: 'approver' | 'author' = 'approver'): Promise<Person> {
-    const key = generateKey();
-    const signer = jwsSigner(key);
-    const fields = { gen: this.genesis.gen, use, jwk: signer.jwk, person };
-    return { person, key, signer, cert: await makeCertificate(fields, [this.root]) };
+    return certified(person, use, this.genesis, this.root);
   }
 
-  /** The default policy under another name, changed and signed as told. */
+  /** The default policy under another name, changed and signed as told; null: by nobody. */
   async bundle(
     name: string,
     change: (files: Files) => void = () => undefined,
-    author: PrivateKey | null = null,
+    author: PrivateKey | null = this.author.key,
   ): Promise<Bundle> {
     const files: Files = new Map(await unpackBundle(readFileSync(DEFAULT_BUNDLE)));
     const data = JSON.parse(Buffer.from(files.get('data.json')!).toString()) as {
@@ -146,8 +148,8 @@ export class PolicyWorld {
 
   /** What names a bundle. */
   async named(archive: Uint8Array): Promise<Bundle> {
-    const { prepared, digest } = await stageArchived(archive);
-    return { archive, id: prepared.identity.id, digest };
+    const { prepared, digest, revision } = await stageArchived(archive);
+    return { archive, id: prepared.identity.id, digest, revision };
   }
 
   /** The policy in charge. */
@@ -177,7 +179,7 @@ export class PolicyWorld {
     return {
       bundle: Buffer.from(bundle.archive).toString('base64'),
       approvals: await Promise.all(people.map(async (one) => this.approve(one, bundle, changes))),
-      certificates: people.map(({ cert }) => cert),
+      certificates: [...people, this.author].map(({ cert }) => cert),
       ...(changes.change === undefined ? {} : { change: changes.change }),
     };
   }
@@ -219,4 +221,16 @@ export class PolicyWorld {
     await this.store.close();
     await rm(this.folder, { recursive: true });
   }
+}
+
+async function certified(
+  person: string,
+  use: 'approver' | 'author',
+  { gen }: Genesis,
+  root: JwsSigner,
+): Promise<Person> {
+  const key = generateKey();
+  const signer = jwsSigner(key);
+  const fields = { gen, use, jwk: signer.jwk, person };
+  return { person, key, signer, cert: await makeCertificate(fields, [root]) };
 }

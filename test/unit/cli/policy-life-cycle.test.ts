@@ -25,6 +25,7 @@ beforeAll(async () => {
   w = await PolicyWorld.open();
   next = await w.bundle('next');
   await writeFile(at('next.tar.gz'), next.archive);
+  await writeFile(at('author.cert.json'), JSON.stringify(w.author.cert));
   jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
     said += String(text);
     return true;
@@ -71,6 +72,7 @@ test('a policy is certified for, approved, activated, rolled back and told of', 
     'policy',
     'activate',
     at('next.tar.gz'),
+    ...['--author', at('author.cert.json')],
     '--approval',
     ...approvals,
   );

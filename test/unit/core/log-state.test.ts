@@ -780,7 +780,7 @@ describe('other effects', () => {
     const index = log.state.size - 2;
     expect(log.state.activePolicy).toBe(two);
     const { digest } = facts;
-    expect(log.state.policies.get(two)).toEqual({ id: two, digest, index, until: null });
+    expect(log.state.policies.get(two)).toMatchObject({ id: two, digest, index, until: null });
     expect([...log.state.approvals.entries()].map(([, used]) => used)).toEqual([index, index]);
     const { at } = parseBatch(await log.batch(w, [await log.entry(w, 'event')])).entries[0]!
       .payload;

@@ -113,7 +113,7 @@ test('a snapshot is of one form: whoever changes what it holds has to number it 
     '[].low',
     '[].time',
   ]);
-  expect(SNAPSHOT_FORMAT).toBe(3);
+  expect(SNAPSHOT_FORMAT).toBe(4);
   expect([...new Set(shape)].sort()).toEqual([
     '.activePolicy',
     '.boots{}.at',
@@ -148,6 +148,7 @@ test('a snapshot is of one form: whoever changes what it holds has to number it 
     '.policies{}.digest',
     '.policies{}.id',
     '.policies{}.index',
+    '.policies{}.signer',
     '.policies{}.until',
     '.sha256:bytes',
     '.size',
