@@ -52,6 +52,7 @@ export function policyReplayCommand(declared: Command): void {
     .option('--max-errors <n>', 'fail where the candidate fails more often', '0')
     .option('--max-changes <n>', 'fail where more decisions change in any way')
     .option('--max-unreplayed <n>', 'fail where more decisions cannot be replayed')
+    .option('--allow-empty', 'let a replay of no decision at all pass')
     .option('--markdown <file>', 'write the report for a merge request')
     .option('--junit <file>', 'write the report for a build server')
     .addHelpText(

@@ -14,6 +14,7 @@ export interface ReplayFlags {
   readonly maxErrors: string;
   readonly maxChanges?: string;
   readonly maxUnreplayed?: string;
+  readonly allowEmpty?: boolean;
 }
 
 /** What of a ledger is replayed, and what is let through. */
@@ -26,6 +27,8 @@ export interface ReplayOptions {
   readonly maxErrors: number | null;
   readonly maxChanges: number | null;
   readonly maxUnreplayed: number | null;
+  /** Whether a replay of no decision at all may pass. */
+  readonly allowEmpty: boolean;
   readonly vkeys?: readonly string[];
   readonly checkpoints?: readonly string[];
 }
@@ -47,6 +50,7 @@ export function optionsOf(flags: ReplayFlags): ReplayOptions {
     maxErrors: countOf('--max-errors', flags.maxErrors),
     maxChanges: countOf('--max-changes', flags.maxChanges),
     maxUnreplayed: countOf('--max-unreplayed', flags.maxUnreplayed),
+    allowEmpty: flags.allowEmpty === true,
   };
 }
 

@@ -7,6 +7,8 @@ export interface ReplayGate {
   readonly found: number;
   /** Null: any number passes. */
   readonly most: number | null;
+  /** Absent: none are needed. */
+  readonly least?: number;
 }
 
 /** A replay with what it was held against. */
@@ -36,8 +38,8 @@ const MASK_NOTE =
   'what a mask removed was never stored: the candidate decided on what remained, and whether it would have masked the same cannot be told';
 
 /** Whether a gate lets a replay through. */
-export function isPassed({ found, most }: ReplayGate): boolean {
-  return most === null || found <= most;
+export function isPassed({ found, most, least = 0 }: ReplayGate): boolean {
+  return found >= least && (most === null || found <= most);
 }
 
 /** The report for a terminal. */
@@ -125,7 +127,8 @@ export function replayJunit(report: ReplayReport): string {
   ].join('\n');
 }
 
-function gateText({ name, found, most }: ReplayGate): string {
+function gateText({ name, found, most, least }: ReplayGate): string {
+  if (least !== undefined) return `${found} ${name}, at least ${least} has to be`;
   return most === null ? `${found} ${name}` : `${found} ${name}, at most ${most} are let through`;
 }
 

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { SteleError } from '../core/errors.ts';
 import { History } from '../ledger/history.ts';
 import type { LeafFacts } from '../policy/replay.ts';
+import { NOT_ASKED } from '../policy/replay.ts';
 import { ReplayPool } from '../policy/replay-pool.ts';
 import { ReplayTally } from '../policy/replay-summary.ts';
 import type { ReplaySummary } from '../policy/replay-summary.ts';
@@ -102,9 +103,14 @@ export async function replayStore(
 }
 
 function gatesOf(summary: ReplaySummary, options: ReplayOptions): ReplayGate[] {
-  const { flips, errors, changed, notReplayed } = summary;
-  const unreplayed = notReplayed.reduce((sum, { count }) => sum + count, 0);
+  const { flips, errors, changed, identical, notReplayed } = summary;
+  const unreplayed = notReplayed
+    .filter(({ reason }) => reason !== NOT_ASKED)
+    .reduce((sum, { count }) => sum + count, 0);
+  const replayed = { name: 'decisions replayed', found: identical + changed, most: null };
   return [
+    // What was held against nothing has not been shown to be harmless.
+    { ...replayed, ...(options.allowEmpty ? {} : { least: 1 }) },
     { name: 'decisions that flip', found: flips, most: options.maxFlips },
     { name: 'decisions in which the candidate fails', found: errors, most: options.maxErrors },
     { name: 'decisions that change', found: changed, most: options.maxChanges },

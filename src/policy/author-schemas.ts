@@ -25,10 +25,14 @@ const inputSchema = z.object({
     .object({
       type: name,
       id: name,
-      properties: open('of an entry: kind, class, labels, at, index, owner; each may be absent'),
+      properties: open(
+        'of an entry: kind, class, labels, at, index, owned (whether who asks wrote it); each may be absent',
+      ),
     })
     .describe('on what'),
-  context: open('of the request: request_id, and what the gateway’s settings add'),
+  context: open(
+    'of the request: request_id; ip, of the client as far as the gateway’s proxies are trusted; purpose, what Stele-Purpose says, absent where it says nothing',
+  ),
   ledger: z.object({ name, origin: name }),
   time: z
     .object({ ms: z.number(), rfc3339: name })

@@ -13,7 +13,7 @@ import type { CompiledPolicy } from './engine.ts';
 import type { LedgerTable } from './effect.ts';
 import { cannot, decisionOfRecord, reexecute } from './reexecute.ts';
 import type { Reexecution } from './reexecute.ts';
-import { compareDecision } from './replay.ts';
+import { compareDecision, NOT_ASKED } from './replay.ts';
 import type { Change, LeafFacts } from './replay.ts';
 
 /** A condition on records: a pointer into the record, and the text of the value there. */
@@ -69,7 +69,6 @@ export interface ReplayAnswer {
   readonly times: Float32Array;
 }
 
-/** Changes of policy are for people to approve, not for the candidate to judge about itself. */
 const REPLAYED: readonly string[] = [ENTRYPOINTS.append, ENTRYPOINTS.read];
 /** A record may be larger than a member. */
 const LINE_BYTES_MAX = 16_777_216;
@@ -128,6 +127,7 @@ function decide(
   const engine = engineOf(candidate ?? leaf.policy ?? '');
   if (engine === undefined) return { ...cannot('no policy is at hand'), changes: [] };
   if (mode === 'reexecute') return { ...reexecute(engine, decision), changes: [] };
+  if (entrypoint === ENTRYPOINTS.admin) return { ...cannot(NOT_ASKED), changes: [] };
   if (!REPLAYED.includes(entrypoint)) {
     return { ...cannot(`a candidate is not asked ${entrypoint}`), changes: [] };
   }

@@ -29,6 +29,9 @@ export interface LeafFacts {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** Why changes of policy are not replayed: they are for people to approve, not for the candidate to judge about itself. */
+export const NOT_ASKED = 'a candidate is not asked about changes of policy';
+
 /** Kinds of change, the gravest first. The two first are flips. */
 export const CHANGE_KINDS = [
   'allow_to_deny',

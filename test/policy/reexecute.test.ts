@@ -77,6 +77,10 @@ describe('a sealed ledger', () => {
     expect(report.verdict).toBe('valid');
     const some = await again(world, [10, 19]);
     expect(some.reexecution).toMatchObject({ decisions: 10, identical: 10 });
+    // Who names entries is not told that all is well with none of them.
+    const none = await again(world, [5000, 6000]);
+    expect(none).toMatchObject({ verdict: 'incomplete', reexecution: { decisions: 0 } });
+    expect(none.steps.at(-1)?.detail).toBe('no decision to make again');
   }, 120_000);
 
   test.each<[string, (result: JsonObject) => JsonValue, string]>([

@@ -104,6 +104,21 @@ test.each([
   expect(await replay(await staged(defaultArchive()), flags)).toMatchObject({ decisions });
 });
 
+test.each([
+  ['a range without decisions', { from: '999999' }],
+  ['a condition that nothing meets', { where: ['/input/event/nosuch=1'] }],
+])(
+  'a candidate that was held against nothing passes only where that is allowed: %s',
+  async (_what, flags) => {
+    const candidate = await staged(defaultArchive());
+    const report = await replay(candidate, flags);
+    expect(report).toMatchObject({ verdict: 'fail', decisions: 0 });
+    expect(replayText(report)).toContain('0 decisions replayed, at least 1 has to be');
+    expect(replayJunit(report)).toContain('failures="1"');
+    expect((await replay(candidate, { ...flags, allowEmpty: true })).verdict).toBe('pass');
+  },
+);
+
 test('a sample holds about one in n, and the same ones again', async () => {
   const candidate = await staged(defaultArchive());
   const { decisions } = await replay(candidate, { sample: '4' });

@@ -12,6 +12,7 @@ import { canonicalJson } from '../../../src/core/canonical-json.ts';
 import { parseEntry } from '../../../src/core/entry.ts';
 import type { ShadowStatus } from '../../../src/policy/shadow-tally.ts';
 import { saveKey } from '../../../src/keys/key-files.ts';
+import { NOT_ASKED } from '../../../src/policy/replay.ts';
 import { PolicyWorld } from '../../support/policy-world.ts';
 import type { Bundle, Person } from '../../support/policy-world.ts';
 
@@ -203,6 +204,14 @@ describe('a replay through the gateway', () => {
     const store = ['--store', `file://${homeOf(w.configuration).store}/demo`];
     const text = await as('service', ...replay, at('next.tar.gz'), ...store, '--record', '--json');
     const { recorded, ...report } = json(text);
+    // That policies were put in charge is no candidate's to judge, and holds no candidate up.
+    const [about, others] = [true, false].map((is) =>
+      report.notReplayed.filter(({ reason }) => (reason === NOT_ASKED) === is),
+    );
+    expect(about).toHaveLength(1);
+    expect(report.gates.find(({ name }) => name === 'decisions not replayed')?.found).toBe(
+      others?.reduce((sum, { count }) => sum + count, 0),
+    );
     const digest = createHash('sha256')
       .update(canonicalJson(report as never))
       .digest('base64url');
