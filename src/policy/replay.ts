@@ -5,6 +5,7 @@
 import { canonicalJson } from '../core/canonical-json.ts';
 import { isJsonObject } from '../core/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
+import { changedMembers, changedText, cutText, textOf } from './change-text.ts';
 import { ENTRYPOINTS } from './decision.ts';
 import type { AppendResult, ReadResult } from './decision.ts';
 import { effectOf, failure, readEffectOf } from './effect.ts';
@@ -51,11 +52,9 @@ export type ChangeKind = (typeof CHANGE_KINDS)[number];
 /** One difference between what was decided and what the candidate decides. */
 export interface Change {
   readonly kind: ChangeKind;
-  /** What changed to what; entries with the same text are one group. */
+  /** What changed to what, of lists what they lost (`-`) and gained (`+`); entries with the same text are one group. */
   readonly detail: string;
 }
-
-const GROUP_CHARACTERS = 160;
 
 /**
  * Decides again by a candidate, as a gateway would: mask, second evaluation, table of the ledger.
@@ -102,26 +101,29 @@ function changes(
 ): Change[] {
   const found: Change[] = [];
   const note = (kind: ChangeKind, before: string, after: string): void => {
-    if (before === after) return;
-    const detail = `${short(before)} -> ${short(after)}`;
-    found.push({ kind, detail });
+    if (before !== after) found.push({ kind, detail: changedText(before, after) });
   };
-  const reason = (value: JsonValue): string => text(member(value, 'reasons'));
+  const lists = (kind: ChangeKind, ...names: readonly string[]): void => {
+    const details = names.flatMap((name) => {
+      const detail = changedMembers(member(was, name), member(now, name));
+      return detail === '' ? [] : [names.length === 1 ? detail : `${name} ${detail}`];
+    });
+    if (details.length > 0) found.push({ kind, detail: details.join('; ') });
+  };
+  const reason = (value: JsonValue): string => textOf(member(value, 'reasons'));
   if (leaf.allow !== effect.allow) {
     const why = effect.err ?? reason(now);
-    found.push({ kind: effect.allow ? 'deny_to_allow' : 'allow_to_deny', detail: short(why) });
+    found.push({ kind: effect.allow ? 'deny_to_allow' : 'allow_to_deny', detail: cutText(why) });
   }
   note('error', leaf.err ?? 'none', effect.err ?? 'none');
   note('class', leaf.class, effect.class);
   for (const name of labelNames(leaf.labels, effect.labels ?? {})) {
     note('labels', labelText(name, leaf.labels), labelText(name, effect.labels ?? {}));
   }
-  note('mask', text(member(was, 'mask')), text(member(now, 'mask')));
-  const shown = (value: JsonValue): string =>
-    `redact ${text(member(value, 'redact'))} disclose ${text(member(value, 'disclose'))}`;
-  note('redact', shown(was), shown(now));
+  lists('mask', 'mask');
+  lists('redact', 'redact', 'disclose');
   for (const name of ['ack', 'erasure', 'hold', 'record', 'obligations']) {
-    note('other', `${name} ${text(member(was, name))}`, `${name} ${text(member(now, name))}`);
+    note('other', `${name} ${textOf(member(was, name))}`, `${name} ${textOf(member(now, name))}`);
   }
   if (leaf.allow === effect.allow) note('reasons', reason(was), reason(now));
   return found;
@@ -146,12 +148,4 @@ function labelText(name: string, labels: Readonly<Record<string, string>>): stri
 
 function member(value: JsonValue, name: string): JsonValue | undefined {
   return isJsonObject(value) ? value[name] : undefined;
-}
-
-function text(value: JsonValue | undefined): string {
-  return value === undefined ? '(none)' : canonicalJson(value);
-}
-
-function short(value: string): string {
-  return value.length <= GROUP_CHARACTERS ? value : `${value.slice(0, GROUP_CHARACTERS)}…`;
 }

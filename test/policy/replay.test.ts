@@ -41,6 +41,11 @@ async function withSettings(settings: object): Promise<StagedPolicy> {
   return staged(await pack(changed(files, 'data.json', merge)));
 }
 
+function secretsOf(files: ReadonlyMap<string, Uint8Array>): string[] {
+  const text = Buffer.from(files.get('data.json')!).toString();
+  return (JSON.parse(text) as { settings: { secrets: string[] } }).settings.secrets;
+}
+
 async function replay(
   candidate: StagedPolicy,
   flags: Partial<Parameters<typeof optionsOf>[0]> = {},
@@ -83,6 +88,15 @@ describe('a candidate', () => {
     const report = await replay(candidate);
     expect(Object.keys(kindsOf(report))).toContain('mask');
     expect(report.identical).toBeLessThan(5);
+  });
+
+  test('that stores what was masked says which pointer is no longer hidden', async () => {
+    const secrets = secretsOf(await defaultFiles());
+    const kept = secrets.filter((pointer) => pointer !== '/input/event/password');
+    const report = await replay(await withSettings({ secrets: kept }));
+    const masks = report.changes.filter(({ kind }) => kind === 'mask');
+    expect(masks.map(({ detail }) => detail)).toEqual(['- /input/event/password']);
+    expect(replayText(report)).toContain('- /input/event/password  [');
   });
 
   test('that does not end is ended, and costs one decision', async () => {
