@@ -282,7 +282,7 @@ describe('what a problem says of a write', () => {
 
   test('405 names the methods that there are', async () => {
     const answer = await send({ method: 'DELETE' });
-    expect(answer.headers['allow']).toBe('POST');
+    expect(answer.headers['allow']).toBe('POST, GET, HEAD');
   });
 
   test('415 for a coding names those that there are', async () => {
