@@ -41,6 +41,7 @@ export function appendCommand(declared: Command): void {
           }
         }
       } catch (error) {
+        answers.stop(error);
         if (answers.last !== null)
           output.note(`${placeOf(answers.last)} was the last one answered`);
         throw error;
@@ -92,6 +93,7 @@ class Answers {
   readonly counts = { appended: 0, denied: 0, refused: 0 };
   readonly #output: Output;
   #only: string | undefined;
+  #stopped: string | null = null;
   #last: InputLine | null = null;
 
   constructor(output: Output) {
@@ -130,20 +132,29 @@ class Answers {
     }
   }
 
+  /** The input was not read, or not sent, to its end: whatever the counts are, they are not all of it. */
+  stop(error: unknown): void {
+    this.#stopped = (error as { code?: string }).code ?? 'internal';
+  }
+
   end(): void {
     const { appended, denied, refused } = this.counts;
+    const stopped = this.#stopped === null ? {} : { stopped: this.#stopped };
     if (this.#output.json) {
       const before = this.total === 0 ? '{"results":[' : '\n';
-      process.stdout.write(`${before}],${JSON.stringify(this.counts).slice(1)}\n`);
+      process.stdout.write(
+        `${before}],${JSON.stringify({ ...this.counts, ...stopped }).slice(1)}\n`,
+      );
       return;
     }
-    const more =
-      this.total === 0
-        ? ': the input holds no event'
-        : appended === 1 && this.total === 1
-          ? `: ${this.#only ?? ''}`
-          : '';
+    const more = this.#more();
     this.#output.result(null, `${appended} appended, ${denied} denied, ${refused} refused${more}`);
+  }
+
+  #more(): string {
+    if (this.#stopped !== null) return `: stopped before the end of the input (${this.#stopped})`;
+    if (this.total === 0) return ': the input holds no event';
+    return this.total === 1 && this.counts.appended === 1 ? `: ${this.#only ?? ''}` : '';
   }
 
   #count({ status }: LineResult): void {

@@ -17,10 +17,12 @@ export const exitCodes = {
 /** What was named is not there, or another process has it: nothing was judged, and a script may try again. */
 const absent = new Set([
   'entry_missing',
+  'entry_unknown',
   'file_missing',
   'folder_in_use',
   'ledger_missing',
   'not_initialised',
+  'policy_missing',
 ]);
 
 /** The exit code that an error deserves: one for each code. */

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { isJsonObject } from '../core/json-pointer.ts';
 import type { Statement } from '../core/statement.ts';
 import { call } from './client.ts';
 import { contextOf } from './context.ts';
+import { malformed, numberOf, readJsonFile } from './option-values.ts';
 import { policyView } from './policy-approve.ts';
 import { loadPerson } from './policy-people.ts';
 
@@ -13,6 +15,9 @@ interface ActivateFlags {
   readonly breakGlass?: boolean;
   readonly reason?: string;
 }
+
+/** Milliseconds; a policy allows far less. */
+const GRACE_MS_MAX = Number.MAX_SAFE_INTEGER;
 
 /** An approval with the certificate of its key, as `stele policy approve` writes it. */
 interface ApprovalFile {
@@ -70,6 +75,19 @@ function withFlags(command: Command): Command {
     );
 }
 
+async function approvalAt(path: string): Promise<ApprovalFile> {
+  const found = await readJsonFile(path, 'an approval');
+  if (isJsonObject(found) && typeof found['approval'] === 'string' && 'certificate' in found) {
+    return found as unknown as ApprovalFile;
+  }
+  throw malformed(`${path} is not an approval, as \`stele policy approve\` writes it`);
+}
+
+/** Each certificate once: who approves twice, or what he wrote, is told that, and not that he is certified twice. */
+function distinct(certificates: readonly Statement[]): Statement[] {
+  return [...new Map(certificates.map((one) => [JSON.stringify(one), one])).values()];
+}
+
 async function send(
   command: Command,
   flags: ActivateFlags,
@@ -77,17 +95,15 @@ async function send(
   bundle: string | undefined,
 ): Promise<void> {
   const { output, connection } = contextOf(command);
-  const files = await Promise.all(
-    flags.approval.map(async (path) => JSON.parse(await readFile(path, 'utf8')) as ApprovalFile),
-  );
+  const files = await Promise.all(flags.approval.map(approvalAt));
   const author = flags.author === undefined ? [] : [(await loadPerson(flags.author)).statement];
   const body = {
     change,
-    grace_ms: Number(flags.grace),
+    grace_ms: numberOf(flags.grace, '--grace', 'milliseconds', GRACE_MS_MAX),
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
     ...(bundle === undefined ? {} : { bundle: (await readFile(bundle)).toString('base64') }),
     approvals: files.map(({ approval }) => approval),
-    certificates: [...files.map(({ certificate }) => certificate), ...author],
+    certificates: distinct([...files.map(({ certificate }) => certificate), ...author]),
   };
   const response = await call(connection, {
     method: 'POST',

@@ -5,11 +5,18 @@ import type { Approval, PolicyChange } from '../core/approval.ts';
 import { SteleError } from '../core/errors.ts';
 import { loadKey } from '../keys/key-files.ts';
 import { jwsSigner } from '../keys/signers.ts';
+import { policyHistory } from '../ledger/policy-history.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { archived } from './archived-policy.ts';
 import { call } from './client.ts';
 import type { Connection } from './client.ts';
+import type { Configuration } from './configuration.ts';
 import { contextOf } from './context.ts';
 import { stageArchived } from './open-policy.ts';
+import { openStore } from './open-store.ts';
+import { numberOf } from './option-values.ts';
 import { loadPerson, writeJson } from './policy-people.ts';
+import { withStore } from './store-url.ts';
 
 interface ApproveFlags {
   readonly signingKey: string;
@@ -17,6 +24,7 @@ interface ApproveFlags {
   readonly previous?: string;
   readonly policy?: string;
   readonly digest?: string;
+  readonly store?: string;
   readonly change: string;
   readonly hours: string;
   readonly out: string;
@@ -32,32 +40,40 @@ export interface PolicyView {
 }
 
 const HOUR_MS = 3_600_000;
+/** A year: whoever approves for longer does not know what he approves. */
+const HOURS_MAX = 8_784;
 
 /** `stele policy approve`: one person's approval of one change, as a file. */
 export function policyApproveCommand(declared: Command): void {
   declared
-    .argument('[bundle]', 'the bundle file; or give --policy and --digest of an archived one')
+    .argument('[bundle]', 'the bundle file; or give --policy of an archived one')
     .requiredOption('--signing-key <file>', 'your private key')
     .requiredOption('--certificate <file>', 'its certificate by the root, as an approver’s')
     .option('--previous <id>', 'policy in charge; default: what the gateway says')
     .option('--policy <id>', 'the policy, where there is no bundle file')
-    .option('--digest <digest>', 'SHA-256 of its bundle, base64url')
+    .option('--digest <digest>', 'SHA-256 of its bundle, base64url; default: of the archived one')
+    .option('--store <url>', 'whose archive that is: file:///… or s3://…; default: as configured')
     .option('--change <change>', POLICY_CHANGES.join(', '), 'update')
     .option('--hours <hours>', 'for how long the approval is good', '24')
     .requiredOption('--out <file>', 'where the approval is written')
     .addHelpText(
       'after',
-      '\nExample:\n  stele policy approve bundle.tar.gz --signing-key ann.json --certificate ann.cert.json --out ann.approval.json',
+      '\nExample:\n  stele policy approve bundle.tar.gz --signing-key ann.json --certificate ann.cert.json --out ann.approval.json\n  stele policy approve --policy ID --change rollback --signing-key ann.json --certificate ann.cert.json --out ann.approval.json',
     )
     .action(async (bundle: string | undefined, flags: ApproveFlags, command: Command) => {
-      const { output, connection } = contextOf(command);
-      const { gen, person, statement } = await loadPerson(flags.certificate);
-      const named = await namedBy(bundle, flags);
+      const { output, connection, configuration } = contextOf(command);
+      const { gen, person, statement, ...certified } = await loadPerson(flags.certificate);
+      const signer = jwsSigner(await loadKey(flags.signingKey));
+      if (certified.use !== 'approver' || certified.kid !== signer.kid) {
+        throw usage(`${flags.certificate} does not make ${flags.signingKey} an approver’s key`);
+      }
+      const hours = numberOf(flags.hours, '--hours', 'hours', HOURS_MAX);
+      const named = await namedBy(bundle, flags, configuration);
       const previous = flags.previous ?? (await policyView(connection)).active;
       const change = changeOf(flags.change);
-      const expiry = Date.now() + Number(flags.hours) * HOUR_MS;
+      const expiry = Math.round(Date.now() + hours * HOUR_MS);
       const fields: Approval = { v: 1, gen, ...named, previous, change, expiry, person };
-      const approval = await makeApproval(fields, jwsSigner(await loadKey(flags.signingKey)));
+      const approval = await makeApproval(fields, signer);
       await writeJson(flags.out, { approval, certificate: statement });
       output.result(
         { ...fields, approval: flags.out },
@@ -74,14 +90,39 @@ export async function policyView(connection: Connection): Promise<PolicyView> {
 
 async function namedBy(
   bundle: string | undefined,
-  { policy, digest }: ApproveFlags,
+  { policy, digest, store: place }: ApproveFlags,
+  configuration: Configuration,
 ): Promise<{ id: string; digest: string }> {
   if (bundle !== undefined) {
     const staged = await stageArchived(new Uint8Array(await readFile(bundle)));
     return { id: staged.prepared.identity.id, digest: staged.digest };
   }
-  if (policy !== undefined && digest !== undefined) return { id: policy, digest };
-  throw usage('give a bundle file, or --policy and --digest');
+  if (policy === undefined) throw usage('give a bundle file, or --policy of an archived one');
+  if (digest !== undefined) return { id: policy, digest };
+  if (place !== undefined) {
+    return withStore(place, configuration, async (store, settings) =>
+      archivedOf(store, settings.text('ledger'), policy),
+    );
+  }
+  const store = await openStore(configuration);
+  try {
+    return await archivedOf(store, configuration.text('ledger'), policy);
+  } finally {
+    await store.close();
+  }
+}
+
+/** The bundle that a ledger keeps of a policy, held against its identity and the activation that the log has of it. */
+async function archivedOf(
+  store: ObjectStore,
+  ledger: string,
+  id: string,
+): Promise<{ id: string; digest: string }> {
+  const { events } = await policyHistory(store, ledger);
+  const activation = events.findLast(({ act, policy }) => act === 'activate' && policy === id);
+  const found = await archived({ store, ledger }, id, activation?.digest ?? null);
+  if ('prepared' in found) return { id, digest: found.digest };
+  throw new SteleError('policy_unknown', found.why, { disposition: 'fix-input' });
 }
 
 function changeOf(text: string): PolicyChange {

@@ -15,10 +15,12 @@ export function policyHistoryCommand(declared: Command): void {
       try {
         const options = flags.vkey === undefined ? {} : { vkeys: [flags.vkey] };
         const history = await policyHistory(store, configuration.text('ledger'), options);
-        const { active, events, report } = history;
-        const lines = events.map(lineOf);
-        const end = `in charge: ${String(active)}; log ${report.verdict}`;
-        output.result({ active, verdict: report.verdict, events }, [...lines, end].join('\n'));
+        const { founded, active, events, report } = history;
+        const { verdict } = report;
+        const lines = [`${' '.repeat(8)}  founded with  ${String(founded)}`, ...events.map(lineOf)];
+        const why = verdict === 'self_attested' ? ': name its key with --vkey' : '';
+        const end = `in charge: ${String(active)}; log ${verdict}${why}`;
+        output.result({ founded, active, verdict, events }, [...lines, end].join('\n'));
         process.exitCode = exitCodeOfReport(report);
       } finally {
         await store.close();
@@ -27,7 +29,7 @@ export function policyHistoryCommand(declared: Command): void {
 }
 
 function lineOf(event: PolicyEvent): string {
-  const { index, at, act, policy, change, approvers, code, reason, findings } = event;
+  const { index, at, act, policy, digest, change, approvers, code, reason, findings } = event;
   const words = [
     String(index).padStart(8),
     new Date(at).toISOString(),
@@ -38,5 +40,6 @@ function lineOf(event: PolicyEvent): string {
     ...(reason === null ? [] : [JSON.stringify(reason)]),
     ...findings.map((found) => `${found.code}: ${found.detail}`),
   ];
-  return words.join('  ');
+  const bundle = digest === null || act === 'adopt' ? '' : `\n${' '.repeat(10)}bundle ${digest}`;
+  return `${words.join('  ')}${bundle}`;
 }

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SteleError } from '../core/errors.ts';
 import { parseJws, parsePublicJwk } from '../core/jws.ts';
@@ -13,6 +13,7 @@ import { readGenesis } from '../ledger/init.ts';
 import { contextOf } from './context.ts';
 import type { Configuration } from './configuration.ts';
 import { homeOf, keyAt, saveStatement } from './home.ts';
+import { malformed, readJsonFile } from './option-values.ts';
 import { openStore } from './open-store.ts';
 
 /** The certificate of a person's key, as far as it says so itself. */
@@ -61,8 +62,13 @@ export function policyCertifyCommand(declared: Command): void {
 
 /** Reads a person's certificate. Nothing of it is verified here: the gateway and every verifier do. */
 export async function loadPerson(path: string): Promise<PersonCertificate> {
-  const statement = JSON.parse(await readFile(path, 'utf8')) as Statement;
-  const value = parseJws(statement[0] ?? '', statementTypes.certificate).payload;
+  const found = await readJsonFile(path, 'a certificate');
+  const [first] = Array.isArray(found) ? (found as readonly JsonValue[]) : [];
+  if (typeof first !== 'string') {
+    throw malformed(`${path} is not a certificate, as \`stele policy certify\` writes it`);
+  }
+  const statement = found as Statement;
+  const value = parseJws(first, statementTypes.certificate).payload;
   const fields = applySchema(CertificateSchema, value, path, 'bad_certificate');
   if ('person' in fields) return { ...fields, statement };
   throw usage(`${path} is not the certificate of a person`);
@@ -76,7 +82,7 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
 async function publicKeyOf({ signingKey: key, jwk }: CertifyFlags): Promise<PublicJwk> {
   if ((key === undefined) === (jwk === undefined)) throw usage('give --signing-key or --jwk');
   if (key !== undefined) return (await keyAt(key)).jwk;
-  return parsePublicJwk(JSON.parse(await readFile(jwk ?? '', 'utf8')) as JsonValue);
+  return parsePublicJwk(await readJsonFile(jwk ?? '', 'a public JWK'));
 }
 
 async function genesisHash(configuration: Configuration): Promise<string> {

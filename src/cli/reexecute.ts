@@ -95,7 +95,11 @@ export async function reexecuteStore(
       },
       output,
     );
-    return withReexecution(report, tally.result(decisions), { findings, isAll });
+    return withReexecution(report, tally.result(decisions), {
+      findings,
+      isAll,
+      scope: scopeOf(range),
+    });
   } finally {
     await pool.close();
   }
@@ -121,7 +125,8 @@ export async function reexecuteEntry(
     tally.note(leaf, again);
   }
   const result = tally.result(leaf === null ? 0 : 1);
-  return withReexecution(report, result, { findings, isAll: false });
+  const scope = { subject: 'The decision of this entry', detail: '' };
+  return withReexecution(report, result, { findings, isAll: false, scope });
 }
 
 async function onceMore(
@@ -144,16 +149,36 @@ function findingsOf({ finding: code, why }: NoPolicy, at: FindingPlace): Finding
   return code === null ? [] : [finding(code, at, why)];
 }
 
+/** Of which entries the decisions were made again: nothing is said of the others. */
+interface Scope {
+  readonly subject: string;
+  readonly detail: string;
+}
+
+function scopeOf([first, last]: readonly [number, number]): Scope {
+  if (first === 0 && last === Number.MAX_SAFE_INTEGER) {
+    return { subject: 'Every decision', detail: '' };
+  }
+  const words = first === last ? `entry ${first}` : `the entries ${first} to ${last}`;
+  return { subject: `Every decision of ${words}`, detail: `, of ${words}` };
+}
+
 function withReexecution(
   report: Report,
   result: ReexecutionResult,
-  { findings: policies, isAll }: { readonly findings: readonly Finding[]; readonly isAll: boolean },
+  {
+    findings: policies,
+    isAll,
+    scope,
+  }: { readonly findings: readonly Finding[]; readonly isAll: boolean; readonly scope: Scope },
 ): ReexecutedReport {
   const { decisions, identical, different, notReexecutable, allowedUnrepeated } = result;
   const cannotCount = notReexecutable.reduce((sum, { count }) => sum + count, 0);
   const reasons = notReexecutable.map(({ reason, count }) => `${count} not: ${reason}`);
   const detail = [
-    decisions === 0 ? 'no decision to make again' : `${identical} of ${decisions} identical`,
+    decisions === 0
+      ? 'no decision to make again'
+      : `${identical} of ${decisions} identical${scope.detail}`,
     ...(different.length === 0 ? [] : [`${different.length} DIFFERENT`]),
     ...reasons,
   ].join('; ');
@@ -167,7 +192,7 @@ function withReexecution(
   const verdict = failed ? 'fail' : passed ? 'pass' : 'unverifiable';
   const says =
     cannotCount === 0
-      ? 'Every decision gives the same result when its policy is run on its input again.'
+      ? `${scope.subject} gives the same result when its policy is run on its input again.`
       : 'The decisions counted as identical give the same result when they are made again.';
   return {
     ...report,

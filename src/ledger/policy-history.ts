@@ -18,6 +18,8 @@ export interface PolicyEvent {
   readonly at: number;
   readonly act: 'activate' | 'adopt' | 'reject';
   readonly policy: string | null;
+  /** SHA-256 of its bundle, base64url: what approvals name. */
+  readonly digest: string | null;
   readonly revision: string | null;
   readonly change: string | null;
   /** Who approved it, as the approvals say. */
@@ -32,6 +34,8 @@ export interface PolicyEvent {
 /** A verified history. */
 export interface PolicyHistory {
   readonly report: Report;
+  /** The policy that the ledger was founded with. */
+  readonly founded: string | null;
   /** The policy in charge at the end. */
   readonly active: string | null;
   readonly events: readonly PolicyEvent[];
@@ -73,16 +77,17 @@ export async function policyHistory(
       report.findings.filter(({ at }) => at.index === index),
     );
   });
-  return { report, active: verification.state.activePolicy, events };
+  const { genesis: origin, activePolicy: active } = verification.state;
+  return { report, founded: origin.policy?.id ?? null, active, events };
 }
 
 function eventOf(index: number, { payload }: Entry, findings: readonly Finding[]): PolicyEvent {
   const facts = controlFacts('policy', payload.ctl);
-  const { act, id: policy, revision, change = null, code = null, reason = null } = facts;
+  const { act, id: policy, digest, revision, change = null, code = null, reason = null } = facts;
   const kind = act === 'activate' ? (change ?? 'update') : change;
   const place = { index, at: payload.at, writer: payload.wtr.id, findings };
   const approvers = act === 'activate' ? personsOf(facts) : [];
-  return { ...place, act, policy, revision, change: kind, approvers, code, reason };
+  return { ...place, act, policy, digest, revision, change: kind, approvers, code, reason };
 }
 
 function personsOf({ approvals }: ControlFacts<'policy'>): string[] {

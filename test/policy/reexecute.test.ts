@@ -77,6 +77,11 @@ describe('a sealed ledger', () => {
     expect(report.verdict).toBe('valid');
     const some = await again(world, [10, 19]);
     expect(some.reexecution).toMatchObject({ decisions: 10, identical: 10 });
+    // Of the other entries nothing is said.
+    expect(some.steps.at(-1)?.detail).toBe('10 of 10 identical, of the entries 10 to 19');
+    expect(some.establishes.at(-1)).toMatch(/^Every decision of the entries 10 to 19 gives /);
+    expect(report.establishes.at(-1)).toMatch(/^Every decision gives /);
+    expect((await again(world, [10, 10])).establishes.at(-1)).toMatch(/^Every .* of entry 10 /);
     // Who names entries is not told that all is well with none of them.
     const none = await again(world, [5000, 6000]);
     expect(none).toMatchObject({ verdict: 'incomplete', reexecution: { decisions: 0 } });

@@ -188,6 +188,10 @@ describe('a ledger from its founding to its verification', () => {
     await expect(stele('append', join(folder, 'nowhere'), ...client(key))).rejects.toMatchObject({
       code: 'ENOENT',
     });
+    expect(said).toMatch(/refused: stopped before the end of the input \(ENOENT\)\n$/);
+    await writeFile(file, '{"a":1}\n');
+    await expect(stele('--json', 'append', file, ...client('wrong'))).rejects.toThrow();
+    expect(JSON.parse(said)).toMatchObject({ appended: 0, stopped: expect.any(String) as unknown });
   });
 
   test('entries are searched, page after page, in what the policy shows', async () => {
@@ -544,6 +548,11 @@ describe('what goes wrong says what to do', () => {
     [
       'a ledger that is not there',
       new SteleError('ledger_missing', 'x', { disposition: 'fix-configuration' }),
+      3,
+    ],
+    [
+      'an entry that is not there',
+      new SteleError('entry_unknown', 'x', { disposition: 'fix-input' }),
       3,
     ],
     ['a folder that another process has', new HaltError('folder_in_use', 'x'), 3],

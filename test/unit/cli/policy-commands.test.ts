@@ -363,8 +363,8 @@ describe('the other commands', () => {
 
 describe('what goes wrong says what to do', () => {
   test.each([
-    ['a folder that is not there', ['check', '/nowhere'], 'policy_missing', 2],
-    ['a folder without Rego', ['build', 'docs'], 'policy_missing', 2],
+    ['a folder that is not there', ['check', '/nowhere'], 'policy_missing', 3],
+    ['a folder without Rego', ['build', 'docs'], 'policy_missing', 3],
   ])('%s', async (_about, words, code, exit) => {
     const error: unknown = await policy(...words).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code });

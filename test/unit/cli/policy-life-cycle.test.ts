@@ -81,8 +81,8 @@ test('a policy is certified for, approved, activated, rolled back and told of', 
   expect(await stele('policy', 'status')).toMatch(
     /^in charge .*, since entry [0-9]+\ndecides {4}the same/,
   );
-  const archived = await w.named((await w.gateway.ledger.archivedPolicy(first))!);
-  const back = ['--policy', first, '--digest', archived.digest, '--change', 'rollback'];
+  // Its digest is looked up in the archive.
+  const back = ['--policy', first, '--change', 'rollback'];
   const again = [await approved('ann', ...back), await approved('ben', ...back)];
   const reason = ['--reason', 'denies what it should not'];
   expect(await stele('policy', 'rollback', '--approval', ...again, ...reason)).toContain(first);
@@ -90,9 +90,38 @@ test('a policy is certified for, approved, activated, rolled back and told of', 
     code: 'policy_active_already',
   });
   const history = await stele('policy', 'history', '--vkey', w.vkey);
-  expect(history).toMatch(/activate {2}.*update by ann, ben\n/);
+  expect(history).toContain(`founded with  ${first}\n`);
+  expect(history).toMatch(
+    new RegExp(`activate {2}.*update by ann, ben\n {10}bundle ${next.digest}\n`),
+  );
   expect(history).toMatch(/activate {2}.*rollback by ann, ben {2}"denies what it should not"\n/);
   expect(history).toContain(`in charge: ${first}; log `);
+}, 240_000);
+
+test('what is no approval, no certificate, no number or another key is said in words', async () => {
+  const [key, certificate] = [at('ann.json'), at('ann.cert.json')];
+  await writeFile(at('words.yaml'), 'ledger: demo');
+  await writeFile(at('empty.json'), '{}');
+  const out = ['--out', at('x.json')];
+  const approve = [at('next.tar.gz'), '--previous', w.active, '--signing-key', key, ...out];
+  const own = ['--certificate', certificate];
+  for (const [words, code] of [
+    [['approve', ...approve, ...own, '--hours', 'soon'], 'option_malformed'],
+    [['approve', ...approve, '--certificate', at('words.yaml')], 'option_malformed'],
+    [['approve', ...approve, '--certificate', at('empty.json')], 'option_malformed'],
+    [['approve', ...approve, '--certificate', at('ben.cert.json')], 'option_invalid'],
+    [['approve', ...approve.slice(1), ...own], 'option_invalid'],
+    [['approve', ...approve.slice(1), ...own, '--policy', 'none'], 'policy_unknown'],
+    [['activate', '--approval', at('words.yaml')], 'option_malformed'],
+    [['activate', '--approval', at('empty.json')], 'option_malformed'],
+    [['activate', '--approval', at('ann.approval.json'), '--grace', 'soon'], 'option_malformed'],
+    [['certify', '--person', 'x', '--jwk', at('words.yaml'), ...out], 'option_malformed'],
+  ] as const) {
+    await expect(stele('policy', ...words)).rejects.toMatchObject({ code });
+  }
+  const url = `file://${homeOf(w.configuration).store}/demo`;
+  const from = [...approve.slice(1), ...own, '--policy', next.id, '--store', url];
+  expect(await stele('policy', 'approve', ...from)).toContain(`bundle ${next.digest}`);
 }, 240_000);
 
 test('a recorded decision is explained from the store, from the gateway and from a file', async () => {
