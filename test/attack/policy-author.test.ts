@@ -44,10 +44,8 @@ async function seal(bundle: Bundle, { approvers, author, told = {} }: Lie): Prom
   const settings = { ...shared, secret, limits: DEFAULT_INPUT_LIMITS };
   const policy = (await stageArchived((await ledger.archivedPolicy(w.active))!)).prepared;
   const { id, digest, revision, archive } = bundle;
-  const request = await w.request(bundle, approvers);
-  const expiry = JSON.parse(
-    Buffer.from((request['approvals'] as string[])[0]!.split('.')[1]!, 'base64url').toString(),
-  ) as { expiry: number };
+  const expiry = Date.now() + 3_600_000;
+  const request = await w.request(bundle, approvers, { expiry });
   const claims = { digest, revision, previous: w.active, signer: author.signer.kid };
   const at = Date.now();
   const decided = await decideActivation(
@@ -67,7 +65,7 @@ async function seal(bundle: Bundle, { approvers, author, told = {} }: Lie): Prom
           properties: {
             ...{ ...claims, author: author.person, change: 'update', reason: null, grace_ms: 0 },
             approvals: approvers.map(({ person, signer }) => {
-              return { person, kid: signer.kid, expiry_ms: expiry.expiry };
+              return { person, kid: signer.kid, expiry_ms: expiry };
             }),
             ...told,
           },
