@@ -32,6 +32,7 @@ export const findingList = {
   duplicate_idk: ['notice', 'repeats an earlier entry, which is the one'],
   bad_statement: ['violation', 'a control entry whose authority does not stand; it has no effect'],
   bad_approval: ['violation', 'an activation without the approvals it needs; it has no effect'],
+  alert_missing: ['warning', 'a policy changed by breaking the glass, and no alert says so'],
   no_effect: ['warning', 'an authentic control entry that is not in its place; it has no effect'],
   past_final: ['warning', 'a key is retired with a final position that the log had passed'],
   gap: ['notice', 'numbers of a boot are declared lost'],

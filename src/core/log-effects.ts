@@ -88,6 +88,7 @@ export function controlEffect(
     if (kind === 'key') return keyEffect(state, entry);
     if (kind === 'config') return configEffect(state, entry);
     if (kind === 'gap') return gapEffect(state, entry);
+    if (kind === 'alert') return alertEffect(state, entry);
     return kind === 'policy' ? policyEffect(state, entry, index) : state;
   } catch (error) {
     const malformed = caughtMalformed(error);
@@ -292,7 +293,20 @@ function policyEffect(state: LogState, entry: Entry, index: number): LogState | 
   for (const { identity } of approved.approvers) approvals = approvals.with(identity, index);
   const certificates = new Map(approved.certificates.map((one) => [one.kid, one]));
   const keys = withCertificates(state, certificates);
-  return { ...state, keys, policies, approvals, activePolicy: id };
+  let { alarms } = state;
+  if (facts.change === 'break_glass') {
+    const writer = entry.payload.wtr.id;
+    alarms = alarms.with(String(index), { index, policy: id, writer, raised: false });
+  }
+  return { ...state, keys, policies, approvals, alarms, activePolicy: id };
+}
+
+/** The alert of an activation that broke the glass; any other says nothing to the state. */
+function alertEffect(state: LogState, entry: Entry): LogState {
+  const { source, severity } = controlFacts('alert', entry.payload.ctl);
+  const alarm = state.alarms.get(String(source));
+  if (alarm === undefined || severity !== 'critical') return state;
+  return { ...state, alarms: state.alarms.with(String(source), { ...alarm, raised: true }) };
 }
 
 /**

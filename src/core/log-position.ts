@@ -67,6 +67,18 @@ export interface Activation {
   readonly until: number | null;
 }
 
+/** An activation that broke the glass: everybody has to hear of it. */
+export interface Alarm {
+  /** Leaf index of the activation. */
+  readonly index: number;
+  /** The policy that it put in charge: what the alert names. */
+  readonly policy: string;
+  /** Who sealed it. */
+  readonly writer: string;
+  /** Whether the log has its alert. */
+  readonly raised: boolean;
+}
+
 /** A log after its batch `number`, or after genesis (-1). */
 export interface LogState {
   readonly genesis: Genesis;
@@ -91,6 +103,8 @@ export interface LogState {
   readonly policies: PersistentMap<Activation>;
   /** Leaf index of the activation that used an approval, by `approvalIdentity`: each is good once. */
   readonly approvals: PersistentMap<number>;
+  /** Activations that broke the glass, by leaf index. */
+  readonly alarms: PersistentMap<Alarm>;
   /** The policy in charge; null before the first activation of a ledger whose genesis names none. */
   readonly activePolicy: string | null;
   /** Whether the last batch said that none follows. */
@@ -122,6 +136,7 @@ export function initialState(genesis: Genesis): LogState {
             ...{ index: null, until: null },
           }),
     approvals: PersistentMap.empty(),
+    alarms: PersistentMap.empty(),
     activePolicy: first,
     final: false,
   };

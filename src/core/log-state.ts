@@ -35,7 +35,14 @@ import type { Statement } from './statement.ts';
 import { extendEdge } from './tree.ts';
 
 export { bootHead, bootKey, entryIdentity, initialState } from './log-position.ts';
-export type { Activation, BootHead, KeyRecord, LogState, WriterHead } from './log-position.ts';
+export type {
+  Activation,
+  Alarm,
+  BootHead,
+  KeyRecord,
+  LogState,
+  WriterHead,
+} from './log-position.ts';
 
 /** The eight checks, by the code of their refusal and in their order. */
 export const refusalCodes = [

@@ -20,7 +20,7 @@ export const FINDING_STEPS: readonly FindingStep[] = [
   { name: 'policies', codes: ['not_adopted', 'not_activated', 'stale_policy'], of: 'entries' },
   {
     name: 'control',
-    codes: ['bad_statement', 'bad_approval', 'no_effect', 'past_final'],
+    codes: ['bad_statement', 'bad_approval', 'alert_missing', 'no_effect', 'past_final'],
     of: 'entries',
   },
   { name: 'carried_checkpoints', codes: ['bad_checkpoint'], of: 'batches' },

@@ -145,7 +145,12 @@ export class LogVerification {
     } = {},
   ): Report {
     const state = this.#state;
-    const findings = [...this.#findings, ...this.#headFindings(), ...(more.findings ?? [])];
+    const findings = [
+      ...this.#findings,
+      ...alarmFindings(state),
+      ...this.#headFindings(),
+      ...(more.findings ?? []),
+    ];
     const steps = [
       ...this.#steps,
       this.#batchStep(),
@@ -253,6 +258,13 @@ export class LogVerification {
     const looked = `${this.#countOf(of)} ${of} checked, no findings`;
     return step(name, worst ? 'fail' : 'pass', detail.join(', ') || looked);
   }
+}
+
+/** What the whole log lacks is known at its end. */
+function alarmFindings({ alarms }: LogState): Finding[] {
+  return [...alarms.entries()].flatMap(([, { index, raised, policy }]) =>
+    raised ? [] : [finding('alert_missing', { index }, `it put policy ${policy} in charge`)],
+  );
 }
 
 /** A text of its own memory: one that was cut out of an entry would keep the whole entry in memory. */

@@ -3,7 +3,7 @@
  * archive, the entry, its seal, and the adoption here. Whatever is refused on the way leaves an entry.
  */
 import { judgeApprovals, parseApproval } from '../core/approval.ts';
-import type { Approved, ApprovedChange, PolicyChange } from '../core/approval.ts';
+import type { Approved, ApprovedChange, Approver, PolicyChange } from '../core/approval.ts';
 import { MalformedError, SteleError } from '../core/errors.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import type { Activation } from '../core/log-state.ts';
@@ -12,8 +12,9 @@ import { sha256Base64Url } from '#platform';
 import { decideActivation } from '../policy/admin.ts';
 import type { DecidedActivation } from '../policy/admin.ts';
 import { ENTRYPOINTS } from '../policy/decision.ts';
+import type { Receipt } from '../ledger/receipt.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
-import { isProblemCode } from './codes.ts';
+import { ActivationRefusals } from './activation-refusals.ts';
 import type { CallerBudget } from './caller-budget.ts';
 import type {
   GatewayComponents,
@@ -23,6 +24,7 @@ import type {
 } from './components.ts';
 import type { Asker } from './asker.ts';
 import { EntryIds } from './entry-ids.ts';
+import { within } from './outcomes.ts';
 import { ProblemError } from './problem.ts';
 import type { GatewaySettings } from './settings.ts';
 
@@ -50,19 +52,30 @@ export interface Activated {
   readonly adopted: boolean;
 }
 
-/** About what the entry of a refusal takes. */
-const REFUSAL_BYTES = 1_024;
-const BREAK_GLASS_TITLE = 'policy changed by breaking the glass';
+/** What staging, decision and archive may take together: an approval has to be good for longer, or it ends in between. */
+const APPROVAL_MARGIN_MS = 60_000;
+/** An approval for later than this is one that nobody remembers: thirty-one days. */
+const APPROVAL_LIFE_MS_MAX = 2_678_400_000;
 
-/** Changes the policy of one ledger, one change at a time. */
+/** A change that is staged, and stood when it was looked at. */
+interface Prepared {
+  readonly staged: StagedPolicy;
+  readonly whole: ApprovedChange;
+  readonly approved: Approved;
+}
+
+/**
+ * Changes the policy of one ledger. One change at a time is decided and on its way into the log. Before that one is
+ * prepared at a time, and beside it one that breaks the glass: who does that has no time to wait for another's bundle.
+ */
 export class Activations {
   readonly #served: ServedLedger;
   readonly #changes: PolicyChanges | null;
   readonly #components: GatewayComponents;
   readonly #settings: GatewaySettings;
   readonly #ids: EntryIds;
-  readonly #budget: CallerBudget;
-  #isBusy = false;
+  readonly #refusals: ActivationRefusals;
+  readonly #busy = new Set<'prepare' | 'break_glass' | 'commit'>();
 
   constructor(
     served: ServedLedger,
@@ -75,60 +88,124 @@ export class Activations {
     this.#components = components;
     this.#settings = settings;
     this.#ids = new EntryIds(components.clock, components.random);
-    this.#budget = budget;
+    this.#refusals = new ActivationRefusals({ served, budget, clock: components.clock });
   }
 
   /**
    * Activates a policy.
    *
    * @throws {@link ProblemError} with a code of `approvalRefusals`, `activation_unavailable`, `activation_in_progress`,
-   *   `activation_lost`, `policy_active_already`, `policy_unknown`, `policy_without_admin`, `bundle_refused`, `denied` or
-   *   what keeps a policy from answering; {@link SteleError} of the ledger.
+   *   `activation_lost`, `approval_too_long`, `policy_active_already`, `policy_archived_otherwise`, `policy_unknown`,
+   *   `policy_without_admin`, `bundle_refused`, `denied` or what keeps a policy from answering; {@link SteleError} of the
+   *   ledger.
    */
   async activate(asker: Asker, request: ActivationRequest): Promise<Activated> {
-    if (this.#changes === null) throw new ProblemError('activation_unavailable');
-    if (this.#isBusy) throw new ProblemError('activation_in_progress');
-    this.#isBusy = true;
+    const changes = this.#changes;
+    if (changes === null) throw new ProblemError('activation_unavailable');
+    const lane = request.change === 'break_glass' ? 'break_glass' : 'prepare';
+    await this.#enter(asker, lane);
+    let prepared: Prepared;
     try {
-      return await this.#activate(asker, request, this.#changes);
+      prepared = await this.#prepare(asker, request, changes);
     } finally {
-      this.#isBusy = false;
+      this.#busy.delete(lane);
     }
-  }
-
-  async #activate(
-    asker: Asker,
-    request: ActivationRequest,
-    changes: PolicyChanges,
-  ): Promise<Activated> {
-    const { ledger } = this.#served;
-    await ledger.refresh();
-    const { active } = ledger.policy();
-    const change = await this.#named(asker, request, active);
-    // Before anything of the bundle is unpacked: somebody who may approve has approved these very bytes.
-    const { certificates } = await this.#approved(asker, change);
-    const authors = certificates.flatMap(({ use, jwk }) => (use === 'author' ? [jwk] : []));
-    const { archive, isArchived } = await this.#archive(asker, request, change);
-    const from = { authors, isArchived };
-    const staged = await this.#staged(asker, { changes, change, archive, from });
-    const whole = { ...change, signer: staged.signer };
-    const approved = await this.#approved(asker, whole);
-    const decided = await this.#decide(asker, changes, { whole, staged, approved, request });
-    if (!decided.allow) throw await this.#denied(asker, decided);
-    await ledger.archivePolicy(change.id, staged.archive);
-    changes.keep(staged);
-    const [receipt] = await ledger.append([decided]);
-    if (receipt === undefined) throw new Error('an entry has a receipt');
+    const { id: policy, previous } = prepared.whole;
+    const receipt = await this.#commit(asker, request, changes, prepared);
     const { jti, jws } = receipt;
-    const facts = { jti, jws, policy: change.id, previous: change.previous };
+    const facts = { jti, jws, policy, previous };
+    const { ledger } = this.#served;
     const sealed = await within(receipt.sealed, this.#settings.sealWaitMs);
     if (sealed === null) return { ...facts, index: null, adopted: false };
     const { index } = sealed;
-    if (ledger.policy().active?.index !== index) throw new ProblemError('activation_lost');
-    if (change.change === 'break_glass') await this.#alert(index, change);
+    const isInForce = ledger.policy().active?.index === index;
+    if (!isInForce) throw new ProblemError('activation_lost');
     const done = ledger.adopted(index).then(() => true);
     const adopted = (await within(done, this.#settings.sealWaitMs)) ?? false;
     return { ...facts, index, adopted };
+  }
+
+  /** A body that is no request to change the policy: what is refused leaves an entry. */
+  async malformed(asker: Asker, { facts }: ProblemError): Promise<ProblemError> {
+    const code = 'activation_malformed';
+    if (this.#changes === null) return new ProblemError(code, facts);
+    const { facts: told } = await this.#refusals.refuse(asker, null, code, facts.detail);
+    return new ProblemError(code, { ...facts, ...told });
+  }
+
+  async #enter(asker: Asker, lane: 'prepare' | 'break_glass' | 'commit'): Promise<void> {
+    if (this.#busy.has(lane)) {
+      throw await this.#refusals.refuse(asker, null, 'activation_in_progress');
+    }
+    this.#busy.add(lane);
+  }
+
+  /** Everything that may take long. */
+  async #prepare(
+    asker: Asker,
+    request: ActivationRequest,
+    changes: PolicyChanges,
+  ): Promise<Prepared> {
+    const { ledger } = this.#served;
+    await ledger.refresh();
+    const change = await this.#named(asker, request, ledger.policy().active);
+    // Before anything of the bundle is unpacked: somebody who may approve has approved these very bytes.
+    const { certificates, approvers } = await this.#approved(asker, change);
+    await this.#checkTimes(asker, change, approvers);
+    const authors = certificates.flatMap(({ use, jwk }) => (use === 'author' ? [jwk] : []));
+    const { archive, isArchived } = await this.#archive(asker, request, change);
+    await this.#checkArchived(asker, change, archive);
+    const from = { authors, isArchived };
+    const staged = await this.#staged(asker, { changes, change, archive, from });
+    const whole = { ...change, signer: staged.signer };
+    return { staged, whole, approved: await this.#approved(asker, whole) };
+  }
+
+  /** Decides, and appends what was decided. The next change waits until this one is sealed: it would not follow on it. */
+  async #commit(
+    asker: Asker,
+    request: ActivationRequest,
+    changes: PolicyChanges,
+    prepared: Prepared,
+  ): Promise<Receipt> {
+    await this.#enter(asker, 'commit');
+    const free = (): void => {
+      this.#busy.delete('commit');
+    };
+    try {
+      const receipt = await this.#append(asker, request, changes, prepared);
+      void receipt.sealed.then(free, free);
+      return receipt;
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  async #append(
+    asker: Asker,
+    request: ActivationRequest,
+    changes: PolicyChanges,
+    prepared: Prepared,
+  ): Promise<Receipt> {
+    const { ledger } = this.#served;
+    const { whole, staged } = prepared;
+    const decided = await this.#decide(asker, changes, { ...prepared, request });
+    if (!decided.allow) throw await this.#refusals.denied(asker, decided);
+    await this.#ofArchive(asker, whole, async () => {
+      await ledger.archivePolicy(whole.id, staged.archive);
+    });
+    // All this took its time. What stood then may not stand at the time that the entry names, behind what came since;
+    // and an activation in the log without good approvals is a violation for ever.
+    await ledger.refresh();
+    if ((ledger.policy().active?.id ?? null) !== whole.previous) {
+      throw await this.#refuse(asker, whole, 'activation_lost');
+    }
+    await this.#approved(asker, { ...whole, at: decided.at, needed: decided.needed ?? 1 });
+    changes.keep(staged);
+    const [receipt] = await ledger.append([decided]);
+    if (receipt === undefined) throw new Error('an entry has a receipt');
+    return receipt;
   }
 
   /** What is to be approved, as far as the approvals themselves say it. */
@@ -145,9 +222,10 @@ export class Activations {
       const digest = request.bundle === null ? approval.digest : sha256Base64Url(request.bundle);
       const at = this.#components.clock();
       const previous = active?.id ?? null;
-      if (approval.id === previous) throw new ProblemError('policy_active_already');
       const named = { id: approval.id, digest, previous, change, reason, at };
-      return { ...named, approvals, certificates, signer: null, needed: 1 };
+      const whole = { ...named, approvals, certificates, signer: null, needed: 1 };
+      if (approval.id !== previous) return whole;
+      throw await this.#refuse(asker, whole, 'policy_active_already');
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       throw await this.#refuse(asker, null, error.code, error.message);
@@ -163,6 +241,42 @@ export class Activations {
     }
   }
 
+  /** Approvals that end before the entry can be made, or long after anybody remembers them, are refused at once. */
+  async #checkTimes(
+    asker: Asker,
+    change: ApprovedChange,
+    approvers: readonly Approver[],
+  ): Promise<void> {
+    for (const { person, expiry } of approvers) {
+      const left = expiry - change.at;
+      if (left < APPROVAL_MARGIN_MS) {
+        const detail = `that of ${person} ends in ${left} ms, too soon to have the bundle staged`;
+        throw await this.#refuse(asker, change, 'approval_expired', detail);
+      }
+      if (left <= APPROVAL_LIFE_MS_MAX) continue;
+      const detail = `that of ${person} is good until ${new Date(expiry).toISOString()}`;
+      throw await this.#refuse(asker, change, 'approval_too_long', detail);
+    }
+  }
+
+  async #ofArchive<T>(asker: Asker, change: ApprovedChange, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const isAltered = error instanceof SteleError && error.code === 'policy_archive_altered';
+      throw isAltered ? await this.#refuse(asker, change, error.code, error.message) : error;
+    }
+  }
+
+  /** One policy has one bundle in the archive: signed otherwise, or with other cases, it is another file. */
+  async #checkArchived(asker: Asker, change: ApprovedChange, archive: Uint8Array): Promise<void> {
+    const { ledger } = this.#served;
+    const held = await this.#ofArchive(asker, change, async () => ledger.archivedDigest(change.id));
+    if (held === null || held === sha256Base64Url(archive)) return;
+    const detail = `the archive has this policy as bundle ${held}`;
+    throw await this.#refuse(asker, change, 'policy_archived_otherwise', detail);
+  }
+
   /** The bundle that was sent, or else the one that the archive or the source of bundles has. */
   async #archive(
     asker: Asker,
@@ -174,7 +288,9 @@ export class Activations {
     if (candidate?.digest === change.digest) {
       return { archive: candidate.archive, isArchived: false };
     }
-    const archived = await this.#served.ledger.archivedPolicy(change.id);
+    const { ledger } = this.#served;
+    const { id } = change;
+    const archived = await this.#ofArchive(asker, change, async () => ledger.archivedPolicy(id));
     if (archived !== null) return { archive: archived, isArchived: true };
     throw await this.#refuse(asker, change, 'policy_unknown');
   }
@@ -253,58 +369,12 @@ export class Activations {
     );
   }
 
-  async #denied({ caller }: Asker, decided: DecidedActivation): Promise<ProblemError> {
-    const code = decided.err ?? 'denied';
-    const reasons = { reasons: decided.reasons };
-    const known = isProblemCode(code) ? code : 'denied';
-    const bytes = decided.prefix.length + decided.record.length;
-    if (!this.#budget.take(caller, decided.at, bytes)) return new ProblemError(known, reasons);
-    const [receipt] = await this.#served.ledger.append([decided]);
-    return new ProblemError(known, { ...reasons, decision: receipt?.jti ?? decided.jti });
-  }
-
-  /** What no policy was asked for is an entry of the system itself. */
   async #refuse(
-    { caller }: Asker,
+    asker: Asker,
     change: ApprovedChange | null,
     code: string,
     detail?: string,
   ): Promise<ProblemError> {
-    const known = isProblemCode(code) ? code : 'activation_malformed';
-    const facts = detail === undefined ? {} : { detail };
-    const now = this.#components.clock();
-    if (!this.#budget.take(caller, now, REFUSAL_BYTES)) return new ProblemError(known, facts);
-    const receipt = await this.#served.ledger.appendSystem('policy', {
-      ...{ act: 'reject', code, approvals: [], grace: null, activation: null, revision: null },
-      id: change?.id ?? null,
-      digest: change?.digest ?? null,
-      previous: change?.previous ?? null,
-      signer: change?.signer ?? null,
-    });
-    return new ProblemError(known, { ...facts, decision: receipt.jti });
-  }
-
-  /** The activation stands whatever becomes of its alert: its own entry says that the glass was broken, and why. */
-  async #alert(source: number, { id, previous }: ApprovedChange): Promise<void> {
-    const policy = previous ?? id;
-    const alert = { source, policy, severity: 'critical', title: BREAK_GLASS_TITLE };
-    try {
-      await this.#served.ledger.appendSystem('alert', alert);
-    } catch (error) {
-      this.#components.log.error('alert_failed', { source, policy, error });
-    }
-  }
-}
-
-/** What a promise gives, or null when it does not in time, or not at all. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, ms, null);
-  });
-  try {
-    return await Promise.race([promise.catch(() => null), late]);
-  } finally {
-    clearTimeout(timer);
+    return this.#refusals.refuse(asker, change, code, detail);
   }
 }

@@ -110,6 +110,7 @@ const fixInput = rows({
   approval_signature:        [403, 'The signature of an approval does not verify', 'Make it again with stele policy approve.'],
   approval_other:            [403, 'An approval is of something else', 'Approvals name ledger, policy, bundle, the policy before and the kind of change: see detail.'],
   approval_expired:          [403, 'An approval has expired', 'Have it approved again.'],
+  approval_too_long:         [403, 'An approval is good for too long', 'Have it approved for at most 31 days.'],
   approval_used:             [403, 'An approval was used before', 'Each is good once: have it approved again.'],
   approval_own:              [403, 'The author of a bundle cannot approve it', 'Have it approved by somebody else.'],
   approval_duplicate:        [403, 'A person approves twice', 'Have it approved by somebody else, too.'],
@@ -118,6 +119,8 @@ const fixInput = rows({
   activation_unavailable:    [403, 'The policy cannot be changed here', 'Ask whoever runs the gateway.'],
   policy_unknown:            [404, 'There is no such policy in the archive', 'Send its bundle.'],
   policy_active_already:     [409, 'The policy is in charge already', 'There is nothing to do.'],
+  policy_archive_altered:    [503, 'The archive holds something else than the policy', 'Tell whoever runs the gateway: it needs a person.'],
+  policy_archived_otherwise: [409, 'The archive has this policy in another bundle', 'Signature and golden cases are of the bundle and not of the policy: have the bundle approved that detail names, and send that one or none.'],
   activation_lost:           [409, 'Another change of policy came first', 'See what is in charge now, and have the change approved again.'],
   bundle_refused:            [422, 'The bundle may not decide', 'See detail; the policy before stays in charge.'],
   policy_without_admin:      [422, 'The bundle has no entrypoint stele/admin, so nothing could follow on it', 'Add one.'],
@@ -153,7 +156,6 @@ const unsure = rows({
 // prettier-ignore
 const ours = rows({
   internal:                  [500, 'Something went wrong here', 'Tell whoever runs the gateway the request id.'],
-  policy_archive_altered:    [503, 'The archive holds something else than the policy', 'Tell whoever runs the gateway: it needs a person.'],
   ledger_halted:             [503, 'The ledger has stopped', 'Tell whoever runs the gateway: it needs a person.'],
 }, 'unknown', false);
 

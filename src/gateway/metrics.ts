@@ -147,6 +147,14 @@ const LEDGER_GAUGES: readonly LedgerGauge[] = [
       Object.values(served.ledger.status().findings).reduce((sum, count) => sum + count, 0),
   },
   {
+    name: 'stele_policy_behind',
+    help: 'Whether another policy is in charge than the one that decides here.',
+    value: ({ served }) => {
+      const { active, deciding } = served.ledger.policy();
+      return Number(active !== null && deciding !== null && active.id !== deciding);
+    },
+  },
+  {
     name: 'stele_ledger_summary_pending',
     help: 'What is counted and not yet sealed in a summary entry.',
     value: ({ summary }) => summary.pending,

@@ -35,6 +35,8 @@ export class Adoption {
   #isFollowing = false;
   #fault: string | null = null;
   #waiting: Waiting[] = [];
+  /** Faults that are entries already, by activation and code. */
+  readonly #told = new Set<string>();
 
   constructor(parts: AdoptionParts) {
     this.#parts = parts;
@@ -74,6 +76,8 @@ export class Adoption {
     this.#isFollowing = true;
     this.#following = this.#follow().finally(() => {
       this.#isFollowing = false;
+      // A batch that came in the very end of that was not looked at.
+      if (!this.#parts.signal.aborted) this.look();
     });
   }
 
@@ -105,8 +109,27 @@ export class Adoption {
         failures += 1;
         this.#fault = error instanceof SteleError ? error.code : 'policy_not_ready';
         context.log.warn('policy_not_adopted', { policy: this.active?.id, error, failures });
+        await this.#tell(this.#fault);
         await context.sleep(retryMs(context.random, failures), signal);
       }
+    }
+  }
+
+  /** The log says, once for each activation and fault, that this writer cannot follow it. */
+  async #tell(code: string): Promise<void> {
+    const { active } = this;
+    const name = `${active?.index ?? ''} ${code}`;
+    if (active === null || this.#told.has(name)) return;
+    const { id, digest, index } = active;
+    const intake = this.#parts.intake();
+    try {
+      await intake.appendSystem('policy', {
+        ...{ act: 'reject', code, id, digest, revision: null, previous: intake.deciding },
+        ...{ signer: null, approvals: [], grace: null, activation: index },
+      });
+      this.#told.add(name);
+    } catch (error) {
+      this.#parts.context.log.warn('policy_fault_not_told', { policy: id, code, error });
     }
   }
 

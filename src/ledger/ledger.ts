@@ -78,6 +78,12 @@ export interface Ledger {
   archivedPolicy(id: string): Promise<Uint8Array | null>;
 
   /**
+   * SHA-256, base64url, of the bundle that the archive has of a policy, in charge or not; null where it has none.
+   * @throws `policy_archive_altered` where the log says otherwise, and the store's errors.
+   */
+  archivedDigest(id: string): Promise<string | null>;
+
+  /**
    * Asks whether a write with this identity is known, before it is decided, and reserves it if not.
    * The window is bounded: what it forgot is found in the log by `verify`, and marked there.
    */

@@ -37,6 +37,8 @@ export interface PolicyStatus {
   readonly active: Activation | null;
   /** What this process decides with; null for none, or where it is not told. */
   readonly deciding: string | null;
+  /** Whether that may decide now: it is the one in charge, or within its grace. */
+  readonly decides: boolean;
   /** Why it is not the one in charge: a code; null where it is, or is about to be. */
   readonly fault: string | null;
 }

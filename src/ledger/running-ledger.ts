@@ -1,11 +1,13 @@
 /** A ledger that is open in this process: assembles its parts and keeps them in step. */
 import type { ApprovalContext } from '../core/approval.ts';
+import { sha256Base64Url } from '#platform';
 import { approvalContext } from '../core/log-effects.ts';
 import type { Statement } from '../core/statement.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { Adoption } from './adoption.ts';
+import { Alarms } from './alarms.ts';
 import type { LeafStretch } from './batch-reader.ts';
 import type { Boot } from './boot.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -71,10 +73,13 @@ export class RunningLedger implements Ledger {
   readonly #sequencer: Sequencer;
   readonly #clocks: ClockWatch;
   readonly #adoption: Adoption;
+  readonly #alarms: Alarms;
   readonly #inheritance: Inheritance;
   readonly #closing = new AbortController();
   readonly #starting: Promise<void>;
   #closed: Promise<void> | null = null;
+  /** Whether the log was learnt to its end: before that its end says more than what was read. */
+  #isStarted = false;
   /** Tree size of the newest checkpoint that a batch carries. */
   #carriedSize = 0;
   /** What recovery failed with last. */
@@ -120,6 +125,7 @@ export class RunningLedger implements Ledger {
     const intake = (): Intake => this.#intake;
     const { signal } = this.#closing;
     this.#adoption = new Adoption({ context, view, intake, signal });
+    this.#alarms = new Alarms({ context, view, intake, signal });
     const between = async (): Promise<void> => this.#intake.settle();
     const settings = new SettingsWatch(context);
     const watches = { clocks, settings };
@@ -159,7 +165,9 @@ export class RunningLedger implements Ledger {
 
   policy(): PolicyStatus {
     const { active, fault } = this.#adoption;
-    return { active, deciding: this.#intake.deciding, fault };
+    const { deciding } = this.#intake;
+    const decides = this.#intake.isCurrent({ policy: deciding, at: this.#context.clock() });
+    return { active, deciding, decides, fault };
   }
 
   async adopted(index: number): Promise<void> {
@@ -179,6 +187,13 @@ export class RunningLedger implements Ledger {
     const { store, settings } = this.#context;
     const known = this.#view.state.policies.get(id);
     return known === undefined ? null : readArchivedPolicy(store, settings.ledger, known);
+  }
+
+  async archivedDigest(id: string): Promise<string | null> {
+    const { store, settings } = this.#context;
+    const known = this.#view.state.policies.get(id) ?? { id, digest: null };
+    const archive = await readArchivedPolicy(store, settings.ledger, known);
+    return archive === null ? null : sha256Base64Url(archive);
   }
 
   reserve(idk: string, idb: string): Reservation {
@@ -278,6 +293,8 @@ export class RunningLedger implements Ledger {
       this.#replica.start();
       this.#sequencer.start();
       this.#adoption.look();
+      this.#alarms.look();
+      this.#isStarted = true;
     } catch (error) {
       this.#halt(error);
     }
@@ -289,6 +306,7 @@ export class RunningLedger implements Ledger {
     this.#replica.learn(learnt);
     if (learnt.state.final) this.#end();
     this.#adoption.look();
+    if (this.#isStarted) this.#alarms.look();
   }
 
   /** The log has ended for good: nothing more is taken, by anybody; reading goes on. */
@@ -338,6 +356,7 @@ export class RunningLedger implements Ledger {
     this.#closing.abort();
     await this.#starting;
     await this.#adoption.end();
+    await this.#alarms.end();
     await this.#sequencer.stop();
     for (const left of await this.#replica.close()) left.fail(closedEarly());
     await this.#intake.end();

@@ -22,6 +22,8 @@ export interface ReadyPolicy {
 export class SwapPool implements WorkerPool {
   readonly #open: OpenPool;
   readonly #ending = new Set<Promise<void>>();
+  /** Made ready, and neither swapped in nor dropped. */
+  readonly #waiting = new Set<WorkerPool>();
   #current: WorkerPool;
   #prepared: PreparedPolicy | null;
   #past = { timeouts: 0, crashes: 0, overloads: 0 };
@@ -70,19 +72,25 @@ export class SwapPool implements WorkerPool {
   /** Starts and warms the workers of a policy. @throws {@link SteleError} `engine_unavailable`. */
   async ready(policy: PreparedPolicy): Promise<ReadyPolicy> {
     const next = await this.#open(policy);
+    this.#waiting.add(next);
     return {
       swap: () => {
+        this.#waiting.delete(next);
         const old = this.#current;
         this.#current = next;
         this.#prepared = policy;
         this.#end(old);
       },
-      drop: async () => next.close(),
+      drop: async () => {
+        this.#waiting.delete(next);
+        await next.close();
+      },
     };
   }
 
   async close(): Promise<void> {
     await this.#current.close();
+    await Promise.all([...this.#waiting].map(async (pool) => pool.close()));
     await Promise.all(this.#ending);
   }
 

@@ -1,6 +1,7 @@
 import { queryOf } from '../arrival.ts';
 import type { Answer } from '../answer.ts';
 import type { FeedStatus } from '../../policy/feed.ts';
+import type { ServedLedger } from '../components.ts';
 import type { Gateway } from '../gateway.ts';
 import { openRoute } from '../pipeline.ts';
 import type { Route } from '../pipeline.ts';
@@ -54,9 +55,7 @@ function checksOf(gateway: Gateway): readonly Check[] {
     return { name: `ledger/${name}`, ok: ready, detail: `${reason ?? 'ok'} (${backlog})` };
   });
   const policies = [...gateway.desks].map(([name, { served }]) => {
-    const { policy } = served.policy;
-    const detail = policy === null ? 'none is loaded' : `${policy.revision} (${policy.id})`;
-    return { name: `policy/${name}`, ok: policy !== null, detail };
+    return policyCheck(`policy/${name}`, served);
   });
   const callers = gateway.components.callers.files.map(({ name, fault }) => ({
     name: `callers/${name}`,
@@ -68,6 +67,18 @@ function checksOf(gateway: Gateway): readonly Check[] {
     served.feed === null ? [] : [feedCheck(`policy-source/${name}`, served.feed.status)],
   );
   return [shutdown, ...ledgers, ...policies, ...callers, ...feeds];
+}
+
+/** What is in charge and does not decide here yet: within the grace of the one before, everything goes on. */
+function policyCheck(name: string, { policy: { policy }, ledger }: ServedLedger): Check {
+  if (policy === null) return { name, ok: false, detail: 'none is loaded' };
+  const { active, deciding, decides, fault } = ledger.policy();
+  const own = `${policy.revision} (${policy.id})`;
+  if (active === null || deciding === null || active.id === deciding) {
+    return { name, ok: true, detail: own };
+  }
+  const detail = `${own}; in charge is ${active.id}, ${fault ?? 'being made ready'}`;
+  return { name, ok: decides, warns: true, detail };
 }
 
 /** A source that fails, or gives what is refused, keeps nobody from deciding by the policy in charge. */

@@ -3,6 +3,7 @@ import { queryOf } from '../arrival.ts';
 import type { ActivationRequest } from '../activation.ts';
 import { jsonAnswer } from '../answer.ts';
 import { readJsonBody } from '../json-body.ts';
+import { ProblemError } from '../problem.ts';
 import { writeRoute } from '../pipeline.ts';
 import type { Admitted } from '../pipeline.ts';
 import { activationSchema, noQuerySchema } from '../schemas.ts';
@@ -12,8 +13,14 @@ export const policyRoute = writeRoute(
   { name: 'policy', path: '/v1/ledgers/:ledger/policy' },
   async (admitted): Promise<Answer> => {
     queryOf(admitted.request, noQuerySchema);
-    const request = await readRequest(admitted);
     const { desk, asker } = admitted;
+    let request: ActivationRequest;
+    try {
+      request = await readRequest(admitted);
+    } catch (error) {
+      const isOurs = error instanceof ProblemError && error.code === 'activation_malformed';
+      throw isOurs ? await desk.activations.malformed(asker, error) : error;
+    }
     const done = await desk.activations.activate(asker, request);
     const { jti, jws, policy, previous, index, adopted } = done;
     const state = index === null ? 'durable' : 'sealed';

@@ -178,6 +178,7 @@ function observe(inner: Ledger, gate: Gate): ObservedLedger {
     approvalContext: () => inner.approvalContext(),
     archivePolicy: async (id, archive) => inner.archivePolicy(id, archive),
     archivedPolicy: async (id) => inner.archivedPolicy(id),
+    archivedDigest: async (id) => inner.archivedDigest(id),
     reserve: (idk, idb) => inner.reserve(idk, idb),
     certificates: () => inner.certificates(),
     keys: () => inner.keys(),

@@ -5,6 +5,7 @@ import type { Approval } from '../../../src/core/approval.ts';
 import { findingsOf } from '../../../src/core/batch-findings.ts';
 import { signJws } from '../../../src/core/jws.ts';
 import { applyBatch } from '../../../src/core/log-state.ts';
+import { LogVerification } from '../../../src/core/verify.ts';
 import { makeCertificate, makeKeyStatement } from '../../../src/core/statement.ts';
 import type { KeyStatement } from '../../../src/core/statement.ts';
 import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
@@ -19,7 +20,7 @@ import {
   signerOf,
   START,
 } from '../../golden/support.ts';
-import type { TestWriter } from '../../golden/support.ts';
+import type { EntryChanges, TestWriter } from '../../golden/support.ts';
 
 const two = idOf('policy two', 32);
 const three = idOf('policy three', 32);
@@ -369,4 +370,35 @@ test('the key of an approver never becomes the key of a writer', async () => {
     reason: 'invalid_key',
     detail: expect.stringContaining('another purpose'),
   });
+});
+
+test('breaking the glass is found until the log has its alert, of the highest severity', async () => {
+  const batches: Uint8Array[] = [];
+  const one = await MiniLog.create();
+  const writer = await one.writer('one');
+  const add = async (kind: 'boot' | 'policy' | 'alert', changes: EntryChanges): Promise<number> => {
+    const entry = await one.entry(writer, kind, changes);
+    const { batch } = one.apply(await one.batch(writer, [entry]));
+    batches.push(batch.bytes);
+    return batch.header.first;
+  };
+  const found = (): (number | undefined)[] => {
+    const verification = new LogVerification(one.genesis.bytes);
+    for (const [number, bytes] of batches.entries()) {
+      verification.add(bytes, { number, versionId: `v${number}` });
+    }
+    const { findings } = verification.report();
+    return findings.flatMap(({ code, at }) => (code === 'alert_missing' ? [at.index] : []));
+  };
+  await add('boot', bootFacts(one));
+  const glass = { change: 'break_glass', reason: 'fire' } as const;
+  const source = await add('policy', { ctl: await approvedActivation(one, two, glass) });
+  expect(found()).toEqual([source]);
+  const policy = one.genesis.policy!.id;
+  const alert = { source, policy, title: 'policy changed by breaking the glass' };
+  await add('alert', { ctl: { ...alert, severity: 'high' } });
+  await add('alert', { ctl: { ...alert, source: 0, severity: 'critical' } });
+  expect(found()).toEqual([source]);
+  await add('alert', { ctl: { ...alert, severity: 'critical' } });
+  expect(found()).toEqual([]);
 });
