@@ -18,7 +18,7 @@ export function policyHistoryCommand(declared: Command): void {
         const { founded, active, events, report } = history;
         const { verdict } = report;
         const lines = [`${' '.repeat(8)}  founded with  ${String(founded)}`, ...events.map(lineOf)];
-        const why = verdict === 'self_attested' ? ': name its key with --vkey' : '';
+        const why = verdict === 'self_attested' ? ', nothing from elsewhere vouches for it' : '';
         const end = `in charge: ${String(active)}; log ${verdict}${why}`;
         output.result({ founded, active, verdict, events }, [...lines, end].join('\n'));
         process.exitCode = exitCodeOfReport(report);

@@ -1,8 +1,9 @@
 /** The tutorial, as a reader does it: every block is run, and what the page shows is what the program says. */
-import { beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
+import { freePort } from '../support/gateway-process.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 interface Step {
@@ -19,6 +20,7 @@ const steps: readonly Step[] = [
 const program = resolve('dist/cli/main.js');
 let folder: string;
 let path: string;
+let port: number;
 beforeAll(async () => {
   folder = await tempFolder();
   const bin = join(await tempFolder(), 'bin');
@@ -27,7 +29,17 @@ beforeAll(async () => {
   writeFileSync(stele, `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`);
   chmodSync(stele, 0o755);
   path = [bin, process.env['PATH'] ?? ''].join(delimiter);
+  port = await freePort();
 });
+
+afterAll(() => {
+  const pid = join(folder, 'serve.pid');
+  // The page ends it; a page that failed does not.
+  if (existsSync(pid)) execFileSync('sh', ['-c', `kill "$(cat ${pid})" 2> /dev/null || true`]);
+});
+
+/** What a reader's shell still has of the blocks before. */
+const exported: string[] = [];
 
 /** The text with `…` for anything, as an expression for the whole output. */
 function patternOf(shown: string): RegExp {
@@ -44,10 +56,12 @@ test('the tutorial has steps, and shows what most of them say', () => {
 test.each(steps.map((step) => [step.command.split('\n').at(-2) ?? '', step] as const))(
   '%s',
   (_, { command, shown = '' }) => {
-    const said = execFileSync('sh', ['-ec', `exec 2>&1\n${command}`], {
+    const script = ['exec 2>&1', ...exported, command].join('\n');
+    exported.push(...command.split('\n').filter((line) => line.startsWith('export ')));
+    const said = execFileSync('sh', ['-ec', script], {
       cwd: folder,
       encoding: 'utf8',
-      env: { PATH: path, HOME: folder, NO_COLOR: '1' },
+      env: { PATH: path, HOME: folder, NO_COLOR: '1', STELE_LISTEN__PORT: String(port) },
     });
     expect(said).toMatch(patternOf(shown));
   },
