@@ -395,7 +395,7 @@ describe('what goes wrong says what to do', () => {
     [['test', '--deadline', 'soon'], 2],
     [['build', '--optimize', '9'], 2],
     [['frob'], 2],
-    [['check', 'docs'], 2],
+    [['check', 'docs'], 3],
     [['init', 'docs'], 2],
   ])('%j ends with %d, as a process', async (words, code) => {
     const ended = await run(process.execPath, ['dist/cli/main.js', 'policy', ...words]);
