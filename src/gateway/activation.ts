@@ -103,10 +103,12 @@ export class Activations {
     const changes = this.#changes;
     if (changes === null) throw new ProblemError('activation_unavailable');
     const lane = request.change === 'break_glass' ? 'break_glass' : 'prepare';
+    // First: whoever has no approval that stands keeps nobody waiting who has.
+    const change = await this.#look(asker, request);
     await this.#enter(asker, lane);
     let prepared: Prepared;
     try {
-      prepared = await this.#prepare(asker, request, changes);
+      prepared = await this.#prepare(asker, request, changes, change);
     } finally {
       this.#busy.delete(lane);
     }
@@ -140,18 +142,24 @@ export class Activations {
     this.#busy.add(lane);
   }
 
+  /** What is to change. Before anything of the bundle is unpacked: who may approve has approved these very bytes. */
+  async #look(asker: Asker, request: ActivationRequest): Promise<ApprovedChange> {
+    const { ledger } = this.#served;
+    await ledger.refresh();
+    const change = await this.#named(asker, request, ledger.policy().active);
+    const { approvers } = await this.#approved(asker, change);
+    await this.#checkTimes(asker, change, approvers);
+    return change;
+  }
+
   /** Everything that may take long. */
   async #prepare(
     asker: Asker,
     request: ActivationRequest,
     changes: PolicyChanges,
+    change: ApprovedChange,
   ): Promise<Prepared> {
-    const { ledger } = this.#served;
-    await ledger.refresh();
-    const change = await this.#named(asker, request, ledger.policy().active);
-    // Before anything of the bundle is unpacked: somebody who may approve has approved these very bytes.
-    const { certificates, approvers } = await this.#approved(asker, change);
-    await this.#checkTimes(asker, change, approvers);
+    const { certificates } = await this.#approved(asker, change);
     const authors = certificates.flatMap(({ use, jwk }) => (use === 'author' ? [jwk] : []));
     const { archive, isArchived } = await this.#archive(asker, request, change);
     await this.#checkArchived(asker, change, archive);
@@ -190,6 +198,11 @@ export class Activations {
   ): Promise<Receipt> {
     const { ledger } = this.#served;
     const { whole, staged } = prepared;
+    await this.#assertFollows(asker, whole);
+    // The one before it may be running here still, within its grace, and has no say any more.
+    if ((changes.prepared()?.identity.id ?? null) !== whole.previous) {
+      throw await this.#refuse(asker, whole, 'policy_superseded');
+    }
     const decided = await this.#decide(asker, changes, { ...prepared, request });
     if (!decided.allow) throw await this.#refusals.denied(asker, decided);
     await this.#ofArchive(asker, whole, async () => {
@@ -198,14 +211,17 @@ export class Activations {
     // All this took its time. What stood then may not stand at the time that the entry names, behind what came since;
     // and an activation in the log without good approvals is a violation for ever.
     await ledger.refresh();
-    if ((ledger.policy().active?.id ?? null) !== whole.previous) {
-      throw await this.#refuse(asker, whole, 'activation_lost');
-    }
+    await this.#assertFollows(asker, whole);
     await this.#approved(asker, { ...whole, at: decided.at, needed: decided.needed ?? 1 });
     changes.keep(staged);
     const [receipt] = await ledger.append([decided]);
     if (receipt === undefined) throw new Error('an entry has a receipt');
     return receipt;
+  }
+
+  async #assertFollows(asker: Asker, change: ApprovedChange): Promise<void> {
+    if ((this.#served.ledger.policy().active?.id ?? null) === change.previous) return;
+    throw await this.#refuse(asker, change, 'activation_lost');
   }
 
   /** What is to be approved, as far as the approvals themselves say it. */
