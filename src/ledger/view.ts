@@ -89,6 +89,8 @@ export class ViewPublisher {
   readonly #tree: TileTree;
   readonly #reader: TileReader;
   #size = 0;
+  /** Size of the newest own head that is published, or that a larger one of another gateway has overtaken. */
+  #doneSize = 0;
   /** A checkpoint of an unknown key that stands there, and since when we know it. */
   #doubted: { readonly etag: string | null; readonly sinceMs: number } = { etag: null, sinceMs: 0 };
 
@@ -122,7 +124,7 @@ export class ViewPublisher {
    * @param verifiers - Of {@link checkpointVerifiers}: a newer checkpoint of another gateway stays.
    */
   async publish(head: SignedHead, verifiers: readonly NoteVerifier[]): Promise<void> {
-    if (head.size <= this.#size) return;
+    if (head.size <= this.#doneSize) return;
     await this.publishFull();
     await inParallel(partialPaths(head.size), async (path) => {
       const bytes = await this.#reader.read(path);
@@ -139,6 +141,8 @@ export class ViewPublisher {
       const joined = checkpoint === null ? null : this.#joined(checkpoint, head, verifiers);
       if (checkpoint !== null && joined === null && checkpoint.head.size >= head.size) {
         this.#size = checkpoint.head.size;
+        // One that is ahead gets our line once we have learnt as much.
+        this.#doneSize = head.size;
         return;
       }
       if (claimed !== null && !this.#isJunk(etag, claimed, head)) return;
@@ -146,6 +150,7 @@ export class ViewPublisher {
         const note = utf8Bytes(joined ?? head.note);
         await store.replace(keys.checkpoint, note, { etag, ...CHECKPOINT });
         this.#size = head.size;
+        this.#doneSize = head.size;
         return;
       } catch (error) {
         // Another gateway was faster: perhaps with less.

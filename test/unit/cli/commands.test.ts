@@ -261,7 +261,8 @@ describe('a ledger from its founding to its verification', () => {
     const lost = { code: 'gateway_unreachable', durability: 'unknown' };
     await expect(stele('append', file, ...client(key))).rejects.toMatchObject(lost);
     expect(noted).toContain(`${file}:100 was the last one answered`);
-    expect(said).toBe('100 appended, 0 denied, 0 refused\n');
+    const stopped = 'stopped before the end of the input (gateway_unreachable)';
+    expect(said).toBe(`100 appended, 0 denied, 0 refused: ${stopped}\n`);
     calls = 0;
     await expect(stele('--json', 'append', file, ...client(key))).rejects.toMatchObject(lost);
     const { results } = JSON.parse(said) as { results: unknown[] };
