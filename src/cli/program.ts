@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
+import { IdCommand } from './id-command.ts';
 import { addLazily, helpOfHeard } from './lazy-commands.ts';
 import type { LazyCommand } from './lazy-commands.ts';
 import { version } from './version.ts';
@@ -97,7 +98,7 @@ const commands: readonly LazyCommand[] = [
 
 /** The command line. */
 export function createProgram(): Command {
-  const program = new Command('stele')
+  const program = new IdCommand('stele')
     .description('Policy written as code, history written in stone.')
     .version(version, '--version', 'print the version')
     .option('--json', 'print one JSON document instead of words')

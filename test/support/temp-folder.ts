@@ -13,5 +13,9 @@ export async function tempFolder(): Promise<string> {
 }
 
 afterAll(async () => {
-  await Promise.all(made.map(async (folder) => rm(folder, { recursive: true, force: true })));
+  await Promise.all(
+    made.map(async (folder) =>
+      rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
+    ),
+  );
 });
