@@ -21,7 +21,7 @@ export async function sealingKeepsUp({ sustainSeconds }) {
     try {
       const samples = [];
       const timer = setInterval(
-        async () => samples.push(await metric(stele, 'stele_backlog_entries')),
+        async () => samples.push(await metric(stele, 'stele_ledger_backlog_entries')),
         SAMPLE_MS,
       );
       const result = await load({

@@ -57,7 +57,12 @@ const APPROVAL_MARGIN_MS = 60_000;
 /** An approval for later than this is one that nobody remembers: thirty-one days. */
 const APPROVAL_LIFE_MS_MAX = 2_678_400_000;
 
-/** A change that is staged, and stood when it was looked at. */
+/** A change whose approvals stood when it was looked at. */
+interface Looked extends Pick<Approved, 'certificates'> {
+  readonly change: ApprovedChange;
+}
+
+/** The same, staged. */
 interface Prepared {
   readonly staged: StagedPolicy;
   readonly whole: ApprovedChange;
@@ -104,11 +109,11 @@ export class Activations {
     if (changes === null) throw new ProblemError('activation_unavailable');
     const lane = request.change === 'break_glass' ? 'break_glass' : 'prepare';
     // First: whoever has no approval that stands keeps nobody waiting who has.
-    const change = await this.#look(asker, request);
+    const looked = await this.#look(asker, request);
     await this.#enter(asker, lane);
     let prepared: Prepared;
     try {
-      prepared = await this.#prepare(asker, request, changes, change);
+      prepared = await this.#prepare(asker, request, changes, looked);
     } finally {
       this.#busy.delete(lane);
     }
@@ -143,13 +148,13 @@ export class Activations {
   }
 
   /** What is to change. Before anything of the bundle is unpacked: who may approve has approved these very bytes. */
-  async #look(asker: Asker, request: ActivationRequest): Promise<ApprovedChange> {
+  async #look(asker: Asker, request: ActivationRequest): Promise<Looked> {
     const { ledger } = this.#served;
     await ledger.refresh();
     const change = await this.#named(asker, request, ledger.policy().active);
-    const { approvers } = await this.#approved(asker, change);
+    const { certificates, approvers } = await this.#approved(asker, change);
     await this.#checkTimes(asker, change, approvers);
-    return change;
+    return { change, certificates };
   }
 
   /** Everything that may take long. */
@@ -157,9 +162,8 @@ export class Activations {
     asker: Asker,
     request: ActivationRequest,
     changes: PolicyChanges,
-    change: ApprovedChange,
+    { change, certificates }: Looked,
   ): Promise<Prepared> {
-    const { certificates } = await this.#approved(asker, change);
     const authors = certificates.flatMap(({ use, jwk }) => (use === 'author' ? [jwk] : []));
     const { archive, isArchived } = await this.#archive(asker, request, change);
     await this.#checkArchived(asker, change, archive);

@@ -50,11 +50,13 @@ export class GatewayMetrics {
       labelNames: ['route', 'status'],
       registers,
     });
-    registerLedgerGauges(desks, registers);
+    const to = { desks, registers };
+    registerGauges(LEDGER_GAUGES, (desk) => desk, to);
     registerCountedGauge(desks, registers);
     registerCallersGauge(callers, registers);
-    registerFeedGauges(desks, registers);
-    registerShadowGauges(desks, registers);
+    registerGauges(FEED_GAUGES, ({ served }) => served.feed?.status, to);
+    registerGauges(SHADOW_GAUGES, ({ served }) => served.shadow?.status(), to);
+    registerShadowKinds(desks, registers);
   }
 
   /** Counts one answered request. */
@@ -103,13 +105,13 @@ function registerCountedGauge(desks: ReadonlyMap<string, Desk>, registers: Regis
   });
 }
 
-interface LedgerGauge {
+interface StatusGauge<Of> {
   readonly name: string;
   readonly help: string;
-  readonly value: (desk: Desk) => number;
+  readonly value: (of: Of) => number;
 }
 
-const LEDGER_GAUGES: readonly LedgerGauge[] = [
+const LEDGER_GAUGES: readonly StatusGauge<Desk>[] = [
   {
     name: 'stele_ledger_ready',
     help: 'Whether entries are taken.',
@@ -161,14 +163,8 @@ const LEDGER_GAUGES: readonly LedgerGauge[] = [
   },
 ];
 
-interface FeedGauge {
-  readonly name: string;
-  readonly help: string;
-  readonly value: (status: FeedStatus) => number;
-}
-
 /** Of ledgers that follow a source of policies. */
-const FEED_GAUGES: readonly FeedGauge[] = [
+const FEED_GAUGES: readonly StatusGauge<FeedStatus>[] = [
   {
     name: 'stele_policy_source_failing',
     help: 'Whether the last look at the source of policies came to nothing, or its bundle was refused.',
@@ -196,28 +192,8 @@ const FEED_GAUGES: readonly FeedGauge[] = [
   },
 ];
 
-function registerFeedGauges(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {
-  for (const { name, help, value } of FEED_GAUGES) {
-    new Gauge({
-      name,
-      help,
-      labelNames: ['ledger'],
-      registers,
-      collect() {
-        for (const [ledger, { served }] of desks) {
-          if (served.feed !== null) this.labels(ledger).set(value(served.feed.status));
-        }
-      },
-    });
-  }
-}
-
 /** Of ledgers where a candidate may decide in the shadow; counts are since it began. */
-const SHADOW_GAUGES: readonly {
-  readonly name: string;
-  readonly help: string;
-  readonly value: (status: ShadowStatus) => number;
-}[] = [
+const SHADOW_GAUGES: readonly StatusGauge<ShadowStatus>[] = [
   {
     name: 'stele_policy_shadow_running',
     help: 'Whether a candidate decides in the shadow.',
@@ -245,20 +221,7 @@ const SHADOW_GAUGES: readonly {
   },
 ];
 
-function registerShadowGauges(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {
-  for (const { name, help, value } of SHADOW_GAUGES) {
-    new Gauge({
-      name,
-      help,
-      labelNames: ['ledger'],
-      registers,
-      collect() {
-        for (const [ledger, { served }] of desks) {
-          if (served.shadow !== undefined) this.labels(ledger).set(value(served.shadow.status()));
-        }
-      },
-    });
-  }
+function registerShadowKinds(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {
   new Gauge({
     name: 'stele_policy_shadow_changes',
     help: 'Decisions that the candidate would make otherwise, by kind; one may be of several.',
@@ -273,15 +236,23 @@ function registerShadowGauges(desks: ReadonlyMap<string, Desk>, registers: Regis
   });
 }
 
-function registerLedgerGauges(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {
-  for (const { name, help, value } of LEDGER_GAUGES) {
+/** One gauge of each row, with a value for each ledger that has what it is of. */
+function registerGauges<Of>(
+  gauges: readonly StatusGauge<Of>[],
+  of: (desk: Desk) => Of | undefined,
+  { desks, registers }: { desks: ReadonlyMap<string, Desk>; registers: Registry[] },
+): void {
+  for (const { name, help, value } of gauges) {
     new Gauge({
       name,
       help,
       labelNames: ['ledger'],
       registers,
       collect() {
-        for (const [ledger, desk] of desks) this.labels(ledger).set(value(desk));
+        for (const [ledger, desk] of desks) {
+          const found = of(desk);
+          if (found !== undefined) this.labels(ledger).set(value(found));
+        }
       },
     });
   }
