@@ -1,5 +1,5 @@
 // docs/reference/configuration.md from the settings table.
-import { environmentName, settingsTable } from '../../dist/cli/settings-table.js';
+import { environmentName, settingsTable } from '../../dist/cli/settings/table.js';
 
 /** @returns {Map<string, string>} text by path */
 export function generate() {
@@ -11,7 +11,7 @@ export function generate() {
     '# Configuration',
     '',
     'Flags (`--set key=value`) go over the environment, the environment over one YAML file (`--config` or `STELE_CONFIG`), the file over the defaults.',
-    'A key that is not here is an error. `stele config` prints what holds and where it came from. Made from `src/cli/settings-table.ts`.',
+    'A key that is not here is an error. `stele config` prints what holds and where it came from. Made from `src/cli/settings/table.ts`.',
     '',
     '| setting | environment | default | meaning |',
     '| --- | --- | --- | --- |',

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { join, relative, sep } from 'node:path';
-import { deployedOf, readPolicyFolder } from '../../dist/cli/policy-folder.js';
+import { deployedOf, readPolicyFolder } from '../../dist/cli/policy/folder.js';
 import { RegoToolchain } from '../../dist/toolchain/toolchain.js';
 import { OPA_VERSION, root } from './opa.mjs';
 

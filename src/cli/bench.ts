@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { SteleError } from '../core/errors.ts';
 import { exitCodes } from './exit.ts';
-import { exists } from './home.ts';
+import { exists } from './open/home.ts';
 import { packageRoot } from './version.ts';
 
 /** The parts of the benchmarks, in their order; `infra/bench/run.mjs` has the same. */

@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { SteleError } from '../core/errors.ts';
 import { baseUrl } from './address.ts';
 import type { Connection } from './client.ts';
-import { resolveConfiguration } from './configuration.ts';
-import type { Configuration } from './configuration.ts';
+import { resolveConfiguration } from './settings/configuration.ts';
+import type { Configuration } from './settings/configuration.ts';
 import { createOutput } from './output.ts';
 import type { Output } from './output.ts';
 

@@ -12,9 +12,9 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import { objectKeys } from '../storage/object-keys.ts';
 import { probeStore } from '../storage/probe.ts';
-import type { Configuration } from './configuration.ts';
-import { exists, homeOf, keyAt, saveStatement } from './home.ts';
-import type { Home } from './home.ts';
+import type { Configuration } from './settings/configuration.ts';
+import { exists, homeOf, keyAt, saveStatement } from './open/home.ts';
+import type { Home } from './open/home.ts';
 import { archivePolicy } from '../ledger/policy-archive.ts';
 
 /** PCI DSS 10.5.1 asks for twelve months; the margin covers clocks and leap days. */

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { contextOf } from './context.ts';
 import { foundLedger } from './founding.ts';
-import { homeOf } from './home.ts';
-import { openStore } from './open-store.ts';
-import { openPolicy } from './open-policy.ts';
+import { homeOf } from './open/home.ts';
+import { openStore } from './open/store.ts';
+import { openPolicy } from './open/policy.ts';
 
 /** `stele init`: found a ledger, or join one, with keys made where they are missing. */
 export function initCommand(declared: Command): void {

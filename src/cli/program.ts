@@ -29,63 +29,63 @@ const commands: readonly LazyCommand[] = [
     summary:
       'make an API key for a caller, printed once and kept as a hash; list or take back keys',
     hears: 'settings',
-    load: async () => (await import('./keygen.ts')).keygenCommand,
+    load: async () => (await import('./key/keygen.ts')).keygenCommand,
   },
   {
     name: 'key',
     summary: 'list, retire or revoke the keys that the root has certified',
     hears: 'json',
-    load: async () => (await import('./key.ts')).keyCommand,
+    load: async () => (await import('./key/commands.ts')).keyCommand,
   },
   {
     name: 'append',
     summary: 'append events (NDJSON, plain or gzip) from files or standard input',
     hears: 'gateway',
-    load: async () => (await import('./append.ts')).appendCommand,
+    load: async () => (await import('./entry/append.ts')).appendCommand,
   },
   {
     name: 'entry',
     summary: 'read one entry, redacted as the policy decides for you',
     hears: 'gateway',
-    load: async () => (await import('./entry.ts')).entryCommand,
+    load: async () => (await import('./entry/entry.ts')).entryCommand,
   },
   {
     name: 'entries',
     summary: 'search entries: what the policy lets you see, page after page',
     hears: 'gateway',
-    load: async () => (await import('./entries.ts')).entriesCommand,
+    load: async () => (await import('./entry/entries.ts')).entriesCommand,
   },
   {
     name: 'prove',
     summary: 'fetch an entry and its proof, for `stele verify` with the network off',
     hears: 'gateway',
-    load: async () => (await import('./prove.ts')).proveCommand,
+    load: async () => (await import('./entry/prove.ts')).proveCommand,
   },
   {
     name: 'verify',
     summary:
       'verify a proof (offline), a store (file:///…, s3://bucket/ledger) or a served log (http…)',
     hears: 'settings',
-    load: async () => (await import('./verify.ts')).verifyCommand,
+    load: async () => (await import('./verify/verify.ts')).verifyCommand,
   },
   {
     name: 'fsck',
     summary:
       'check the whole ledger from the store alone: history, signatures, locks, records, view',
     hears: 'settings',
-    load: async () => (await import('./fsck.ts')).fsckCommand,
+    load: async () => (await import('./verify/fsck.ts')).fsckCommand,
   },
   {
     name: 'policy',
     summary: 'write, check, test and build policies; no OPA is needed',
     hears: 'json',
-    load: async () => (await import('./policy.ts')).policyCommand,
+    load: async () => (await import('./policy/commands.ts')).policyCommand,
   },
   {
     name: 'config',
     summary: 'print every setting, its value and where it came from',
     hears: 'settings',
-    load: async () => (await import('./config.ts')).configCommand,
+    load: async () => (await import('./settings/command.ts')).configCommand,
   },
   {
     name: 'bench',

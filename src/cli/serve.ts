@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { LedgerStatus } from '../ledger/receipt.ts';
-import { composeGateway } from './compose.ts';
-import type { Composition } from './compose.ts';
+import { composeGateway } from './open/gateway.ts';
+import type { Composition } from './open/gateway.ts';
 import { contextOf } from './context.ts';
 import { exitCodes } from './exit.ts';
 import type { Output } from './output.ts';

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { homeOf } from '../../src/cli/home.ts';
-import { stageArchived } from '../../src/cli/open-policy.ts';
+import { homeOf } from '../../src/cli/open/home.ts';
+import { stageArchived } from '../../src/cli/open/policy.ts';
 import type { JsonObject } from '../../src/core/strict-json.ts';
 import { makeUuid7 } from '../../src/core/uuid7.ts';
 import { loadLedgerSecret } from '../../src/keys/ledger-secret.ts';

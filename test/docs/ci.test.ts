@@ -9,7 +9,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { homeOf } from '../../src/cli/home.ts';
+import { homeOf } from '../../src/cli/open/home.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

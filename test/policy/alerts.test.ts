@@ -5,8 +5,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { buildPolicy } from '../../src/cli/policy-bundle.ts';
-import { readPolicyFolder } from '../../src/cli/policy-folder.ts';
+import { buildPolicy } from '../../src/cli/policy/bundle.ts';
+import { readPolicyFolder } from '../../src/cli/policy/folder.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonObject } from '../../src/core/strict-json.ts';
 import type { Evaluator } from '../../src/policy/engine.ts';

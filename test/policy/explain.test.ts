@@ -1,15 +1,15 @@
 /** Recorded decisions explained: executed again, held against what was recorded, and the rules named with their places. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { archived } from '../../src/cli/archived-policy.ts';
-import type { ArchivedPolicy } from '../../src/cli/archived-policy.ts';
-import { explainEntry } from '../../src/cli/explain-entry.ts';
-import type { ExplainedEntry, Interpreter } from '../../src/cli/explain-entry.ts';
-import { explainedText } from '../../src/cli/explain-text.ts';
-import { stageArchived } from '../../src/cli/open-policy.ts';
-import { readPolicyFolder, sourcesOf } from '../../src/cli/policy-folder.ts';
-import { entryOfStore } from '../../src/cli/recorded-entry.ts';
-import type { RecordedEntry } from '../../src/cli/recorded-entry.ts';
+import { archived } from '../../src/cli/reexecute/archived-policy.ts';
+import type { ArchivedPolicy } from '../../src/cli/reexecute/archived-policy.ts';
+import { explainEntry } from '../../src/cli/reexecute/explain-entry.ts';
+import type { ExplainedEntry, Interpreter } from '../../src/cli/reexecute/explain-entry.ts';
+import { explainedText } from '../../src/cli/reexecute/explain-text.ts';
+import { stageArchived } from '../../src/cli/open/policy.ts';
+import { readPolicyFolder, sourcesOf } from '../../src/cli/policy/folder.ts';
+import { entryOfStore } from '../../src/cli/reexecute/recorded-entry.ts';
+import type { RecordedEntry } from '../../src/cli/reexecute/recorded-entry.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
 import { PolicyEngine } from '../../src/policy/engine.ts';
 import type { Evaluator } from '../../src/policy/engine.ts';

@@ -1,8 +1,8 @@
 /** The tests of the library, which OPA interprets, through the compiled module too: each is an entrypoint, and true. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { buildPolicy } from '../../src/cli/policy-bundle.ts';
-import { readPolicyFolder } from '../../src/cli/policy-folder.ts';
+import { buildPolicy } from '../../src/cli/policy/bundle.ts';
+import { readPolicyFolder } from '../../src/cli/policy/folder.ts';
 import type { Evaluator } from '../../src/policy/engine.ts';
 import { RegoToolchain } from '../../src/toolchain/toolchain.ts';
 

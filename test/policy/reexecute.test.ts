@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { openExecutable } from '../../src/cli/open-executable.ts';
-import { stageArchived } from '../../src/cli/open-policy.ts';
+import { openExecutable } from '../../src/cli/open/executable.ts';
+import { stageArchived } from '../../src/cli/open/policy.ts';
 import { createOutput } from '../../src/cli/output.ts';
-import { archived } from '../../src/cli/archived-policy.ts';
-import { reexecuteEntry, reexecuteStore } from '../../src/cli/reexecute.ts';
+import { archived } from '../../src/cli/reexecute/archived-policy.ts';
+import { reexecuteEntry, reexecuteStore } from '../../src/cli/reexecute/range.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
 import { fsck } from '../../src/ledger/fsck.ts';

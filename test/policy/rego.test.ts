@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { readPolicyFolder, sourcesOf } from '../../src/cli/policy-folder.ts';
+import { readPolicyFolder, sourcesOf } from '../../src/cli/policy/folder.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import { parseStrictJson } from '../../src/core/strict-json.ts';
 import type { JsonValue } from '../../src/core/strict-json.ts';

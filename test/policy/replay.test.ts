@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { createOutput } from '../../src/cli/output.ts';
-import { optionsOf } from '../../src/cli/replay-options.ts';
-import { replayStore } from '../../src/cli/replay-run.ts';
-import { replayJunit, replayMarkdown, replayText } from '../../src/cli/replay-report.ts';
+import { optionsOf } from '../../src/cli/replay/options.ts';
+import { replayStore } from '../../src/cli/replay/run.ts';
+import { replayJunit, replayMarkdown, replayText } from '../../src/cli/replay/report.ts';
 import { PolicyEngine } from '../../src/policy/engine.ts';
 import type { PreparedPolicy } from '../../src/policy/prepare.ts';
 import { stageBundle } from '../../src/policy/stage.ts';

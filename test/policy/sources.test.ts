@@ -4,7 +4,7 @@ import { execSync } from 'node:child_process';
 import { mkdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { objectsOf } from '../../src/cli/open-source.ts';
+import { objectsOf } from '../../src/cli/open/source.ts';
 import { DirectorySource } from '../../src/policy/sources/directory.ts';
 import { HttpSource } from '../../src/policy/sources/http.ts';
 import type { HttpSettings } from '../../src/policy/sources/http.ts';

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { readPolicyFolder } from '../../src/cli/policy-folder.ts';
+import { readPolicyFolder } from '../../src/cli/policy/folder.ts';
 import type { BuildOptions } from '../../src/toolchain/answers.ts';
 import { readArtefactRecord } from '../../src/toolchain/artefact.ts';
 import { RegoToolchain } from '../../src/toolchain/toolchain.ts';

@@ -16,9 +16,9 @@ import {
 } from '@jest/globals';
 import { Command } from 'commander';
 import { benchCommand } from '../../../src/cli/bench.ts';
-import { composeGateway } from '../../../src/cli/compose.ts';
-import type { Composition } from '../../../src/cli/compose.ts';
-import { resolveConfiguration } from '../../../src/cli/configuration.ts';
+import { composeGateway } from '../../../src/cli/open/gateway.ts';
+import type { Composition } from '../../../src/cli/open/gateway.ts';
+import { resolveConfiguration } from '../../../src/cli/settings/configuration.ts';
 import { exitCodeOf } from '../../../src/cli/exit.ts';
 import { createOutput } from '../../../src/cli/output.ts';
 import { createProgram } from '../../../src/cli/program.ts';

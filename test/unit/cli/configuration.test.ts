@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { resolveConfiguration } from '../../../src/cli/configuration.ts';
-import type { ConfigurationSources } from '../../../src/cli/configuration.ts';
-import { environmentName } from '../../../src/cli/settings-table.ts';
+import { resolveConfiguration } from '../../../src/cli/settings/configuration.ts';
+import type { ConfigurationSources } from '../../../src/cli/settings/configuration.ts';
+import { environmentName } from '../../../src/cli/settings/table.ts';
 
 function resolve(sources: Partial<ConfigurationSources>) {
   return resolveConfiguration({ flags: {}, environment: {}, ...sources });

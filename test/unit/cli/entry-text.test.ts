@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { entryText } from '../../../src/cli/entry-text.ts';
+import { entryText } from '../../../src/cli/entry/text.ts';
 
 const view = {
   id: '01a2',

@@ -2,11 +2,11 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { resolveConfiguration } from '../../../src/cli/configuration.ts';
+import { resolveConfiguration } from '../../../src/cli/settings/configuration.ts';
 import { foundLedger } from '../../../src/cli/founding.ts';
-import { homeOf } from '../../../src/cli/home.ts';
-import { addCaller } from '../../../src/cli/keygen.ts';
-import { openPolicy } from '../../../src/cli/open-policy.ts';
+import { homeOf } from '../../../src/cli/open/home.ts';
+import { addCaller } from '../../../src/cli/key/keygen.ts';
+import { openPolicy } from '../../../src/cli/open/policy.ts';
 import { generateApiKey } from '../../../src/keys/api-keys.ts';
 import { MemoryStore } from '../../../src/storage/memory-store.ts';
 

@@ -31,7 +31,7 @@ test('a command line loads the names of its commands, and no command', () => {
 });
 
 test('reading an entry loads nothing of a ledger, a store or a policy', () => {
-  const { files } = loadedBy('src/cli/entry.ts');
+  const { files } = loadedBy('src/cli/entry/entry.ts');
   expect([...files].filter((file) => /^src\/(ledger|storage|policy|keys)\//.test(file))).toEqual(
     [],
   );

@@ -2,9 +2,9 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
-import { composeGateway } from '../../../src/cli/compose.ts';
-import type { Composition } from '../../../src/cli/compose.ts';
-import { resolveConfiguration } from '../../../src/cli/configuration.ts';
+import { composeGateway } from '../../../src/cli/open/gateway.ts';
+import type { Composition } from '../../../src/cli/open/gateway.ts';
+import { resolveConfiguration } from '../../../src/cli/settings/configuration.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { generateKey, saveKey } from '../../../src/keys/key-files.ts';
 import type { KeyHistory, KeyLife } from '../../../src/ledger/key-history.ts';

@@ -2,9 +2,9 @@
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
-import { composeGateway } from '../../../src/cli/compose.ts';
-import type { Composition } from '../../../src/cli/compose.ts';
-import { resolveConfiguration } from '../../../src/cli/configuration.ts';
+import { composeGateway } from '../../../src/cli/open/gateway.ts';
+import type { Composition } from '../../../src/cli/open/gateway.ts';
+import { resolveConfiguration } from '../../../src/cli/settings/configuration.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { openCheckpoint } from '../../../src/core/checkpoint.ts';
 import { parseSignedNote, parseVkey, verifierOf } from '../../../src/core/signed-note.ts';

@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import type { Output } from '../../../src/cli/output.ts';
-import { verifyServedLog } from '../../../src/cli/verify-view.ts';
+import { verifyServedLog } from '../../../src/cli/verify/view.ts';
 
 const output: Output = {
   result: () => undefined,

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { signerFault } from '../../../src/cli/open-policy.ts';
+import { signerFault } from '../../../src/cli/open/policy.ts';
 import { jwkThumbprint } from '../../../src/core/jws.ts';
 import { PoolSwitch } from '../../../src/gateway/policy-switch.ts';
 import { signBundleFiles } from '../../../src/keys/bundle-signatures.ts';

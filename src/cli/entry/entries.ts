@@ -1,0 +1,114 @@
+import type { Command } from 'commander';
+import { SteleError } from '../../core/errors.ts';
+import type { JsonObject } from '../../core/strict-json.ts';
+import { call } from '../client.ts';
+import type { Connection } from '../client.ts';
+import { contextOf } from '../context.ts';
+import { entryLine } from './text.ts';
+
+/** What of a page is used here; `Page` of the API. */
+interface Page {
+  readonly size: number;
+  readonly items?: readonly JsonObject[];
+  readonly count: number;
+  readonly scanned: number;
+  readonly next: string | null;
+  readonly unreadable: readonly number[];
+}
+
+/** Flags; each but the last few is a parameter of the API. */
+interface Flags {
+  readonly kind?: readonly string[];
+  readonly class?: readonly string[];
+  readonly label?: readonly string[];
+  readonly where?: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly newest?: true;
+  readonly count?: true;
+  readonly limit: string;
+  readonly all?: true;
+  readonly after?: string;
+  readonly purpose?: string;
+}
+
+/** Entries of one request. */
+const PAGE_ENTRIES = 100;
+/** Where nothing else is said. */
+const LIMIT_DEFAULT = '50';
+
+/** `stele entries`: a search, page after page, in what the policy lets this caller see. */
+export function entriesCommand(declared: Command): void {
+  declared
+    .option('--where <condition...>', 'all of these: /input/event/user/id:eq:alice (see below)')
+    .option('--kind <kind...>', 'any of these: event, denial, access, policy …')
+    .option('--class <class...>', 'any of these retention classes')
+    .option('--label <name:value...>', 'all of these labels')
+    .option('--from <time>', 'admitted at this time or later: RFC 3339 or epoch milliseconds')
+    .option('--to <time>', 'admitted before this time')
+    .option('--newest', 'from the newest to the oldest')
+    .option('--count', 'how many, without the entries')
+    .option('--limit <n>', 'entries at most', LIMIT_DEFAULT)
+    .option('--all', 'all entries')
+    .option('--after <cursor>', 'go on where a search ended; the conditions stay the same')
+    .option('--purpose <text>', 'what you read for, where the policy wants to know')
+    .addHelpText(
+      'after',
+      '\nA condition is <pointer>:<operator>:<operand>, with eq, ne, lt, le, gt, ge, prefix, contains or exists, and * for any\nmember or element. It is asked of what you may see.\n\nExamples:\n  stele entries --newest --limit 10\n  stele entries --kind event --where /input/event/userIdentity/*:contains:alice --count\n  stele --json entries --all | jq .record.input.event\n\nWith --json one entry a line.',
+    )
+    .action(async (flags: Flags, command: Command) => {
+      const { output, connection } = contextOf(command);
+      const most = mostOf(flags);
+      const bar = output.progress('leaves', null);
+      let [count, scanned, after] = [0, 0, flags.after ?? null];
+      try {
+        do {
+          const page = await pageOf(connection, flags, { after, most: most - count });
+          for (const item of page.items ?? []) output.result(item, entryLine(item));
+          for (const index of page.unreadable) output.note(`leaf ${index} cannot be read`);
+          count += page.count;
+          scanned += page.scanned;
+          after = page.next;
+          bar.update(scanned, page.size);
+        } while (after !== null && count < most);
+      } finally {
+        bar.stop();
+      }
+      if (flags.count === true) output.result({ count, scanned, after }, String(count));
+      else if (after !== null) output.note(`there may be more: --after ${after}`);
+    });
+}
+
+/** How many entries are wanted. @throws {@link SteleError} `option_malformed`. */
+function mostOf({ all, count, limit }: Flags): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(limit)) {
+    throw new SteleError('option_malformed', '--limit is a whole number above 0', {
+      disposition: 'fix-configuration',
+    });
+  }
+  return all === true || count === true ? Infinity : Number(limit);
+}
+
+async function pageOf(
+  connection: Connection,
+  flags: Flags,
+  { after, most }: { readonly after: string | null; readonly most: number },
+): Promise<Page> {
+  const query = new URLSearchParams();
+  for (const name of ['kind', 'class', 'label', 'where'] as const) {
+    for (const value of flags[name] ?? []) query.append(name, value);
+  }
+  const { from, to, newest, count, purpose } = flags;
+  if (from !== undefined) query.set('from', from);
+  if (to !== undefined) query.set('to', to);
+  if (newest === true) query.set('order', 'newest');
+  if (count === true) query.set('only', 'count');
+  query.set('limit', String(Math.min(most, PAGE_ENTRIES)));
+  if (after !== null) query.set('after', after);
+  const response = await call(connection, {
+    path: `entries?${query.toString()}`,
+    accept: 'application/json',
+    ...(purpose === undefined ? {} : { headers: { 'stele-purpose': purpose } }),
+  });
+  return (await response.json()) as Page;
+}

@@ -1,0 +1,77 @@
+/** Where the policy of a recorded decision is taken from: the archive of a ledger, or a bundle file. */
+import { readFile } from 'node:fs/promises';
+import { readArchivedPolicy } from '../../ledger/policy-archive.ts';
+import { identityFault } from '../../policy/archived.ts';
+import { BundleError } from '../../policy/policy-error.ts';
+import type { StagedPolicy } from '../../policy/staged.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { Configuration } from '../settings/configuration.ts';
+import { stageArchived } from '../open/policy.ts';
+import { isStoreUrl, withStore } from '../open/store-url.ts';
+
+/** Why a policy is not at hand. */
+export interface NoPolicy {
+  readonly why: string;
+  /** Of the finding that it makes; null where it says nothing against anybody. */
+  readonly finding: 'policy_altered' | 'engine_version' | null;
+}
+
+/** A policy that can be run, or why there is none. */
+export type ArchivedPolicy = StagedPolicy | NoPolicy;
+
+/**
+ * A policy of the archive.
+ *
+ * @param digest - Of its bundle, by its activation; null where the log does not say, or was not read.
+ */
+export async function archived(
+  { store, ledger }: { readonly store: ObjectStore; readonly ledger: string },
+  id: string,
+  digest: string | null,
+): Promise<ArchivedPolicy> {
+  const bytes = await readArchivedPolicy(store, ledger, { id, digest: null });
+  if (bytes === null) return { why: `policy ${id} is not archived`, finding: null };
+  return stagedAs(bytes, id, digest);
+}
+
+/**
+ * A policy out of a bundle file or the archive of a store, which has to be the one of its name.
+ *
+ * @param digest - As of {@link archived}.
+ */
+export async function policyAt(
+  place: string | undefined,
+  id: string,
+  configuration: Configuration,
+  digest: string | null = null,
+): Promise<ArchivedPolicy> {
+  if (place === undefined) {
+    return { why: 'no policy is at hand: name one with --policy', finding: null };
+  }
+  if (isStoreUrl(place)) {
+    return withStore(place, configuration, async (store, settings) =>
+      archived({ store, ledger: settings.text('ledger') }, id, digest),
+    );
+  }
+  const found = await stagedAs(new Uint8Array(await readFile(place)), id, null);
+  if ('prepared' in found || found.finding !== 'policy_altered') return found;
+  // Whoever named the file took the wrong one: that accuses nobody.
+  return { why: `${place}: ${found.why}`, finding: null };
+}
+
+async function stagedAs(
+  bytes: Uint8Array,
+  id: string,
+  digest: string | null,
+): Promise<ArchivedPolicy> {
+  try {
+    const staged = await stageArchived(bytes);
+    const fault = identityFault(staged, id, digest);
+    return fault === undefined ? staged : { why: fault.detail, finding: fault.code };
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    const why = `the bundle of policy ${id} makes no policy: ${error.message}`;
+    // That it was slow here says nothing about it.
+    return { why, finding: error.code === 'bundle_not_ready' ? null : 'policy_altered' };
+  }
+}

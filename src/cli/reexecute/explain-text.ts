@@ -1,0 +1,48 @@
+/** What an explanation says to people. */
+import type { FiredRule } from '../../toolchain/answers.ts';
+import type { ExplainedEntry } from './explain-entry.ts';
+import type { Trace } from './explain-trace.ts';
+
+/** Columns for the place of a rule; longer ones push their line. */
+const PLACE_COLUMNS = 28;
+
+/** The rules that gave a value, each with its place and its first line. */
+export function rulesText(fired: readonly FiredRule[]): string[] {
+  const rules = fired.map(({ file, row, rule, title, text }) => {
+    const place = `${file}:${row}`.padEnd(PLACE_COLUMNS);
+    const name = `${rule}${title === undefined ? '' : ` (${title})`}`;
+    return `  ${place} ${name}\n${' '.repeat(PLACE_COLUMNS + 3)}${text}`;
+  });
+  return ['rules that gave a value:', ...rules];
+}
+
+/** An explained entry for a terminal. */
+export function explainedText(explained: ExplainedEntry): string {
+  const { id, index, kind, at, entrypoint, allow, err, policy, checked } = explained;
+  const { result, reexecution, trace } = explained;
+  const { verdict, detail } = reexecution;
+  const number = index === null ? '' : ` (index ${index})`;
+  const outcome = `${allow ? 'allowed' : 'denied'}${err === null ? '' : `: ${err}`}`;
+  const revision = policy.revision === null ? '' : ` (revision ${policy.revision})`;
+  const head = [
+    `entry ${id}${number}, ${kind}, ${new Date(at).toISOString()}`,
+    `${entrypoint} ${outcome}, by policy ${String(policy.id)}${revision}`,
+    `checked: ${checked}`,
+  ];
+  if (verdict === 'not_reexecutable') return [...head, `not re-executable: ${detail}`].join('\n');
+  const again = verdict === 'identical' ? 'identical' : `DIFFERENT: ${detail}`;
+  const answer = `recorded ${JSON.stringify(result, null, 2)}`;
+  return [...head, `executed again: ${again}`, '', answer, '', ...traceText(trace)].join('\n');
+}
+
+function traceText(trace: Trace | null): string[] {
+  if (trace === null) return ['the bundle has no Rego, so no rule can be named'];
+  const { queries, fired, printed, agrees } = trace;
+  const doubt = 'interpreted, the rules give another result: they do not explain the recorded one';
+  return [
+    `interpreted: ${queries.join(', ')}`,
+    ...(agrees ? [] : [doubt]),
+    ...(printed === '' ? [] : ['printed:', printed.trimEnd()]),
+    ...rulesText(fired),
+  ];
+}

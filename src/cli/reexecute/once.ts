@@ -1,0 +1,30 @@
+/** One decision, made again in a thread that is ended when it takes too long: the module may be a stranger's. */
+import { canonicalJson } from '../../core/canonical-json.ts';
+import type { JsonValue } from '../../core/strict-json.ts';
+import { evaluateOnce } from '../../policy/one-shot.ts';
+import { PolicyError } from '../../policy/policy-error.ts';
+import { cannot, reexecute, withheldBy } from '../../policy/reexecute.ts';
+import type { RecordedDecision, Reexecution } from '../../policy/reexecute.ts';
+import type { StagedPolicy } from '../../policy/staged.ts';
+
+/** Makes a decision again and compares; one that does not end is not re-executable here. */
+export async function reexecuteOnce(
+  { prepared }: Pick<StagedPolicy, 'prepared'>,
+  decision: RecordedDecision,
+): Promise<Reexecution> {
+  const { entrypoint, input } = decision;
+  const withheld = withheldBy(input);
+  if (withheld !== undefined) return cannot(withheld);
+  let answer: () => JsonValue;
+  try {
+    const value = await evaluateOnce(prepared.compiled, entrypoint, canonicalJson(input));
+    answer = () => value;
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    if (error.code === 'policy_timeout') return cannot('it takes too long here');
+    answer = () => {
+      throw error;
+    };
+  }
+  return reexecute({ evaluate: () => answer() }, decision);
+}

@@ -1,0 +1,74 @@
+/** Files that somebody hands to the verifier: what they are not is said in words, for nobody has checked them yet. */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { SteleError } from '../../core/errors.ts';
+import { parseSha256Hash } from '../../core/hash.ts';
+import { parseBase64Url } from '../../core/bytes.ts';
+import { parsePublicJwk } from '../../core/jws.ts';
+import type { PublicJwk } from '../../core/jws.ts';
+import { parseVkey } from '../../core/signed-note.ts';
+import type { Statement } from '../../core/statement.ts';
+
+/** What a verifier got from somewhere else, as it was typed. */
+export interface TypedAnchors {
+  readonly vkey?: readonly string[];
+  readonly genesis?: string;
+}
+
+const jwksSchema = z.looseObject({ keys: z.array(z.record(z.string(), z.json())) });
+const statementsSchema = z.array(z.array(z.string()).min(1));
+
+/** Of an option that may be given again: several gateways of one ledger have a checkpoint key each. */
+export function collected(text: string, before: readonly string[] | undefined): readonly string[] {
+  // A key given twice is one key.
+  return [...new Set([...(before ?? []), text])];
+}
+
+/** @throws {@link SteleError} `vkey_malformed`, `genesis_malformed`: a slip of the pen is no verdict on a log. */
+export function checkAnchors({ vkey, genesis }: TypedAnchors): void {
+  for (const each of vkey ?? []) {
+    understood('vkey_malformed', '--vkey is no key of a log, as `stele init` prints it', () =>
+      parseVkey(each),
+    );
+  }
+  if (genesis !== undefined) {
+    understood('genesis_malformed', '--genesis is no SHA-256 in base64url (43 characters)', () =>
+      parseSha256Hash(parseBase64Url(genesis)),
+    );
+  }
+}
+
+/** Certificates, as `stele prove` writes them. @throws {@link SteleError} `certificates_malformed`. */
+export async function readStatements(path: string): Promise<readonly Statement[]> {
+  const text = await readFile(path, 'utf8');
+  return understood(
+    'certificates_malformed',
+    `${path} has no certificates, as \`stele prove\` writes them`,
+    () => statementsSchema.parse(JSON.parse(text)),
+  );
+}
+
+/** Keys of entry signers. @throws {@link SteleError} `jwks_malformed`. */
+export async function readKeys(path: string): Promise<readonly PublicJwk[]> {
+  const text = await readFile(path, 'utf8');
+  return understood('jwks_malformed', `${path} is no JWKS of Ed25519 or P-256 keys`, () =>
+    jwksSchema.parse(JSON.parse(text)).keys.map(bareJwk),
+  );
+}
+
+/** The members that identify a public key; a JWKS carries others beside them. */
+function bareJwk(jwk: Readonly<Record<string, unknown>>): PublicJwk {
+  const named = ['crv', 'kty', 'x', 'y'].flatMap((name) => {
+    const value = jwk[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return parsePublicJwk(Object.fromEntries(named) as Parameters<typeof parsePublicJwk>[0]);
+}
+
+function understood<T>(code: string, words: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new SteleError(code, words, { disposition: 'fix-configuration', cause });
+  }
+}
