@@ -15,7 +15,7 @@ import { ENTRYPOINTS } from '../policy/decision.ts';
 import type { Receipt } from '../ledger/receipt.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import { ActivationRefusals } from './activation-refusals.ts';
-import type { CallerBudget } from './caller-budget.ts';
+import type { Budgets } from './budgets.ts';
 import type {
   GatewayComponents,
   PolicyChanges,
@@ -27,6 +27,7 @@ import { EntryIds } from './entry-ids.ts';
 import { within } from './outcomes.ts';
 import { ProblemError } from './problem.ts';
 import type { GatewaySettings } from './settings.ts';
+import type { Summary } from './summary.ts';
 
 /** A request to change the policy. */
 export interface ActivationRequest {
@@ -86,14 +87,19 @@ export class Activations {
     served: ServedLedger,
     components: GatewayComponents,
     settings: GatewaySettings,
-    budget: CallerBudget,
+    { denials: budget }: Pick<Budgets, 'denials'>,
+    summary: Summary,
   ) {
     this.#served = served;
     this.#changes = served.changes ?? null;
     this.#components = components;
     this.#settings = settings;
     this.#ids = new EntryIds(components.clock, components.random);
-    this.#refusals = new ActivationRefusals({ served, budget, clock: components.clock });
+    const { random } = components;
+    const decide = served.changes?.decide;
+    this.#refusals = new ActivationRefusals({
+      ...{ served, budget, summary, ids: this.#ids, random, decide },
+    });
   }
 
   /**

@@ -93,7 +93,7 @@ export class Desk {
     this.#clock = components.clock;
     this.#budgets = new Budgets(settings, this.summary);
     this.#recorder = new Recorder(ledger, this.summary, this.#budgets);
-    this.activations = new Activations(served, components, settings, this.#budgets.denials);
+    this.activations = new Activations(served, components, settings, this.#budgets, this.summary);
     this.#facts = new JobFacts(name, ledger.genesis.origin);
     this.#ledgerResource = Object.freeze({ type: 'ledger', id: name, properties: {} });
     this.#decideAppend = collector(async (jobs) => policy.append(jobs), setImmediate);

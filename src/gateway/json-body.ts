@@ -15,17 +15,20 @@ const MEMBERS = 4_096;
 /**
  * Reads a request that is one small JSON object.
  *
+ * @param atMost - Bytes that this caller may send, where that is less than everybody may.
  * @throws {@link ProblemError} `media_type_unsupported`, `code` with detail and pointer, and those of the body.
  */
 export async function readJsonBody<Schema extends z.ZodType>(
   admitted: Admitted,
   schema: Schema,
   code: ProblemCode,
+  atMost = Infinity,
 ): Promise<z.infer<Schema>> {
   if (mediaTypeOf(admitted.request.headers['content-type']) !== JSON_TYPE) {
     throw new ProblemError('media_type_unsupported', { headers: ['Accept-Post', JSON_TYPE] });
   }
-  const { bodyBytesMax: bytesMax, bodyMs: ms } = admitted.gateway.settings;
+  const { bodyBytesMax, bodyMs: ms } = admitted.gateway.settings;
+  const bytesMax = Math.min(bodyBytesMax, atMost);
   const text = await readBody(admitted, { bytesMax, ms });
   const limits = { bytes: bytesMax, depth: DEPTH, members: MEMBERS, stringLength: bytesMax };
   const parsed = schema.safeParse(parsedJson(text, limits, code));

@@ -6,6 +6,7 @@ import { canonicalJson } from '../core/canonical-json.ts';
 import { RECORD_KEY_BYTES } from '../core/disclosure.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { composeEntry, entryFacts, sourceOf } from './compose.ts';
+import type { ComposedEntry } from './compose.ts';
 import type { DecideSettings } from './decide.ts';
 import { ENTRYPOINTS, parseAdminResult } from './decision.ts';
 import type { AdminResult, DenialCode } from './decision.ts';
@@ -13,7 +14,7 @@ import { failure } from './effect.ts';
 import type { Effect } from './effect.ts';
 import { buildInput, KnownParser, knownTexts } from './input.ts';
 import type { Canonical } from './input.ts';
-import type { DecidedAppend, ReadJob } from './jobs.ts';
+import type { DecidedAppend, EntryFacts, ReadJob } from './jobs.ts';
 import type { EvaluateOnce } from './one-shot.ts';
 import { PolicyError } from './policy-error.ts';
 import type { PreparedPolicy } from './prepare.ts';
@@ -84,6 +85,35 @@ export async function decideActivation(
     ...entryFacts(job, effect, settings),
     ...composed,
   };
+}
+
+/**
+ * The entry of a change of policy that was refused before any policy was asked: who wanted it stands in the record, as
+ * that of every decision, and not in the leaf, which is for ever.
+ *
+ * @param facts - Of the entry.
+ * @throws {@link MalformedError} as {@link decideActivation}.
+ */
+export function refusedActivation(
+  { at, jti, known, source }: ReadJob,
+  facts: JsonObject,
+  settings: DecideSettings,
+  random: AdminComponents['random'],
+): EntryFacts & ComposedEntry {
+  const input = buildInput(new KnownParser().parse(knownTexts(known, new WeakMap())), at, null);
+  const effect: Effect = { allow: false, class: settings.fallbackClass };
+  const composed = composeEntry(
+    {
+      ...{ at, jti, kind: 'policy', ctl: facts, policy: null, effect, input },
+      entrypoint: null,
+      result: NO_RESULT,
+      source: sourceOf(new KnownParser().source(JSON.stringify(source)), null),
+      identity: null,
+    },
+    settings,
+    random(RECORD_KEY_BYTES),
+  );
+  return { ...entryFacts({ at, jti }, effect, settings), ...composed };
 }
 
 async function ask(

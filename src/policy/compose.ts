@@ -29,7 +29,8 @@ export interface DecisionDraft {
   readonly kind: 'event' | 'access' | 'denial' | 'policy';
   /** Facts in clear, of a control kind. */
   readonly ctl?: JsonObject;
-  readonly entrypoint: string;
+  /** Null where no policy was asked: such an entry has a record all the same, and no `pol`. */
+  readonly entrypoint: string | null;
   /** Identity of the policy, null where nothing could be evaluated. */
   readonly policy: string | null;
   readonly effect: Effect;
@@ -84,7 +85,8 @@ export function composeEntry(
   const sd = discloseTexts({ jti, key, depth, texts });
   const { sby, ret } = entryFacts(draft, effect, settings);
   const { allow, err, labels } = effect;
-  const pol = { allow, entrypoint: draft.entrypoint, ...(err && { err }), id: draft.policy };
+  const { entrypoint, policy } = draft;
+  const pol = entrypoint === null ? null : { allow, entrypoint, ...(err && { err }), id: policy };
   // In canonical order already: what is in order need not be sorted.
   const prefix = entryPrefix({
     _sd: sd,
@@ -99,7 +101,7 @@ export function composeEntry(
     jti,
     kind: draft.kind,
     ...(labels && { lbl: labels }),
-    pol,
+    ...(pol && { pol }),
     ret,
     sby,
     v: 1,

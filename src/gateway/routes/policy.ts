@@ -3,10 +3,12 @@ import { queryOf } from '../arrival.ts';
 import type { ActivationRequest } from '../activation.ts';
 import { jsonAnswer } from '../answer.ts';
 import { readJsonBody } from '../json-body.ts';
+import { STRANGER_CHANGE_BYTES_MAX } from '../limits.ts';
 import { ProblemError } from '../problem.ts';
 import { writeRoute } from '../pipeline.ts';
 import type { Admitted } from '../pipeline.ts';
 import { activationSchema, noQuerySchema } from '../schemas.ts';
+import { ownerOf } from '../shares.ts';
 
 /** `POST /v1/ledgers/{ledger}/policy`: puts another policy in charge. */
 export const policyRoute = writeRoute(
@@ -34,7 +36,10 @@ export const policyRoute = writeRoute(
 );
 
 async function readRequest(admitted: Admitted): Promise<ActivationRequest> {
-  const body = await readJsonBody(admitted, activationSchema, 'activation_malformed');
+  const { stranger } = ownerOf(admitted.asker.caller);
+  const bytesMax = stranger ? STRANGER_CHANGE_BYTES_MAX : Infinity;
+  const code = 'activation_malformed';
+  const body = await readJsonBody(admitted, activationSchema, code, bytesMax);
   const { change, bundle, grace_ms: graceMs, reason = null, approvals, certificates } = body;
   return {
     ...{ change, graceMs, reason, approvals, certificates },
