@@ -138,6 +138,7 @@ const tryAgain = rows({
   overloaded:                [503, 'The gateway has no room', 'Try again; the event was not taken.'],
   closing:                   [503, 'The gateway is shutting down', 'Try again; another instance or the next start will answer.'],
   backlog_full:              [503, 'The journal holds all that it may', 'Try again when the store takes entries; see /readyz?verbose.'],
+  starting:                  [503, 'The log is being learnt; this process takes writes once its boot entry is sealed', 'Try again; see /readyz?verbose.'],
   store_unreachable:         [503, 'The store has not answered since the start', 'Try again; see /readyz?verbose.'],
   clock_skew:                [503, 'The clocks of gateway and store are too far apart', 'Try again; tell whoever runs the gateway: lock dates would be wrong.'],
   decision_stale:            [503, 'The decision took too long to be recorded', 'Try again.'],

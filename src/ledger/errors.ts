@@ -5,6 +5,7 @@ import type { Durability } from '../core/errors.ts';
 export class NotTakenError extends SteleError {
   constructor(
     code:
+      | 'starting'
       | 'store_unreachable'
       | 'backlog_full'
       | 'closing'

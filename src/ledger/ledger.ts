@@ -20,10 +20,11 @@ import type {
  * One ledger as one writer sees it: append, prove, read. Several processes may have the same ledger open, each with a
  * folder of its own; the store orders their batches.
  *
- * Errors of every write: `store_unreachable` until the boot entry of this process is sealed, `clock_skew` while this
- * machine's clock and the store's are more than a minute apart, `backlog_full` when the journal carries all it may,
- * `closing`; all with disposition `retry` and durability `not-durable`. `ledger_halted`
- * (`halt`) once something is wrong that waiting does not cure: a failed fsync, a corrupt journal, a forked store.
+ * Errors of every write: `starting` until the boot entry of this process is sealed, `store_unreachable` where the store
+ * has failed before that, `clock_skew` while this machine's clock and the store's are more than a minute apart,
+ * `backlog_full` when the journal carries all it may, `closing`; all with disposition `retry` and durability
+ * `not-durable`. `ledger_halted` (`halt`) once something is wrong that waiting does not cure: a failed fsync, a corrupt
+ * journal, a forked store.
  */
 export interface Ledger {
   readonly genesis: Genesis;

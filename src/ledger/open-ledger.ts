@@ -46,7 +46,10 @@ export async function openLedger(
     };
     const context = makeContext({ components, settings, genesis, prepare, folder, findings });
     const taken = await takeOver(files, folder, genesis.gen);
-    return new RunningLedger({ context, folder, taken, findings });
+    // Whoever brings a `prepare` was not answered when he asked for it before.
+    const isAway = !confirmed || components.prepare !== undefined;
+    const storeFault = isAway ? 'store_unavailable' : null;
+    return new RunningLedger({ context, folder, taken, findings, storeFault });
   } catch (error) {
     await folder.lock.release();
     throw error;

@@ -103,7 +103,7 @@ export interface LedgerStatus {
   /** Whether `append` takes entries now. */
   readonly ready: boolean;
   /**
-   * Why not: a code, such as `store_unreachable`, `slot_unreadable`, `clock_skew`, `backlog_full`, `ledger_halted`,
+   * Why not: a code, such as `starting`, `store_unreachable`, `slot_unreadable`, `clock_skew`, `backlog_full`, `ledger_halted`,
    * `ledger_final`, `closing`.
    */
   readonly reason: string | null;

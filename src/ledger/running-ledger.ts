@@ -38,6 +38,7 @@ import type {
   SignedHead,
 } from './receipt.ts';
 import { NextBatch } from './next-batch.ts';
+import { refusalBy, refusedBy } from './not-begun.ts';
 import { Inheritance, recover } from './recovery.ts';
 import { Replica } from './replica.ts';
 import type { IsWanted } from './stretch-reader.ts';
@@ -52,6 +53,8 @@ export interface RunningLedgerParts {
   /** What earlier boots left. */
   readonly taken: TakenJournal;
   readonly findings: FindingCounter;
+  /** What the store has failed with while the ledger was opened; null where it answered. */
+  readonly storeFault: string | null;
 }
 
 /** The ledger of one process. Begins to learn and to seal when it is made. */
@@ -83,10 +86,11 @@ export class RunningLedger implements Ledger {
   /** Tree size of the newest checkpoint that a batch carries. */
   #carriedSize = 0;
   /** What recovery failed with last. */
-  #startFault: string | null = null;
+  #startFault: string | null;
 
-  constructor({ context, folder, taken, findings }: RunningLedgerParts) {
+  constructor({ context, folder, taken, findings, storeFault }: RunningLedgerParts) {
     this.genesis = context.genesis;
+    this.#startFault = storeFault;
     this.#context = context;
     this.#folder = folder;
     this.#findings = findings;
@@ -142,7 +146,7 @@ export class RunningLedger implements Ledger {
   }
 
   async append(drafts: readonly EntryDraft[]): Promise<readonly Receipt[]> {
-    const receipts = await this.#intake.append(drafts);
+    const receipts = await this.#begun(async () => this.#intake.append(drafts));
     for (const [i, { idk, idb, jti, at }] of drafts.entries()) {
       if (idk === undefined || idb === undefined) continue;
       this.#identities.record(idk, { jti, idb, receipt: receipts[i] ?? null }, at);
@@ -151,7 +155,7 @@ export class RunningLedger implements Ledger {
   }
 
   async appendSystem(kind: string, ctl: Readonly<Record<string, unknown>>): Promise<Receipt> {
-    return this.#intake.appendSystem(kind, ctl as JsonObject);
+    return this.#begun(async () => this.#intake.appendSystem(kind, ctl as JsonObject));
   }
 
   async appendKeyStatement(statement: Statement): Promise<Receipt> {
@@ -241,16 +245,16 @@ export class RunningLedger implements Ledger {
   }
 
   async refresh(): Promise<void> {
-    await this.#sequencer.refresh();
+    await this.#begun(async () => this.#sequencer.refresh());
   }
 
   status(): LedgerStatus {
     const { oldestMs } = this.#pending;
     const { refusal } = this.#intake;
-    const storeFault = this.#startFault ?? this.#sequencer.fault;
+    const storeFault = this.#storeFault;
     return {
       ready: refusal === null,
-      reason: refusal === 'store_unreachable' && isOfSlot(storeFault) ? storeFault : refusal,
+      reason: refusalBy(refusal, storeFault),
       backlogEntries: this.#pending.size,
       backlogBytes: this.#intake.backlogBytes,
       oldestUnsealedMs: oldestMs === null ? 0 : Math.max(0, this.#context.clock() - oldestMs),
@@ -265,6 +269,14 @@ export class RunningLedger implements Ledger {
   async close(): Promise<void> {
     this.#closed ??= this.#close();
     await this.#closed;
+  }
+
+  get #storeFault(): string | null {
+    return this.#startFault ?? this.#sequencer.fault;
+  }
+
+  async #begun<T>(work: () => Promise<T>): Promise<T> {
+    return refusedBy(() => this.#storeFault, work);
   }
 
   /** Recovery, then normal running. */
@@ -363,11 +375,6 @@ export class RunningLedger implements Ledger {
     this.#failReceipts(closedEarly());
     await this.#folder.lock.release();
   }
-}
-
-/** Whether the store answers, and somebody has put something onto the next key that a person has to take away. */
-function isOfSlot(fault: string | null): boolean {
-  return fault === 'slot_unreadable' || fault === 'slot_hidden';
 }
 
 function closedEarly(): LedgerHaltedError {

@@ -49,6 +49,7 @@ describe('an error of the ledger', () => {
     string,
   ])[] = [
     ['backlog_full', 'retry', 'not-durable', 503, 'backlog_full', 'not-durable'],
+    ['starting', 'retry', 'not-durable', 503, 'starting', 'not-durable'],
     ['store_unreachable', 'retry', 'not-durable', 503, 'store_unreachable', 'not-durable'],
     ['closing', 'retry', 'not-durable', 503, 'closing', 'not-durable'],
     ['decision_stale', 'retry', 'not-durable', 503, 'decision_stale', 'not-durable'],

@@ -15,6 +15,7 @@ export interface LineResult {
   readonly status: number;
   readonly id?: string;
   readonly code?: string;
+  readonly title?: string;
   readonly detail?: string;
   /** Why the policy denied. */
   readonly reasons?: readonly string[];
@@ -122,7 +123,7 @@ class Answers {
       }
       this.#count(result);
       if (result.status >= 300) {
-        const why = [result.detail, ...(result.reasons ?? [])].filter((text) => text !== undefined);
+        const why = [result.detail ?? result.title, ...(result.reasons ?? [])].filter((text) => text !== undefined);
         this.#output.note(
           `${placeOf(line)}: ${result.status} ${result.code ?? ''}: ${why.join('; ')}`,
         );

@@ -18,9 +18,13 @@ describe('a ledger that is being opened', () => {
     const store = new FaultyStore(world.store);
     store.plan = ({ key }) => (key.includes('/batch/') ? away() : null);
     const { ledger, append } = await world.open({ store, early: true });
-    const refusal = { code: 'store_unreachable', disposition: 'retry', durability: 'not-durable' };
-    await expect(append(1)).rejects.toMatchObject(refusal);
+    const refusal = { disposition: 'retry', durability: 'not-durable' };
+    // Nobody has to look at a store that has not failed.
+    expect(ledger.status()).toMatchObject({ ready: false, reason: 'starting' });
+    await expect(append(1)).rejects.toMatchObject({ code: 'starting', ...refusal });
+    await expect(ledger.refresh()).rejects.toMatchObject({ code: 'starting', ...refusal });
     await until(() => ledger.status().storeFault !== null);
+    await expect(append(1)).rejects.toMatchObject({ code: 'store_unreachable', ...refusal });
     expect(ledger.status()).toMatchObject({ ready: false, reason: 'store_unreachable' });
     store.plan = () => null;
     await ledger.ready();
