@@ -44,6 +44,8 @@ export interface BootParts {
   /** Folder of journal segments. */
   readonly folder: string;
   readonly onFailure: (error: HaltError) => void;
+  /** Somebody waits for the seal of an entry. */
+  readonly onAwaited: () => void;
 }
 
 /**
@@ -115,6 +117,7 @@ export function beginBoot(parts: BootParts, lineage: Lineage): Boot {
     onDurable: (entries) => {
       for (const entry of entries) pending.add(entry);
     },
+    onAwaited: parts.onAwaited,
   });
   return { id, journal, issuer };
 }

@@ -90,8 +90,10 @@ export interface LedgerSettings {
   readonly ledger: string;
   /** This writer's own folder: its id, journal and signer guard. Losing it makes a new writer. */
   readonly folder: string;
-  /** Least milliseconds between two batches. Short: more store requests. Long: entries wait for their seal. */
+  /** Milliseconds between two batches while nobody waits for a seal. Short: more store requests. */
   readonly sealIntervalMs: number;
+  /** Least milliseconds between two batches while somebody waits for a seal. */
+  readonly sealHurryMs: number;
   /** Milliseconds between two publications of the static view. */
   readonly publishMs: number;
   /** Milliseconds between two looks for batches of other writers while idle. */
@@ -108,7 +110,8 @@ export interface LedgerSettings {
 
 /** What holds where a setting is not given. */
 export const ledgerDefaults = {
-  sealIntervalMs: 15,
+  sealIntervalMs: 200,
+  sealHurryMs: 15,
   publishMs: 10_000,
   followMs: 1000,
   backlogBytes: 268_435_456,

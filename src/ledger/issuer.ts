@@ -37,6 +37,8 @@ export interface IssuerParts {
   readonly base: () => number;
   /** Told of entries that have become durable, in the order of their places, before anybody else is. */
   readonly onDurable: (entries: readonly PendingEntry[]) => void;
+  /** Somebody waits for the seal of one of them. */
+  readonly onAwaited: () => void;
 }
 
 /** Where the next entry of a boot goes. */
@@ -225,7 +227,7 @@ export class Issuer {
     },
     old: PendingEntry | undefined,
   ): PendingEntry {
-    const { signer, writer, boot, cert } = this.#parts;
+    const { signer, writer, boot, cert, onAwaited } = this.#parts;
     const control = HAS_CONTROL.test(draft.prefix);
     const { jws: bytes, record } = parseEntryRecord(made.payload);
     return {
@@ -243,7 +245,7 @@ export class Issuer {
       sinceMs: this.#parts.clock(),
       base: made.base,
       checked: true,
-      receipt: old === undefined ? new PendingReceipt(draft.jti, made.jws) : old.receipt,
+      receipt: old === undefined ? new PendingReceipt(draft.jti, made.jws, onAwaited) : old.receipt,
     };
   }
 }

@@ -132,6 +132,9 @@ export interface Ledger {
   /** Looks for batches of other writers now: reads after it see every entry that was sealed before it. */
   refresh(): Promise<void>;
 
+  /** Somebody waits: what is pending is sealed without waiting for more. Asking a receipt for its seal says so too. */
+  hurry(): void;
+
   status(): LedgerStatus;
 
   /**

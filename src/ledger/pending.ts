@@ -36,12 +36,14 @@ export interface PendingEntry {
 export class PendingReceipt implements Receipt {
   readonly jti: string;
   readonly jws: string;
-  readonly #sealed = new Later<SealedAt>();
+  readonly #sealed: Later<SealedAt>;
   readonly #published = new Later<PublishedAt>();
 
-  constructor(jti: string, jws: string) {
+  /** @param onAwaited - Somebody waits for the seal, which is not there yet. */
+  constructor(jti: string, jws: string, onAwaited: () => void) {
     this.jti = jti;
     this.jws = jws;
+    this.#sealed = new Later(onAwaited);
   }
 
   get sealed(): Promise<SealedAt> {
@@ -49,6 +51,8 @@ export class PendingReceipt implements Receipt {
   }
 
   get published(): Promise<PublishedAt> {
+    // A head covers nothing that is not sealed.
+    void this.sealed;
     return this.#published.promise;
   }
 
@@ -71,8 +75,13 @@ export class PendingReceipt implements Receipt {
 
 /** A promise that exists only if it is asked for: most callers never wait past `durable`. */
 class Later<T> {
+  readonly #onAwaited: () => void;
   #promise: Promise<T> | null = null;
   #settle: ((promise: Promise<T>) => void) | null = null;
+
+  constructor(onAwaited: () => void = () => undefined) {
+    this.#onAwaited = onAwaited;
+  }
 
   get promise(): Promise<T> {
     if (this.#promise === null) {
@@ -80,6 +89,7 @@ class Later<T> {
         this.#settle = resolve;
       });
       mayFail(this.#promise);
+      this.#onAwaited();
     }
     return this.#promise;
   }

@@ -121,7 +121,11 @@ export class RunningLedger implements Ledger {
       this.#sequencer.wake();
     };
     const boots = { context, view, pending, folder: folder.journal, onFailure: onHalt };
-    this.#intake = new Intake({ ...boots, clocks, identities, learner: this.#learner, onPending });
+    const onAwaited = (): void => {
+      this.hurry();
+    };
+    const wakes = { onPending, onAwaited };
+    this.#intake = new Intake({ ...boots, ...wakes, clocks, identities, learner: this.#learner });
     const boot = (): Boot => this.#intake.boot;
     const checkpoints = (): readonly string[] => this.#notesToCarry();
     const next = new NextBatch({ context, view, pending, boot, checkpoints });
@@ -246,6 +250,10 @@ export class RunningLedger implements Ledger {
 
   async refresh(): Promise<void> {
     await this.#begun(async () => this.#sequencer.refresh());
+  }
+
+  hurry(): void {
+    this.#sequencer.hurry();
   }
 
   status(): LedgerStatus {

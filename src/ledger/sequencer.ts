@@ -1,6 +1,7 @@
 /**
  * The sequencer: the one loop that learns and seals. It goes at its own pace (a batch when the last one is done, not
- * before a least interval), so that load makes batches larger and not more frequent.
+ * before an interval), so that load makes batches larger and not more frequent. Where nobody waits for a seal the
+ * interval is long, for a batch costs about the same whatever its size.
  */
 import { StoreDeniedError } from '../storage/errors.ts';
 import type { ClockWatch } from './clock-watch.ts';
@@ -38,9 +39,12 @@ export class Sequencer {
   readonly #next: NextBatch;
   readonly #stopping = new AbortController();
   #wakeUp: () => void = () => undefined;
+  #isIdle = false;
   #running: Promise<void> = Promise.resolve();
   #started = false;
   #behind = false;
+  /** Whether somebody waits for the seal of what is pending. */
+  #hurried = false;
   #failures = 0;
   #fault: string | null = null;
   #polls = 0;
@@ -68,6 +72,12 @@ export class Sequencer {
 
   /** Something is pending. */
   wake(): void {
+    if (this.#isIdle) this.#wakeUp();
+  }
+
+  /** Somebody waits for what is pending. */
+  hurry(): void {
+    this.#hurried = true;
     this.#wakeUp();
   }
 
@@ -80,14 +90,14 @@ export class Sequencer {
     if (!this.#started) throw new NotTakenError('store_unreachable', 'the log is not learnt yet');
     await new Promise<void>((resolve, reject) => {
       this.#refreshes.push({ resolve, reject });
-      this.wake();
+      this.#wakeUp();
     });
   }
 
   /** Ends the loop after what it is doing now. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.wake();
+    this.#wakeUp();
     await this.#running;
   }
 
@@ -142,7 +152,9 @@ export class Sequencer {
     const waited = clock() - this.#lookedAtMs;
     // A clock that was set back must not stop the looking.
     if (waited >= 0 && waited < settings.followMs) {
+      this.#isIdle = true;
       await this.#sleepUntilWoken(settings.followMs - waited);
+      this.#isIdle = false;
       return;
     }
     this.#lookedAtMs = clock();
@@ -168,21 +180,35 @@ export class Sequencer {
   }
 
   async #seal(): Promise<void> {
-    const { clock, settings } = this.#context;
-    const since = clock() - this.#sealedAtMs;
-    if (!this.#next.isPrepared && since >= 0 && since < settings.sealIntervalMs) {
-      await this.#sleep(settings.sealIntervalMs - since);
-    }
+    const { clock } = this.#context;
+    if (!this.#next.isPrepared && !(await this.#isTurn())) return;
     this.#sealedAtMs = clock();
+    this.#hurried = false;
     const built = await this.#next.build();
     if (built === null) return;
     const outcome = await commitBatch(this.#context, this.#view, built);
     if (outcome === 'committed') {
       this.#next.committed();
+      // What did not fit has waited long enough.
+      this.#hurried ||= (this.#pending.oldestMs ?? Infinity) < this.#sealedAtMs;
     } else {
       this.#next.lost();
       this.#behind = true;
     }
+  }
+
+  /** Waits until the next batch may be made. @returns false where something else comes first. */
+  async #isTurn(): Promise<boolean> {
+    const { clock, settings } = this.#context;
+    const interval = settings.sealIntervalMs;
+    const least = Math.min(settings.sealHurryMs, interval);
+    const since = clock() - this.#sealedAtMs;
+    // A clock that was set back must not stop the sealing.
+    if (since < 0 || since >= interval) return true;
+    if (since < least) await this.#sleep(least - since);
+    if (!this.#hurried) await this.#sleepUntilWoken(interval - Math.max(since, least));
+    const isDue = this.#hurried || clock() - this.#sealedAtMs >= interval;
+    return isDue || this.#refreshes.length === 0;
   }
 
   #settleRefreshes(error: unknown): void {

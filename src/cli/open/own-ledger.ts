@@ -89,6 +89,7 @@ export async function openOwnLedger(
       ledger: name,
       folder: home.writer,
       sealIntervalMs: configuration.whole('sealing.intervalMs'),
+      sealHurryMs: configuration.whole('sealing.hurryMs'),
       publishMs: configuration.whole('sealing.publishMs'),
       followMs: configuration.whole('sealing.followMs'),
       backlogBytes: configuration.whole('journal.maxBytes'),

@@ -119,8 +119,14 @@ export const settingsTable: readonly SettingSpec[] = [
   {
     key: 'sealing.intervalMs',
     ...whole(1, 10_000),
+    fallback: 200,
+    help: 'Milliseconds between two batches while nobody waits for a seal. Short: more store requests. Long: entries are in the journal only for longer.',
+  },
+  {
+    key: 'sealing.hurryMs',
+    ...whole(1, 10_000),
     fallback: 15,
-    help: 'Least milliseconds between two batches. Short: more store requests. Long: entries wait for their seal.',
+    help: 'Least milliseconds between two batches while somebody waits for a seal, as with `ack=sealed`.',
   },
   {
     key: 'sealing.publishMs',

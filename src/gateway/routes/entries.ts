@@ -153,6 +153,7 @@ async function sealedIndex(
     const size = served.ledger.head()?.size ?? 0;
     if (index !== null && index < size) return index;
     if (clock() >= deadline) throw new ProblemError('entry_not_sealed');
+    if (index === null) served.ledger.hurry();
     await (nextLook ??= sleep(SEAL_POLL_MS).then(() => {
       nextLook = null;
     }));

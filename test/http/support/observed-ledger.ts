@@ -190,6 +190,9 @@ function observe(inner: Ledger, gate: Gate): ObservedLedger {
     consistency: async (from, to) => inner.consistency(from, to),
     readView: async (path) => inner.readView(path),
     refresh: async () => inner.refresh(),
+    hurry: () => {
+      inner.hurry();
+    },
     status: () => {
       const status = inner.status();
       return appendError === null ? status : { ...status, ready: false, reason: appendError.code };
