@@ -9,6 +9,7 @@ import type { EvaluateOnce } from '../policy/one-shot.ts';
 import type { PreparedPolicy } from '../policy/prepare.ts';
 import type { Shadow } from '../policy/shadow.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
+import type { AlertWalk } from './alert-walk.ts';
 
 /** Where the gateway says what it does: one line an event. `fields` hold no credential and no input. */
 export interface GatewayLog {
@@ -55,6 +56,8 @@ export interface ServedLedger {
   readonly changes?: PolicyChanges;
   /** Lets a candidate decide beside its policy, without effect; absent where that cannot be. */
   readonly shadow?: PolicyShadow;
+  /** Asks `stele/alert` of what is sealed; absent where nobody does. */
+  readonly alerts?: Pick<AlertWalk, 'start' | 'status'>;
   /** Shared by all writers of the ledger; knows a repeated write. */
   readonly secret: LedgerSecret;
 }

@@ -6,6 +6,7 @@ import { formatTlogProof } from '../core/tlog-proof.ts';
 import { parseLeafIndex } from '../core/tree.ts';
 import type { Reservation } from '../ledger/idempotency.ts';
 import type { Receipt } from '../ledger/receipt.ts';
+import { ALERT_ENTRYPOINTS } from '../policy/alert-job.ts';
 import { ENTRYPOINTS } from '../policy/decision.ts';
 import { DEFAULT_INPUT_LIMITS } from '../policy/input.ts';
 import type { AppendJob, AppendOutcome, KnownFacts, WriteIdentity } from '../policy/jobs.ts';
@@ -62,6 +63,12 @@ export interface Accepted {
 const APPEND_ACTION = 'entry.append';
 /** What a repeated write is counted as in the summary; no policy is asked for it. */
 const REPLAY_ACTION = 'entry.replay';
+/** What a sealed entry is counted as in the summary where `stele/alert` gave no usable answer. */
+const ALERT_FAILED = {
+  entrypoint: ALERT_ENTRYPOINTS.alert,
+  action: 'alert',
+  allow: false,
+} as const;
 /** Milliseconds that a sealed write waits for the signed head that proves it: usually it comes with the seal. */
 const HEAD_WAIT_MS = 1_000;
 /** Decides and records what is asked of one ledger. */
@@ -90,6 +97,9 @@ export class Desk {
     this.#settings = settings;
     const { name, ledger, policy } = served;
     this.summary = new Summary(ledger, components.clock, components.log);
+    served.alerts?.start((code, id) => {
+      this.summary.count({ ...ALERT_FAILED, code, policy: id });
+    });
     this.#clock = components.clock;
     this.#budgets = new Budgets(settings, this.summary);
     this.#recorder = new Recorder(ledger, this.summary, this.#budgets);

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Callers } from '../keys/callers.ts';
 import type { FeedStatus } from '../policy/feed.ts';
 import type { ShadowStatus } from '../policy/shadow-tally.ts';
+import type { AlertStatus } from './alert-walk.ts';
 import type { Desk } from './desk.ts';
 
 /** Seconds: from one fast append to a caller who waits for a slow store. */
@@ -57,6 +58,7 @@ export class GatewayMetrics {
     registerGauges(FEED_GAUGES, ({ served }) => served.feed?.status, to);
     registerGauges(SHADOW_GAUGES, ({ served }) => served.shadow?.status(), to);
     registerShadowKinds(desks, registers);
+    registerGauges(ALERT_GAUGES, ({ served }) => served.alerts?.status(), to);
   }
 
   /** Counts one answered request. */
@@ -218,6 +220,35 @@ const SHADOW_GAUGES: readonly StatusGauge<ShadowStatus>[] = [
     name: 'stele_policy_shadow_timeouts',
     help: 'Decisions of the candidate that took longer than the deadline.',
     value: ({ timeouts }) => timeouts,
+  },
+];
+
+/** Of ledgers whose sealed entries are asked about; counts are since the start. */
+const ALERT_GAUGES: readonly StatusGauge<AlertStatus>[] = [
+  {
+    name: 'stele_alerts_lag_entries',
+    help: 'Sealed entries that stele/alert was not asked about yet.',
+    value: ({ lag }) => lag,
+  },
+  {
+    name: 'stele_alerts_asked',
+    help: 'Sealed entries that stele/alert was asked about.',
+    value: ({ asked }) => asked,
+  },
+  {
+    name: 'stele_alerts_raised',
+    help: 'Alerts that this process made entries.',
+    value: ({ raised }) => raised,
+  },
+  {
+    name: 'stele_alerts_failed',
+    help: 'Sealed entries for which stele/alert or stele/fact gave no usable answer.',
+    value: ({ failed }) => failed,
+  },
+  {
+    name: 'stele_alerts_unread',
+    help: 'Sealed entries that were not asked about because their record is gone or cannot be read.',
+    value: ({ unread }) => unread,
   },
 ];
 

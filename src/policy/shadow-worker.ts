@@ -2,7 +2,6 @@
  * The program of a shadow's thread: decides again what was decided, after everybody else. Where the system has priorities
  * of threads, it takes a lower one.
  */
-import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PolicyEngine } from './engine.ts';
 import type { CompiledPolicy } from './engine.ts';
@@ -10,6 +9,7 @@ import { unpackWork } from './message.ts';
 import type { WorkMessage } from './message.ts';
 import { ShadowDecider } from './shadow-job.ts';
 import type { LiveDecision, ShadowDifference, ShadowSettings } from './shadow-job.ts';
+import { stepBack } from './step-back.ts';
 
 /** What the thread is started with. */
 export interface ShadowStart {
@@ -32,11 +32,7 @@ if (parentPort === null) throw new Error('this program runs as a worker thread')
 const port = parentPort;
 const { compiled, settings, place } = workerData as ShadowStart;
 const current = new Int32Array(place);
-// On Linux 0 is this thread; elsewhere it would be the whole process.
-if (process.platform === 'linux') {
-  const { PRIORITY_BELOW_NORMAL: step, PRIORITY_LOW: lowest } = constants.priority;
-  setPriority(0, Math.min(getPriority(0) + step, lowest));
-}
+stepBack();
 const decider = new ShadowDecider(new PolicyEngine(compiled), settings);
 
 port.on('message', ({ work, live }: ShadowMessage) => {

@@ -2,19 +2,27 @@
  * The rules of alerts over 2,000 real events, which hold an attack: what each stage of it raises, and what is raised
  * besides. The table is that of docs/policy/alerts.md. Run through the compiled module.
  */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { buildPolicy } from '../../src/cli/policy/bundle.ts';
-import { readPolicyFolder } from '../../src/cli/policy/folder.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonObject } from '../../src/core/strict-json.ts';
+import { controlFacts } from '../../src/core/ctl.ts';
+import { entryBytes, parseEntry } from '../../src/core/entry.ts';
+import { AlertWalk } from '../../src/gateway/alert-walk.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { AlertThread } from '../../src/policy/alert-thread.ts';
+import { PolicyEngine } from '../../src/policy/engine.ts';
 import type { Evaluator } from '../../src/policy/engine.ts';
-import { RegoToolchain } from '../../src/toolchain/toolchain.ts';
+import type { PreparedPolicy } from '../../src/policy/prepare.ts';
+import { buildAlertPolicy } from '../support/alert-policy.ts';
+import { TestWorld } from '../support/test-ledger.ts';
 
 interface Alert {
   readonly rule: string;
   readonly severity: string;
+  readonly title: string;
   readonly outcome: string;
 }
 
@@ -85,20 +93,18 @@ function calls(name: string): number[] {
     .map(([index]) => index);
 }
 
-const toolchain = new RegoToolchain();
 let engine: Evaluator;
+let prepared: PreparedPolicy;
 beforeAll(async () => {
-  const folder = await readPolicyFolder('rego');
-  const entrypoint = ['stele/alert', 'stele/fact'];
-  ({ engine } = await buildPolicy(toolchain, folder, { entrypoint }));
+  ({ prepared } = await buildAlertPolicy());
+  engine = new PolicyEngine(prepared.compiled);
 }, 60_000);
-afterAll(async () => toolchain.close());
 
 /** Asks about each event in turn, keeping the facts as the caller of the rules does. */
 function run(shiftMs = 0): Raised[] {
   const kept = new Map<string, { ms: number; fact: JsonObject }[]>();
   return events.flatMap((event, index) => {
-    const ms = Date.parse(event.eventTime) + shiftMs;
+    const ms = timeOf(event) + shiftMs;
     const asked = inputOf(event, index, ms);
     const fact = engine.evaluate('stele/fact', canonicalJson(asked)) as (JsonObject & Fact) | null;
     const before = fact === null ? [] : recent(kept, fact.actor, ms);
@@ -107,6 +113,10 @@ function run(shiftMs = 0): Raised[] {
     if (fact !== null) kept.set(fact.actor, [...before, { ms, fact }]);
     return alerts.map((alert) => ({ ...alert, index }));
   });
+}
+
+function timeOf({ eventTime }: CloudTrailEvent): number {
+  return Date.parse(eventTime);
 }
 
 function recent<T extends { ms: number }>(
@@ -118,6 +128,12 @@ function recent<T extends { ms: number }>(
 }
 
 function inputOf(event: JsonObject, index: number, ms: number): JsonObject {
+  const entry = { kind: 'event', index, allow: true };
+  return { ...recordedOf(event, index, ms), entry, recent: [] };
+}
+
+/** The input of the decision, as its record has it. */
+function recordedOf(event: JsonObject, index: number, ms: number): JsonObject {
   return {
     subject: { type: 'service', id: 'trail', properties: { roles: ['service'], issuer: null } },
     action: { name: 'entry.append' },
@@ -125,8 +141,6 @@ function inputOf(event: JsonObject, index: number, ms: number): JsonObject {
     context: { request_id: `r-${index}` },
     ledger: { name: 'demo', origin: 'stele.example/demo' },
     time: { ms, rfc3339: new Date(ms).toISOString() },
-    entry: { kind: 'event', index, allow: true },
-    recent: [],
     event,
   };
 }
@@ -194,3 +208,68 @@ describe('the rules of alerts over 2,000 real events', () => {
     expect(changes.length).toBeGreaterThan(100);
   }, 60_000);
 });
+
+describe('two gateways that ask them of what is sealed', () => {
+  test('find the same alerts at the same events, and each is in the log once', async () => {
+    const world = await TestWorld.create();
+    const one = (await world.open()).ledger;
+    const other = (await world.open()).ledger;
+    let othersClock = Date.now();
+    const walks = [walkOver(one), walkOver(other, () => othersClock)];
+    for (const walk of walks) walk.start(() => undefined);
+    try {
+      const ids: string[] = [];
+      for (let first = 0; first < events.length; first += 250) {
+        const drafts = events.slice(first, first + 250).map((event, offset) => {
+          return world.draft({ input: recordedOf(event, first + offset, timeOf(event)) });
+        });
+        ids.push(...drafts.map(({ jti }) => jti));
+        await Promise.all((await one.append(drafts)).map(async ({ sealed }) => sealed));
+      }
+      const wanted = run().map(({ index, severity, title }) => `${index} ${severity} ${title}`);
+      const once = [...new Set(wanted)].sort();
+      await until(() => walks[0]!.status().raised === once.length && walks[1]!.status().lag === 0);
+      // The other one gives up waiting for whoever sealed them, and finds each in the log.
+      othersClock += 60_000;
+      await other.refresh();
+      await until(() => walks.every((walk) => walk.status().lag === 0));
+      await sleep(500);
+      const found = (await alertsOf(one)).map(
+        ({ id, severity, title }) => `${ids.indexOf(id)} ${severity} ${title}`,
+      );
+      expect(found.sort()).toEqual(once);
+      expect(walks[1]!.status()).toMatchObject({ asked: events.length, raised: 0, failed: 0 });
+    } finally {
+      for (const walk of walks) await walk.stop();
+    }
+    await Promise.all([one.close(), other.close()]);
+  }, 120_000);
+});
+
+function walkOver(ledger: Ledger, clock = (): number => Date.now()): AlertWalk {
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  return new AlertWalk({
+    ledger,
+    policy: () => prepared,
+    open: (compiled, recent) => new AlertThread({ compiled, recent, deadlineMs: 5000 }),
+    ...{ clock, chance: () => 0.5, log },
+  });
+}
+
+/** Alerts with the id of the entry that each is about. */
+async function alertsOf(ledger: Ledger) {
+  const entries = await ledger.stretch(0, 100_000, () => false);
+  return entries.flatMap((entry) => {
+    const { kind, ctl } = parseEntry(entryBytes(entry!.jws)).payload;
+    if (kind !== 'alert') return [];
+    const { source, severity, title } = controlFacts(kind, ctl);
+    return [{ id: entries[source]!.jti, severity, title }];
+  });
+}
+
+async function until(isDone: () => boolean): Promise<void> {
+  for (let tries = 0; !isDone(); tries += 1) {
+    if (tries > 600) throw new Error('it does not come to that');
+    await sleep(100);
+  }
+}

@@ -12,6 +12,7 @@ import { applyBatch, entryIdentity, initialState } from '../../src/core/log-stat
 import type { JwsSigner } from '../../src/core/jws.ts';
 import { formatRecord } from '../../src/core/record.ts';
 import { makeCertificate } from '../../src/core/statement.ts';
+import type { JsonObject } from '../../src/core/strict-json.ts';
 import { makeUuid7 } from '../../src/core/uuid7.ts';
 import { toBase64Url } from '../../src/core/bytes.ts';
 import { generateKey } from '../../src/keys/key-files.ts';
@@ -264,7 +265,13 @@ export class TestWorld {
   }
 
   /** An event with its record, decided just now. */
-  draft(changes: { readonly at?: number; readonly class?: 'standard' | 'short' } = {}): EntryDraft {
+  draft(
+    changes: {
+      readonly at?: number;
+      readonly class?: 'standard' | 'short';
+      readonly input?: JsonObject;
+    } = {},
+  ): EntryDraft {
     const at = changes.at ?? this.clock();
     const jti = makeUuid7(at, new Uint8Array(randomBytes(10)));
     const name = changes.class ?? 'standard';
@@ -274,7 +281,7 @@ export class TestWorld {
     const sby = at + 60_000;
     const key = new Uint8Array(randomBytes(32));
     const parts = {
-      input: { event: { action: 'test', jti: 'not this one' }, time: { ms: at } },
+      input: changes.input ?? { event: { action: 'test', jti: 'not this one' }, time: { ms: at } },
       result: { allow: true, class: name },
       source: { raw_hmac: null, media_type: 'application/json' },
     };

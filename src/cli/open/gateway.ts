@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Genesis } from '../../core/genesis.ts';
 import type { PolicyChanges, PolicyShadow } from '../../gateway/components.ts';
+import { AlertWalk } from '../../gateway/alert-walk.ts';
 import { PoolSwitch } from '../../gateway/policy-switch.ts';
 import { startGateway } from '../../gateway/server.ts';
 import { loadLedgerSecret } from '../../keys/ledger-secret.ts';
@@ -8,6 +9,7 @@ import type { LedgerSecret } from '../../keys/ledger-secret.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { DEFAULT_INPUT_LIMITS } from '../../policy/input.ts';
 import type { DecideSettings } from '../../policy/decide.ts';
+import { AlertThread } from '../../policy/alert-thread.ts';
 import { evaluateOnce } from '../../policy/one-shot.ts';
 import { Shadow, shadowed } from '../../policy/shadow.ts';
 import { SwapPool } from '../../policy/swap-pool.ts';
@@ -17,6 +19,7 @@ import type { Configuration } from '../settings/configuration.ts';
 import { gatewaySettingsOf } from './gateway-settings.ts';
 import { homeOf } from './home.ts';
 import { createLog } from './logging.ts';
+import type { Log } from './logging.ts';
 import { openCallers } from './callers.ts';
 import { signerFault, stageArchived, stageShadow, stageSubmitted } from './policy.ts';
 import { genesisToServe, openOwnLedger } from './own-ledger.ts';
@@ -77,22 +80,16 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
       following.stop();
       return Promise.resolve();
     });
-    const changes: PolicyChanges = {
-      prepared: () => pool.prepared,
-      stage: async (archive, from) => stageSubmitted(archive, from, configuration),
-      keep: (staged) => {
-        policies.keep(staged);
-      },
-      evaluate: evaluateOnce,
-      decide,
-    };
+    const changes = changesOf(configuration, { pool, policies, decide });
     const shadow = openShadow(configuration, decide);
     closers.push(async () => shadow.stop());
+    const alerts = openAlerts(configuration, { ledger, pool, log });
+    closers.push(async () => alerts?.stop());
+    const policy = shadowed(pool, shadow.observer);
+    const served = { name, ledger, policy, feed, changes, shadow, secret };
     const gateway = await startGateway(
       {
-        ledgers: [
-          { name, ledger, policy: shadowed(pool, shadow.observer), feed, changes, shadow, secret },
-        ],
+        ledgers: [alerts === null ? served : { ...served, alerts }],
         callers,
         clock: () => Date.now(),
         random: (bytes) => randomBytes(bytes),
@@ -117,6 +114,29 @@ function decideSettingsOf(genesis: Genesis, secret: LedgerSecret): DecideSetting
   return { origin, gen, classes, fallbackClass, labels, maxSealMs, secret, limits };
 }
 
+/** How the policy is changed here. */
+function changesOf(
+  configuration: Configuration,
+  {
+    pool,
+    policies,
+    decide,
+  }: Pick<PolicyChanges, 'decide'> & {
+    readonly pool: SwapPool;
+    readonly policies: PoolSwitch;
+  },
+): PolicyChanges {
+  return {
+    prepared: () => pool.prepared,
+    stage: async (archive, from) => stageSubmitted(archive, from, configuration),
+    keep: (staged) => {
+      policies.keep(staged);
+    },
+    evaluate: evaluateOnce,
+    decide,
+  };
+}
+
 function openShadow(
   configuration: Configuration,
   settings: DecideSettings,
@@ -135,6 +155,23 @@ function openShadow(
     stop: async () => observer.stop(),
     status: () => observer.status(),
   };
+}
+
+/** @returns null where nobody asks about what is sealed. */
+function openAlerts(
+  configuration: Configuration,
+  { ledger, pool, log }: { readonly ledger: Ledger; readonly pool: SwapPool; readonly log: Log },
+): AlertWalk | null {
+  if (!configuration.flag('policy.alerts')) return null;
+  const deadlineMs = configuration.whole('policy.deadlineMs');
+  return new AlertWalk({
+    ledger,
+    policy: () => pool.prepared,
+    open: (compiled, recent) => new AlertThread({ compiled, recent, deadlineMs }),
+    clock: () => Date.now(),
+    chance: () => Math.random(),
+    log,
+  });
 }
 
 async function openPool(configuration: Configuration, decide: DecideSettings): Promise<SwapPool> {

@@ -107,6 +107,12 @@ export const policyRows: readonly SettingSpec[] = [
     help: 'Newest decisions that a candidate in the shadow would make otherwise, of which id and places are kept in memory.',
   },
   {
+    key: 'policy.alerts',
+    ...yesNo,
+    fallback: false,
+    help: 'Whether `stele/alert` is asked of every sealed entry, where the policy in charge has it, and what it says is sealed as `alert` entries. Costs reading each entry back and evaluating it once more, on a thread of its own at lower priority.',
+  },
+  {
     key: 'policy.deadlineMs',
     ...whole(5, 1000),
     fallback: 250,

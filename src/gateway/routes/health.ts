@@ -1,6 +1,7 @@
 import { queryOf } from '../arrival.ts';
 import type { Answer } from '../answer.ts';
 import type { FeedStatus } from '../../policy/feed.ts';
+import type { AlertStatus } from '../alert-walk.ts';
 import type { ServedLedger } from '../components.ts';
 import type { Gateway } from '../gateway.ts';
 import { openRoute } from '../pipeline.ts';
@@ -66,7 +67,10 @@ function checksOf(gateway: Gateway): readonly Check[] {
   const feeds = [...gateway.desks].flatMap(([name, { served }]) =>
     served.feed === null ? [] : [feedCheck(`policy-source/${name}`, served.feed.status)],
   );
-  return [shutdown, ...ledgers, ...policies, ...callers, ...feeds];
+  const alerts = [...gateway.desks].flatMap(([name, { served }]) =>
+    served.alerts === undefined ? [] : [alertCheck(`alerts/${name}`, served.alerts.status())],
+  );
+  return [shutdown, ...ledgers, ...policies, ...callers, ...feeds, ...alerts];
 }
 
 /** What is in charge and does not decide here yet: within the grace of the one before, everything goes on. */
@@ -86,6 +90,14 @@ function feedCheck(name: string, { source, candidate, failure }: FeedStatus): Ch
   const found = candidate === null ? 'no candidate' : `candidate ${candidate.digest}`;
   const fault = failure === null ? '' : `, ${failure.code} ${failure.digest ?? ''}`.trimEnd();
   return { name, ok: true, warns: failure !== null, detail: `${source} (${found}${fault})` };
+}
+
+/** Alerts that come late keep nobody from appending. */
+function alertCheck(name: string, { asks, lag, behind, failed, fault }: AlertStatus): Check {
+  if (!asks) return { name, ok: true, warns: true, detail: 'the policy has no stele/alert' };
+  const found = `${lag} entries behind, ${failed} failed${fault === null ? '' : `, ${fault}`}`;
+  const warns = behind || fault !== null;
+  return { name, ok: true, warns, detail: `${warns ? 'late' : 'ok'} (${found})` };
 }
 
 function text(status: number, body: string): Answer {

@@ -1,0 +1,148 @@
+/**
+ * One sealed entry, asked about by `stele/fact` and `stele/alert`. The input is what the record has of the decision's: what
+ * was masked is not in it, so no alert can tell it.
+ */
+import { canonicalJson } from '../core/canonical-json.ts';
+import { isJsonObject } from '../core/json-pointer.ts';
+import { parseRecord } from '../core/record.ts';
+import type { JsonObject, JsonValue } from '../core/strict-json.ts';
+import type { RecentFacts } from './alert-facts.ts';
+import type { KeptFact } from './alert-facts.ts';
+import type { DenialCode } from './decision.ts';
+import type { Evaluator } from './engine.ts';
+import { PolicyError } from './policy-error.ts';
+
+/** The rules, as OPA writes entrypoints. A policy need not have them; `stele/fact` is of use beside the other only. */
+export const ALERT_ENTRYPOINTS = { alert: 'stele/alert', fact: 'stele/fact' } as const;
+
+/** How bad it is, as a leaf can say it. */
+export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;
+
+/** One of {@link SEVERITIES}. */
+export type Severity = (typeof SEVERITIES)[number];
+
+/** A sealed entry that is to be asked about. */
+export interface AlertTask {
+  readonly entry: {
+    readonly kind: string;
+    readonly id: string;
+    readonly index: number;
+    readonly allow: boolean;
+  };
+  /** Admission, epoch ms. */
+  readonly at: number;
+  /** The record's line. */
+  readonly record: string;
+  /** It was asked about long ago: only what is to be kept of it is wanted. */
+  readonly past: boolean;
+}
+
+/** What somebody should hear of, in the policy's own words. */
+export interface FoundAlert {
+  readonly severity: Severity;
+  readonly title: string;
+}
+
+/** What came of one entry. */
+export interface AlertAnswer {
+  readonly alerts: readonly FoundAlert[];
+  readonly kept: KeptFact | null;
+  /** Why a rule gave no usable answer; then the others may have. */
+  readonly failed: DenialCode | null;
+}
+
+/** Characters of a title: as many as the leaf takes. */
+const TITLE_MAX = 256;
+/** Alerts of one entry: each is an entry that nobody can take away. */
+const ALERTS_MAX = 16;
+/** Characters of what is kept of one entry, as canonical JSON. */
+const FACT_MAX = 2048;
+
+/** Asks both rules about entries in a row, and keeps what is to be kept. */
+export class AlertJob {
+  readonly #evaluator: Evaluator;
+  readonly #hasFacts: boolean;
+  readonly #recent: RecentFacts;
+
+  /** @param entrypoints - Of the policy. */
+  constructor(evaluator: Evaluator, entrypoints: readonly string[], recent: RecentFacts) {
+    this.#evaluator = evaluator;
+    this.#hasFacts = entrypoints.includes(ALERT_ENTRYPOINTS.fact);
+    this.#recent = recent;
+  }
+
+  ask({ entry, at, record, past }: AlertTask): AlertAnswer {
+    const { input } = parseRecord(record);
+    if (!isJsonObject(input)) return { alerts: [], kept: null, failed: null };
+    const asked = { ...input, entry };
+    const { recent, kept, failed } = this.#fact(asked, timeOf(input) ?? at);
+    if (past) return { alerts: [], kept, failed };
+    const found = this.#alerts({ ...asked, recent });
+    return { alerts: found.alerts, kept, failed: found.failed ?? failed };
+  }
+
+  /** What was kept of the same actor before, and what is kept now. */
+  #fact(
+    asked: JsonObject,
+    ms: number,
+  ): Pick<AlertAnswer, 'kept' | 'failed'> & { recent: JsonObject[] } {
+    const none = { recent: [], kept: null };
+    if (!this.#hasFacts) return { ...none, failed: null };
+    const [fact, failed] = this.#tried(ALERT_ENTRYPOINTS.fact, { ...asked, recent: [] });
+    if (fact === null) return { ...none, failed };
+    const actor = isJsonObject(fact) ? fact['actor'] : undefined;
+    if (!isJsonObject(fact) || typeof actor !== 'string') {
+      return { ...none, failed: 'policy_bad_output' };
+    }
+    const recent = this.#recent.of(actor, ms);
+    if (canonicalJson(fact).length > FACT_MAX) {
+      return { recent, kept: null, failed: 'policy_bad_output' };
+    }
+    const kept = { actor, ms, fact };
+    this.#recent.keep(kept);
+    return { recent, kept, failed: null };
+  }
+
+  #alerts(asked: JsonObject): Pick<AlertAnswer, 'alerts' | 'failed'> {
+    const [value, failed] = this.#tried(ALERT_ENTRYPOINTS.alert, asked);
+    if (failed !== null) return { alerts: [], failed };
+    const alerts = alertsOf(value);
+    return alerts === null ? { alerts: [], failed: 'policy_bad_output' } : { alerts, failed };
+  }
+
+  #tried(entrypoint: string, input: JsonObject): [JsonValue, DenialCode | null] {
+    try {
+      return [this.#evaluator.evaluate(entrypoint, canonicalJson(input)), null];
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error;
+      return [null, error.code];
+    }
+  }
+}
+
+/** @returns null where it is no list of alerts. */
+function alertsOf(value: JsonValue): readonly FoundAlert[] | null {
+  if (!Array.isArray(value) || value.length > ALERTS_MAX) return null;
+  const alerts = new Map<string, FoundAlert>();
+  for (const one of value as readonly JsonValue[]) {
+    if (!isJsonObject(one)) return null;
+    const { title } = one;
+    const severity = SEVERITIES.find((known) => known === one['severity']);
+    if (typeof title !== 'string' || title === '' || title.length > TITLE_MAX) return null;
+    if (severity === undefined) return null;
+    // One title names one alert of an entry; of two, the worse is told.
+    const known = alerts.get(title);
+    if (known !== undefined && rank(known) >= rank({ severity })) continue;
+    alerts.set(title, { severity, title });
+  }
+  return [...alerts.values()];
+}
+
+function rank({ severity }: Pick<FoundAlert, 'severity'>): number {
+  return SEVERITIES.indexOf(severity);
+}
+
+function timeOf({ time }: JsonObject): number | undefined {
+  const ms = isJsonObject(time) ? time['ms'] : undefined;
+  return typeof ms === 'number' ? ms : undefined;
+}
