@@ -20,6 +20,8 @@ allow if _is_auditor
 
 allow if _may_search
 
+allow if _reads_policy
+
 # METADATA
 # title: How much of the record is disclosed
 # description: Nothing to redact is the whole record; no member at all is the leaf alone.
@@ -92,6 +94,22 @@ _sees_all if {
 	"admin" in caller.roles
 }
 
+# Whoever checks a decision needs the policy that made it; what one would answer is for whoever works on it.
+_policy_readers := {
+	"policy.evaluate": {"admin"},
+	"policy.read": {"admin", "auditor"},
+}
+
+_is_policy if {
+	_policy_readers[input.action.name]
+	input.resource.type == "policy"
+}
+
+_reads_policy if {
+	_is_policy
+	_policy_readers[input.action.name] & caller.roles != set()
+}
+
 _searching_roles := {"admin", "auditor", "service"}
 
 _is_search if {
@@ -107,6 +125,8 @@ _may_search if {
 _is_known if _is_open
 
 _is_known if _is_search
+
+_is_known if _is_policy
 
 _is_known if _is_shadow
 
@@ -134,6 +154,8 @@ reasons contains "auditors read everything but personal data" if {
 }
 
 reasons contains "each entry of a search is decided by itself" if _may_search
+
+reasons contains "policies are read by whoever checks their decisions" if _reads_policy
 
 reasons contains "no role of the caller may read this" if {
 	_is_known

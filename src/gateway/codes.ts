@@ -101,6 +101,7 @@ const fixInput = rows({
   // Changes of policy
   shadow_malformed:          [400, 'The request about a candidate in the shadow is not well-formed', 'See Shadow in /openapi.json, detail and pointer.'],
   shadow_unavailable:        [403, 'No candidate can decide in the shadow here', 'Ask whoever runs the gateway.'],
+  evaluation_malformed:      [400, 'The trial of a policy is not well-formed', 'See Evaluation in /openapi.json, detail and pointer.'],
   activation_malformed:      [400, 'The request to change the policy is not well-formed', 'See Activation in /openapi.json, detail and pointer.'],
   approval_malformed:        [400, 'An approval is not well-formed', 'Make it again with stele policy approve.'],
   reason_missing:            [400, 'Breaking the glass needs a reason', 'Send one; it stands in the log for ever.'],

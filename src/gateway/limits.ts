@@ -33,6 +33,9 @@ export const STRANGER_EVENTS_MAX = 10;
  */
 export const STRANGER_CHANGE_BYTES_MAX = 65_536;
 
+/** Trials of a policy at once: each takes a thread for some tens of milliseconds, from the decisions that count. */
+export const EVALUATIONS_MAX = 2;
+
 /** About what an entry takes of locked storage besides its event: its leaf, and the frame of its record. */
 export const ENTRY_BYTES = 2_048;
 

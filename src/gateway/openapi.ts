@@ -7,6 +7,7 @@ import type {
 } from 'zod-openapi';
 import { cloudEventSchema } from './cloudevents.ts';
 import { PROBLEM_TYPE } from './problem.ts';
+import { evaluatedSchema, evaluationSchema, policiesSchema } from './policy-schemas.ts';
 import {
   activatedSchema,
   activationSchema,
@@ -170,6 +171,37 @@ const ledgerPaths: ZodOpenApiPathsObject = {
         202: json('Durable.', activatedSchema),
         ...failures,
       },
+    },
+  },
+  '/v1/ledgers/{ledger}/policies': {
+    get: {
+      operationId: 'policies',
+      summary: 'Every policy that was ever in charge',
+      requestParams: { path: z.object({ ledger }) },
+      responses: { 200: json('The policies.', policiesSchema), ...failures },
+    },
+  },
+  '/v1/ledgers/{ledger}/policies/{policy}': {
+    get: {
+      operationId: 'policy_bundle',
+      summary: 'The bundle of a policy, as it was activated',
+      requestParams: { path: z.object({ ledger, policy: text }) },
+      responses: {
+        200: { description: 'The bundle.', content: { 'application/gzip': { schema: bytes } } },
+        ...failures,
+      },
+    },
+  },
+  '/v1/ledgers/{ledger}/policies/evaluate': {
+    post: {
+      operationId: 'evaluate_policy',
+      summary: 'What the policy in charge would answer, without effect',
+      requestParams: { path: z.object({ ledger }) },
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: evaluationSchema } },
+      },
+      responses: { 200: json('The answer.', evaluatedSchema), ...failures },
     },
   },
   '/v1/ledgers/{ledger}/keys': {

@@ -7,6 +7,7 @@ import { healthRoutes } from './routes/health.ts';
 import { keysRoute } from './routes/keys.ts';
 import { consistencyRoute, ledgerRoute } from './routes/ledgers.ts';
 import { openApiRoute } from './routes/openapi.ts';
+import { evaluateRoute, policiesRoute, policyBundleRoute } from './routes/policies.ts';
 import { policyRoute } from './routes/policy.ts';
 import { shadowRoute, shadowStatusRoute } from './routes/shadow.ts';
 import { checkpointRoute, preflightRoutes, tileRoute } from './routes/log.ts';
@@ -22,6 +23,9 @@ export const routes: readonly Route[] = [
   ledgerRoute,
   consistencyRoute,
   policyRoute,
+  policiesRoute,
+  policyBundleRoute,
+  evaluateRoute,
   keysRoute,
   shadowStatusRoute,
   shadowRoute,

@@ -1,3 +1,4 @@
+import type { Activation } from '../core/log-position.ts';
 import type { ApprovalContext } from '../core/approval.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
@@ -65,6 +66,9 @@ export interface Ledger {
 
   /** The policy in charge, and the one that decides here. */
   policy(): PolicyStatus;
+
+  /** Every policy that was ever in charge as far as the log is learnt, in the order of their last activation. */
+  policies(): readonly Activation[];
 
   /** Resolves when the activation at a leaf index is adopted here, or another one after it. */
   adopted(index: number): Promise<void>;

@@ -1,4 +1,5 @@
 /** A ledger that is open in this process: assembles its parts and keeps them in step. */
+import type { Activation } from '../core/log-position.ts';
 import type { ApprovalContext } from '../core/approval.ts';
 import { sha256Base64Url } from '#platform';
 import { approvalContext } from '../core/log-effects.ts';
@@ -176,6 +177,11 @@ export class RunningLedger implements Ledger {
     const { deciding } = this.#intake;
     const decides = this.#intake.isCurrent({ policy: deciding, at: this.#context.clock() });
     return { active, deciding, decides, fault };
+  }
+
+  policies(): readonly Activation[] {
+    const all = [...this.#view.state.policies.entries()].map(([, policy]) => policy);
+    return all.sort((a, b) => (a.index ?? -1) - (b.index ?? -1));
   }
 
   async adopted(index: number): Promise<void> {

@@ -40,6 +40,8 @@ export type ActionName =
   | 'log.read'
   | 'consistency.read'
   | 'policy.activate'
+  | 'policy.evaluate'
+  | 'policy.read'
   | 'policy.shadow';
 
 /**

@@ -582,6 +582,9 @@ describe('probes and descriptions', () => {
       '/v1/ledgers/{ledger}/entries/{id}',
       '/v1/ledgers/{ledger}/entries/{id}/proof',
       '/v1/ledgers/{ledger}/keys',
+      '/v1/ledgers/{ledger}/policies',
+      '/v1/ledgers/{ledger}/policies/evaluate',
+      '/v1/ledgers/{ledger}/policies/{policy}',
       '/v1/ledgers/{ledger}/policy',
       '/v1/ledgers/{ledger}/policy/shadow',
     ]);

@@ -189,6 +189,7 @@ function observe(inner: Ledger, gate: Gate): ObservedLedger {
     inclusion: async (index, size) => inner.inclusion(index, size),
     consistency: async (from, to) => inner.consistency(from, to),
     readView: async (path) => inner.readView(path),
+    policies: () => inner.policies(),
     refresh: async () => inner.refresh(),
     hurry: () => {
       inner.hurry();

@@ -1,0 +1,148 @@
+/**
+ * The policies of a ledger, for whoever checks what they decided: which were in charge, the bundle of each, and what
+ * the one in charge would answer. Each is decided by `stele/read`, and an access entry.
+ */
+import { canonicalJson } from '../../core/canonical-json.ts';
+import { caughtMalformed } from '../../core/schema.ts';
+import { parseStrictJson } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/strict-json.ts';
+import type { Activation } from '../../core/log-position.ts';
+import { PolicyError } from '../../policy/policy-error.ts';
+import type { PreparedPolicy } from '../../policy/prepare.ts';
+import { pathParameter, queryOf } from '../arrival.ts';
+import { jsonAnswer } from '../answer.ts';
+import { readBody } from '../body.ts';
+import type { Desk } from '../desk.ts';
+import { EVALUATIONS_MAX } from '../limits.ts';
+import { mediaTypeOf } from '../media-type.ts';
+import { again } from '../outcomes.ts';
+import { readRoute, writeRoute } from '../pipeline.ts';
+import type { Admitted } from '../pipeline.ts';
+import { evaluationSchema } from '../policy-schemas.ts';
+import type { Evaluation } from '../policy-schemas.ts';
+import { ProblemError } from '../problem.ts';
+import { noQuerySchema } from '../schemas.ts';
+
+const JSON_TYPE = 'application/json';
+const BUNDLE_TYPE = 'application/gzip';
+const PATH = '/v1/ledgers/:ledger/policies';
+
+/** `GET /v1/ledgers/{ledger}/policies`: every policy that was ever in charge. */
+export const policiesRoute = readRoute(
+  { name: 'policies', path: PATH },
+  {
+    action: 'policy.read',
+    wish: ({ request }) => queryOf(request, noQuerySchema),
+    find: async ({ served }) => Promise.resolve(served.ledger.policies()),
+    resource: () => resourceOf(''),
+    mediaType: () => JSON_TYPE,
+    answer: ({ desk }, _wish, policies) => {
+      const { active, deciding } = desk.served.ledger.policy();
+      const rows = policies.map((policy) => rowOf(policy, active?.id, deciding));
+      return jsonAnswer(200, { ledger: desk.served.name, policies: rows });
+    },
+  },
+);
+
+/** `GET /v1/ledgers/{ledger}/policies/{policy}`: its archived bundle, as it was activated. */
+export const policyBundleRoute = readRoute(
+  { name: 'policy_bundle', path: `${PATH}/:policy` },
+  {
+    action: 'policy.read',
+    wish: ({ request }) => {
+      queryOf(request, noQuerySchema);
+      return pathParameter(request, 'policy');
+    },
+    find: async (desk, id) => Promise.resolve(knownIn(desk, id)),
+    resource: (_desk, id) => resourceOf(id),
+    mediaType: () => BUNDLE_TYPE,
+    answer: async ({ desk }, _id, known) => {
+      const bundle = known === undefined ? null : await desk.served.ledger.archivedPolicy(known.id);
+      if (bundle === null) throw new ProblemError('policy_unknown');
+      const headers = ['Cache-Control', 'no-store'];
+      return { status: 200, type: BUNDLE_TYPE, body: bundle, headers };
+    },
+  },
+);
+
+/** Evaluations under way in this process: each has a thread of its own. */
+let running = 0;
+
+/** `POST /v1/ledgers/{ledger}/policies/evaluate`: what the policy in charge answers to an input. Nothing comes of it. */
+export const evaluateRoute = writeRoute(
+  { name: 'policy_evaluate', path: `${PATH}/evaluate` },
+  async (admitted) => {
+    queryOf(admitted.request, noQuerySchema);
+    const { desk, asker } = admitted;
+    const evaluation = await readEvaluation(admitted);
+    const changes = desk.served.changes;
+    const prepared = changes?.prepared() ?? null;
+    const id = prepared?.identity.id ?? '';
+    const resource = resourceOf(id, { entrypoint: evaluation.entrypoint });
+    const asked = { action: 'policy.evaluate', resource, mediaType: JSON_TYPE } as const;
+    await again(async () => desk.reads.decide(asker, asked));
+    if (changes === undefined || prepared === null) throw new ProblemError('engine_unavailable');
+    if (running >= EVALUATIONS_MAX) throw new ProblemError('overloaded');
+    running += 1;
+    try {
+      const outcome = await evaluated(changes.evaluate, prepared, evaluation);
+      return jsonAnswer(200, { policy: id, entrypoint: evaluation.entrypoint, ...outcome });
+    } finally {
+      running -= 1;
+    }
+  },
+  'policy.evaluate',
+);
+
+async function evaluated(
+  evaluate: NonNullable<Desk['served']['changes']>['evaluate'],
+  { compiled }: PreparedPolicy,
+  { entrypoint, input }: Evaluation,
+): Promise<object> {
+  try {
+    return { result: await evaluate(compiled, entrypoint, canonicalJson(input as JsonObject)) };
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    return { error: error.code, detail: error.message };
+  }
+}
+
+/** An input holds a whole event, so it is read as one. */
+async function readEvaluation(admitted: Admitted): Promise<Evaluation> {
+  if (mediaTypeOf(admitted.request.headers['content-type']) !== JSON_TYPE) {
+    throw new ProblemError('media_type_unsupported', { headers: ['Accept-Post', JSON_TYPE] });
+  }
+  const { eventLimits, settings } = admitted.gateway;
+  const text = await readBody(admitted, { bytesMax: eventLimits.bytes, ms: settings.bodyMs });
+  const parsed = evaluationSchema.safeParse(parsedText(text, eventLimits));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const pointer = `/${(issue?.path ?? []).map(String).join('/')}`;
+  throw new ProblemError('evaluation_malformed', { detail: issue?.message ?? '', pointer });
+}
+
+function parsedText(text: string, limits: Parameters<typeof parseStrictJson>[1]): unknown {
+  try {
+    return parseStrictJson(text, limits, 'signed');
+  } catch (error) {
+    const { message, pointer = '' } = caughtMalformed(error);
+    throw new ProblemError('evaluation_malformed', { detail: message, pointer });
+  }
+}
+
+function knownIn({ served }: Desk, id: string): Activation | undefined {
+  return served.ledger.policies().find((policy) => policy.id === id);
+}
+
+function resourceOf(id: string, properties: JsonObject = {}) {
+  return { type: 'policy', id, properties };
+}
+
+function rowOf(
+  { id, digest, signer, index, until }: Activation,
+  active: string | undefined,
+  deciding: string | null,
+): object {
+  const facts = { digest, signer, activation: index, until };
+  return { policy: id, ...facts, in_charge: id === active, decides_here: id === deciding };
+}

@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sha256Base64Url } from '../../src/core/platform.node.ts';
+import { PolicyWorld } from '../support/policy-world.ts';
+import type { Bundle } from '../support/policy-world.ts';
+
+let world: PolicyWorld;
+let next: Bundle;
+
+type Key = keyof PolicyWorld['keys'];
+
+beforeAll(async () => {
+  world = await PolicyWorld.open();
+  const ann = await world.person('ann');
+  const ben = await world.person('ben');
+  next = await world.bundle('another revision');
+  expect((await world.activate(await world.request(next, [ann, ben]))).status).toBe(201);
+}, 60_000);
+
+afterAll(async () => {
+  expect((await world.check()).verdict).toBe('valid');
+  await world.close();
+});
+
+async function ask(key: Key | null, path: string, body?: unknown): Promise<Response> {
+  const headers: Record<string, string> =
+    key === null ? {} : { authorization: `Bearer ${world.keys[key]}` };
+  const sent =
+    body === undefined
+      ? { headers }
+      : {
+          method: 'POST',
+          headers: { ...headers, 'content-type': 'application/json' },
+          body: typeof body === 'string' ? body : JSON.stringify(body),
+        };
+  return fetch(`${world.gateway.url}/v1/ledgers/demo/policies${path}`, sent);
+}
+
+/** An input of `stele/append` by a service. */
+const input = {
+  subject: { type: 'service', id: 's', properties: { roles: ['service'], issuer: null } },
+  action: { name: 'entry.append' },
+  resource: { type: 'ledger', id: 'demo', properties: {} },
+  context: { request_id: 'r' },
+  ledger: { name: 'demo', origin: 'stele.example/demo' },
+  time: { ms: 1795392000000, rfc3339: '2026-11-23T00:00:00.000Z' },
+  event: { eventSource: 's3.amazonaws.com', eventName: 'GetObject' },
+};
+
+describe('the policies of a ledger', () => {
+  test('an auditor sees every policy that was ever in charge, and which one is', async () => {
+    const response = await ask('auditor', '');
+    expect(response.status).toBe(200);
+    const { policies } = (await response.json()) as { policies: Record<string, unknown>[] };
+    expect(policies).toHaveLength(2);
+    expect(policies[0]).toMatchObject({ activation: null, in_charge: false, decides_here: false });
+    expect(policies[0]?.['until']).toEqual(expect.any(Number));
+    expect(policies[1]).toMatchObject({
+      policy: next.id,
+      digest: next.digest,
+      until: null,
+      in_charge: true,
+      decides_here: true,
+    });
+  });
+
+  test('an auditor takes the bundle of each, byte for byte as it was activated', async () => {
+    const response = await ask('auditor', `/${next.id}`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/gzip');
+    expect(sha256Base64Url(new Uint8Array(await response.arrayBuffer()))).toBe(next.digest);
+  });
+
+  test('the policy of genesis has its bundle too', async () => {
+    const { policies } = (await (await ask('admin', '')).json()) as {
+      policies: { policy: string }[];
+    };
+    expect((await ask('admin', `/${policies[0]?.policy ?? ''}`)).status).toBe(200);
+  });
+
+  test('one that was never in charge is not there', async () => {
+    const response = await ask('admin', `/${'A'.repeat(43)}`);
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({ code: 'policy_unknown' });
+  });
+
+  test.each<[Key | null, string, unknown, number]>([
+    ['service', '', undefined, 403],
+    ['guest', '', undefined, 403],
+    [null, '', undefined, 401],
+    ['service', `/${'A'.repeat(43)}`, undefined, 403],
+    ['auditor', '/evaluate', { entrypoint: 'stele/append', input }, 403],
+    ['service', '/evaluate', { entrypoint: 'stele/append', input }, 403],
+  ])('%s does not get %s', async (key, path, body, status) => {
+    expect((await ask(key, path, body)).status).toBe(status);
+  });
+
+  test('who reads a policy stands in the log', async () => {
+    const entries = (): number => {
+      const { treeSize, backlogEntries } = world.gateway.ledger.status();
+      return treeSize + backlogEntries;
+    };
+    const before = entries();
+    await ask('auditor', '');
+    expect(entries()).toBeGreaterThan(before);
+  });
+});
+
+describe('a trial of the policy in charge', () => {
+  test('says what it answers, and nothing comes of it', async () => {
+    const response = await ask('admin', '/evaluate', { entrypoint: 'stele/append', input });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({
+      policy: next.id,
+      entrypoint: 'stele/append',
+      result: { allow: true },
+    });
+  });
+
+  test.each<[string, unknown, string]>([
+    ['no entrypoint', { input }, '/entrypoint'],
+    ['an entrypoint that is none', { entrypoint: 'stele/other', input }, '/entrypoint'],
+    ['no input', { entrypoint: 'stele/read' }, '/input'],
+    ['an input that is no object', { entrypoint: 'stele/read', input: [] }, '/input'],
+    ['a member twice', '{"entrypoint":"stele/read","input":{"a":1,"a":2}}', '/input/a'],
+  ])('%s is refused with its place', async (_about, body, pointer) => {
+    const response = await ask('admin', '/evaluate', body);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ code: 'evaluation_malformed', pointer });
+  });
+
+  test('more than a few at once are asked to wait', async () => {
+    const body = { entrypoint: 'stele/append', input };
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, async () => (await ask('admin', '/evaluate', body)).status),
+    );
+    expect(new Set(answers)).toEqual(new Set([200, 503]));
+  });
+});
