@@ -31,6 +31,7 @@ export async function call(connection: Connection, request: GatewayRequest): Pro
     ...(request.accept === undefined ? {} : { accept: request.accept }),
     ...request.headers,
   };
+  const isAppend = request.method === 'POST' && /^entries(?:\?|$)/.test(request.path);
   let response: Response;
   try {
     response = await fetch(`${connection.url}${path}`, {
@@ -47,13 +48,13 @@ export async function call(connection: Connection, request: GatewayRequest): Pro
       `no gateway answers at ${connection.url}: is \`stele serve\` running?`,
       {
         disposition: 'retry',
-        ...(request.method === 'POST' ? { durability: 'unknown' } : {}),
+        ...(isAppend ? { durability: 'unknown' } : {}),
         cause,
       },
     );
   }
   const answer = bounded(response);
-  if (!answer.ok) throw await problemOf(answer, connection);
+  if (!answer.ok) throw await problemOf(answer, connection, isAppend);
   return answer;
 }
 
@@ -68,7 +69,11 @@ function hint({ token }: Connection, code: string | undefined): string {
 }
 
 /** RFC 9457: what a gateway says is wrong, as our own error. */
-async function problemOf(response: Response, connection: Connection): Promise<SteleError> {
+async function problemOf(
+  response: Response,
+  connection: Connection,
+  isAppend: boolean,
+): Promise<SteleError> {
   const text = await response.text();
   let problem: Record<string, unknown> = {};
   try {
@@ -81,7 +86,8 @@ async function problemOf(response: Response, connection: Connection): Promise<St
   const { reasons } = problem;
   const why = Array.isArray(reasons) && reasons.length > 0 ? `: ${reasons.join('; ')}` : '';
   const pointer = word('pointer');
-  const durability = word('durability') as Durability | undefined;
+  // Who sent a policy, a key or a question has sent no data.
+  const durability = isAppend ? (word('durability') as Durability | undefined) : undefined;
   const retry: Disposition =
     response.status >= 500 || response.status === 429 ? 'retry' : 'fix-input';
   return new SteleError(

@@ -20,6 +20,7 @@ const absent = new Set([
   'entry_unknown',
   'file_missing',
   'folder_in_use',
+  'folder_missing',
   'ledger_missing',
   'not_initialised',
   'policy_missing',

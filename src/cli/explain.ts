@@ -21,7 +21,7 @@ export function explain(error: unknown, json: boolean): number {
   if (json) {
     process.stderr.write(line({ code, message, pointer, durability, disposition }));
   } else if (!isHelpShown(error)) {
-    const where = pointer === undefined ? '' : ` at ${pointer}`;
+    const where = pointer === undefined || pointer === '' ? '' : ` at ${pointer}`;
     const data = durability === undefined ? '' : `; the data is ${durability}`;
     process.stderr.write(printable(`stele: ${message}${where} (${code}${data})\n`));
   }

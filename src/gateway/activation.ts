@@ -318,7 +318,10 @@ export class Activations {
     const { id } = change;
     const archived = await this.#ofArchive(asker, change, async () => ledger.archivedPolicy(id));
     if (archived !== null) return { archive: archived, isArchived: true };
-    throw await this.#refuse(asker, change, 'policy_unknown');
+    const source =
+      this.#served.feed === null ? 'it follows no source of bundles' : 'nor has its source';
+    const detail = `no bundle was sent, the archive has none of this policy, ${source}`;
+    throw await this.#refuse(asker, change, 'policy_unknown', detail);
   }
 
   async #staged(

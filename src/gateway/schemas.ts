@@ -39,7 +39,9 @@ export const proofQuerySchema = z.strictObject({
 
 /** Epoch milliseconds, or RFC 3339 with an offset. */
 const moment = z
-  .union([decimal, z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))])
+  .union([decimal, z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))], {
+    error: 'want epoch milliseconds, or an RFC 3339 time',
+  })
   .meta({ description: 'Epoch milliseconds, or an RFC 3339 time.' });
 
 const word = z.string().min(1).max(WHERE_CHARACTERS_MAX);

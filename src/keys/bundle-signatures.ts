@@ -2,7 +2,7 @@
  * `.signatures.json` of a policy bundle: one compact JWS whose payload lists every other file with its digest. OPA,
  * "Bundles", section "Signing"; native OPA verifies what is made here, and the other way round.
  */
-import { CompactSign, compactVerify, errors } from 'jose';
+import { CompactSign, compactVerify, decodeProtectedHeader, errors } from 'jose';
 import { z } from 'zod';
 import { utf8Bytes, utf8Text } from '../core/bytes.ts';
 import { SteleError } from '../core/errors.ts';
@@ -90,6 +90,17 @@ export async function signBundleFiles(
   return utf8Bytes(`${JSON.stringify({ signatures: [jws] }, null, 1)}\n`);
 }
 
+/** The key that a signature names, which nobody has verified; null where there is none that can be read. */
+export function namedSigner(files: BundleFiles): string | null {
+  const bytes = files.get(SIGNATURES_FILE);
+  if (bytes === undefined) return null;
+  try {
+    return decodeProtectedHeader(signatureOf(bytes)).kid ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** Verifies bundles against keys that are trusted alike. */
 export class BundleVerifier {
   readonly #keys: readonly VerificationKey[];
@@ -133,7 +144,7 @@ export class BundleVerifier {
     }
     throw new BundleSignatureError(
       'bundle_signature_untrusted',
-      `bundle is signed by none of the ${this.#keys.length} keys that are trusted`,
+      `bundle is signed by none of the ${this.#keys.length} keys that are trusted: send the author’s certificate (--author), or list the key in policy.keys`,
     );
   }
 }

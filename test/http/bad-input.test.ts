@@ -202,6 +202,7 @@ const requestRows: readonly Row[] = [
   ['an index with a sign, encoded',      { method: 'GET', path: `${ENTRIES}/%2b1` },                         { status: 400, code: 'bad_path' }],
   ['a wait without a unit',              { method: 'GET', path: `${ENTRIES}/0/proof?wait=5` },               { status: 400, code: 'bad_parameter' }],
   ['a wait of minus one second',         { method: 'GET', path: `${ENTRIES}/0/proof?wait=-1s` },             { status: 400, code: 'bad_parameter' }],
+  ['entries from yesterday',             { method: 'GET', path: `${ENTRIES}?from=yesterday` },               { status: 400, code: 'bad_parameter' }],
   ['consistency from nowhere',           { method: 'GET', path: '/v1/ledgers/demo/consistency' },            { status: 400, code: 'bad_parameter' }],
   ['consistency from 0x1',               { method: 'GET', path: '/v1/ledgers/demo/consistency?from=0x1' },   { status: 400, code: 'bad_parameter' }],
   ['consistency with an exponent',       { method: 'GET', path: '/v1/ledgers/demo/consistency?from=1e1' },   { status: 400, code: 'bad_parameter' }],

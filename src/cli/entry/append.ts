@@ -123,7 +123,9 @@ class Answers {
       }
       this.#count(result);
       if (result.status >= 300) {
-        const why = [result.detail ?? result.title, ...(result.reasons ?? [])].filter((text) => text !== undefined);
+        const why = [result.detail ?? result.title, ...(result.reasons ?? [])].filter(
+          (text) => text !== undefined,
+        );
         this.#output.note(
           `${placeOf(line)}: ${result.status} ${result.code ?? ''}: ${why.join('; ')}`,
         );

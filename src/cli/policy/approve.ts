@@ -13,7 +13,6 @@ import type { Connection } from '../client.ts';
 import type { Configuration } from '../settings/configuration.ts';
 import { contextOf } from '../context.ts';
 import { stageArchived } from '../open/policy.ts';
-import { openStore } from '../open/store.ts';
 import { numberOf } from '../option-values.ts';
 import { loadPerson, writeJson } from './people.ts';
 import { withStore } from '../open/store-url.ts';
@@ -99,17 +98,9 @@ async function namedBy(
   }
   if (policy === undefined) throw usage('give a bundle file, or --policy of an archived one');
   if (digest !== undefined) return { id: policy, digest };
-  if (place !== undefined) {
-    return withStore(place, configuration, async (store, settings) =>
-      archivedOf(store, settings.text('ledger'), policy),
-    );
-  }
-  const store = await openStore(configuration);
-  try {
-    return await archivedOf(store, configuration.text('ledger'), policy);
-  } finally {
-    await store.close();
-  }
+  return withStore(place, configuration, async (store, settings) =>
+    archivedOf(store, settings.text('ledger'), policy),
+  );
 }
 
 /** The bundle that a ledger keeps of a policy, held against its identity and the activation that the log has of it. */

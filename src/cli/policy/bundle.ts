@@ -9,6 +9,7 @@ import type { PolicyIdentity } from '../../policy/identity.ts';
 import { preparePolicy } from '../../policy/prepare.ts';
 import type { BuildOptions } from '../../toolchain/answers.ts';
 import type { RegoToolchain } from '../../toolchain/toolchain.ts';
+import { differences } from './differences.ts';
 import { casesOf, deployedOf } from './folder.ts';
 import type { PolicyFolder } from './folder.ts';
 
@@ -77,10 +78,14 @@ export function runGoldenCases(built: BuiltPolicy, folder: PolicyFolder): Golden
   return { cases: cases.length, failures };
 }
 
-/** One line about a case that failed. */
+/** A case that failed, and what its answer has otherwise. */
 export function failureText({ case: golden, got, err }: CaseFailure): string {
-  const answer = err === null ? JSON.stringify(got) : `${err} ${JSON.stringify(got)}`;
-  return `FAIL ${golden.entrypoint}: ${golden.about}\n  want ${JSON.stringify(golden.want)}\n  got  ${answer}`;
+  const lines = [
+    `FAIL ${golden.entrypoint}: ${golden.about}`,
+    ...(err === null ? [] : [err]),
+    ...(got === null ? ['no answer'] : differences(golden.want, got)),
+  ];
+  return lines.join('\n  ');
 }
 
 /** Names a case for a machine. */

@@ -7,6 +7,7 @@ import { exitCodes } from '../exit.ts';
 import { readPolicyFolder, sourcesOf } from './folder.ts';
 import type { PolicyFolder } from './folder.ts';
 import { inWorkshop } from './workshop.ts';
+import { hiddenWhole } from './rounding.ts';
 import { regalFindings } from './regal.ts';
 import type { LintFinding } from './regal.ts';
 
@@ -36,8 +37,12 @@ export function policyCheckCommand(declared: Command): void {
         const lint = flags.regal ? await regalFindings(path) : null;
         const isGood =
           problems.length === 0 && !(lint ?? []).some(({ level }) => level === 'error');
+        const whole = hiddenWhole(folder);
+        if (whole.length > 0 && problems.length === 0) {
+          output.note(`note: to redact inside of these hides each as a whole: ${whole.join(', ')}`);
+        }
         output.result(
-          { ok: isGood, files: folder.files.size, problems, regal: lint },
+          { ok: isGood, files: folder.files.size, problems, hiddenWhole: whole, regal: lint },
           wordsOf(folder, problems, lint),
         );
         if (!isGood) process.exitCode = exitCodes.invalid;

@@ -70,9 +70,14 @@ export function deployedOf({ files, capabilities }: PolicyFolder): SourceOptions
 }
 
 /** The golden cases of the folder, in the order of their files. @throws where a file is no list of cases */
-export function casesOf({ files }: PolicyFolder): GoldenCase[] {
-  const cases = [...files].filter(([name]) => CASES.test(name));
+export function casesOf(folder: PolicyFolder): GoldenCase[] {
+  const cases = caseFiles(folder);
   return casesOfBundle(new Map(cases.map(([name, text]) => [name, utf8Bytes(text)])));
+}
+
+/** Names and texts of the files of golden cases. */
+export function caseFiles({ files }: PolicyFolder): (readonly [name: string, text: string])[] {
+  return [...files].filter(([name]) => CASES.test(name));
 }
 
 async function collect(root: string, below: string, files: Map<string, string>): Promise<void> {

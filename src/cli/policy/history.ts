@@ -2,29 +2,27 @@ import type { Command } from 'commander';
 import { policyHistory } from '../../ledger/policy-history.ts';
 import type { PolicyEvent } from '../../ledger/policy-history.ts';
 import { contextOf } from '../context.ts';
-import { openStore } from '../open/store.ts';
+import { withStore } from '../open/store-url.ts';
 import { exitCodeOfReport } from '../report-text.ts';
 
 /** `stele policy history`: every change of policy, read from the store and verified; no gateway is asked. */
 export function policyHistoryCommand(declared: Command): void {
   declared
+    .argument('[store]', 'file:///… or s3://…; default: as configured')
     .option('--vkey <vkey>', 'checkpoint key of the log, from somewhere else than the store')
-    .action(async (flags: { vkey?: string }, command: Command) => {
+    .action(async (place: string | undefined, flags: { vkey?: string }, command: Command) => {
       const { configuration, output } = contextOf(command);
-      const store = await openStore(configuration);
-      try {
-        const options = flags.vkey === undefined ? {} : { vkeys: [flags.vkey] };
-        const history = await policyHistory(store, configuration.text('ledger'), options);
-        const { founded, active, events, report } = history;
-        const { verdict } = report;
-        const lines = [`${' '.repeat(8)}  founded with  ${String(founded)}`, ...events.map(lineOf)];
-        const why = verdict === 'self_attested' ? ', nothing from elsewhere vouches for it' : '';
-        const end = `in charge: ${String(active)}; log ${verdict}${why}`;
-        output.result({ founded, active, verdict, events }, [...lines, end].join('\n'));
-        process.exitCode = exitCodeOfReport(report);
-      } finally {
-        await store.close();
-      }
+      const options = flags.vkey === undefined ? {} : { vkeys: [flags.vkey] };
+      const history = await withStore(place, configuration, async (store, settings) =>
+        policyHistory(store, settings.text('ledger'), options),
+      );
+      const { founded, active, events, report } = history;
+      const { verdict } = report;
+      const lines = [`${' '.repeat(8)}  founded with  ${String(founded)}`, ...events.map(lineOf)];
+      const why = verdict === 'self_attested' ? ', nothing from elsewhere vouches for it' : '';
+      const end = `in charge: ${String(active)}; log ${verdict}${why}`;
+      output.result({ founded, active, verdict, events }, [...lines, end].join('\n'));
+      process.exitCode = exitCodeOfReport(report);
     });
 }
 

@@ -49,7 +49,11 @@ export function policyCertifyCommand(declared: Command): void {
       const { output, configuration } = contextOf(command);
       const { person, use } = flags;
       if (use !== 'approver' && use !== 'author') throw usage('--use is approver or author');
-      applySchema(Person, person, '--person', 'person_malformed');
+      if (!Person.safeParse(person).success) {
+        throw usage(
+          `--person wants an identifier, as ann or hr/4711, not ${JSON.stringify(person)}`,
+        );
+      }
       const jwk = await publicKeyOf(flags);
       const root = jwsSigner(await loadKey(flags.root ?? homeOf(configuration).rootKey));
       const gen = flags.genesis ?? (await genesisHash(configuration));

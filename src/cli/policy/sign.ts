@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { sha256Base64Url } from '#platform';
 import { SteleError } from '../../core/errors.ts';
 import { jwkThumbprint } from '../../core/jws.ts';
-import { SIGNATURES_FILE, signBundleFiles } from '../../keys/bundle-signatures.ts';
+import { namedSigner, SIGNATURES_FILE, signBundleFiles } from '../../keys/bundle-signatures.ts';
 import { loadKey } from '../../keys/key-files.ts';
 import type { PrivateKey } from '../../keys/key-files.ts';
 import { parseBundle, unpackBundle } from '../../policy/bundle.ts';
@@ -25,6 +25,8 @@ export interface SignedBundle {
   /** SHA-256 of the archive, base64url: what approvals name. */
   readonly digest: string;
   readonly signer: string;
+  /** Key of the signature that was there, where it was another's: approvals of that bundle are void. */
+  readonly replaces: string | null;
   readonly revision: string;
   /** Files that the signature lists. */
   readonly files: number;
@@ -55,7 +57,12 @@ export function policySignCommand(declared: Command): void {
       const target = flags.output ?? path;
       await writeFile(`${target}.draft`, archive, { flush: true });
       await rename(`${target}.draft`, target);
-      const { digest, signer, revision, files } = signed;
+      const { digest, signer, replaces, revision, files } = signed;
+      if (replaces !== null) {
+        output.note(
+          `replaces the signature of ${replaces}: it is another bundle now, to approve again`,
+        );
+      }
       output.result(
         { bundle: target, scope: flags.scope, ...signed },
         `${target}: revision ${revision}, ${files} files signed by ${signer}\ndigest ${digest}`,
@@ -82,15 +89,19 @@ export async function signBundle(
       disposition: 'fix-input',
     });
   }
-  const cases = options.cases ?? keptCases(await unpackBundle(given), files);
+  const present = await unpackBundle(given);
+  const cases = options.cases ?? keptCases(present, files);
   for (const [name, bytes] of cases) files.set(name, bytes);
   const { revision } = parseBundle(built, files);
   const signature = await signBundleFiles(files, key, options.scope);
+  const signer = jwkThumbprint(key.jwk);
+  const before = namedSigner(present);
   const archive = await prependFiles(built, new Map([...cases, [SIGNATURES_FILE, signature]]));
   return {
     archive,
     digest: sha256Base64Url(archive),
-    signer: jwkThumbprint(key.jwk),
+    signer,
+    replaces: before === null || before === signer ? null : before,
     revision,
     files: files.size,
     cases: casesOf(files).length,

@@ -1,8 +1,11 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { TestReport } from '../../toolchain/answers.ts';
+import type { RegoToolchain } from '../../toolchain/toolchain.ts';
 import { exitCodes } from '../exit.ts';
+import { malformed } from '../option-values.ts';
 import type { Output } from '../output.ts';
+import { acceptAnswers } from './accept.ts';
 import { buildPolicy, failureFacts, failureText, runGoldenCases } from './bundle.ts';
 import type { GoldenReport } from './bundle.ts';
 import { readPolicyFolder, sourcesOf } from './folder.ts';
@@ -15,6 +18,7 @@ interface Flags {
   readonly coverage?: boolean;
   readonly threshold?: number;
   readonly golden: boolean;
+  readonly accept?: boolean;
   readonly capabilities?: string;
 }
 
@@ -37,12 +41,14 @@ export function policyTestCommand(declared: Command): void {
     .option('--deadline <seconds>', 'stop tests that take longer', seconds, DEADLINE_SECONDS)
     .option('--capabilities <file>', "built-ins that it may use; default: the folder's own file")
     .option('--no-golden', 'leave out the golden cases of cases/*.json')
+    .option('--accept', 'write what it answers now into cases/*.json, for a reviewer to read')
     .addHelpText(
       'after',
-      '\nExamples:\n  stele policy test my-policy -v\n  stele policy test my-policy --coverage --threshold 95',
+      '\nExamples:\n  stele policy test my-policy -v\n  stele policy test my-policy --accept && git diff my-policy/cases\n  stele policy test my-policy --coverage --threshold 95',
     )
     .action(async (path: string, flags: Flags, command: Command) => {
       await inWorkshop(command, async ({ output, toolchain }) => {
+        if (flags.accept === true) await accept(path, flags, toolchain, output);
         const folder = await readPolicyFolder(path, flags.capabilities);
         const tests = await toolchain.test(sourcesOf(folder), {
           run: flags.run,
@@ -62,6 +68,21 @@ export function policyTestCommand(declared: Command): void {
         if (!isGood) process.exitCode = exitCodes.invalid;
       });
     });
+}
+
+/** Before the tests run: they are of what stands in the files then. */
+async function accept(
+  path: string,
+  { capabilities, golden }: Flags,
+  toolchain: RegoToolchain,
+  output: Output,
+): Promise<void> {
+  if (!golden) throw malformed('--accept is about the golden cases that --no-golden leaves out');
+  const folder = await readPolicyFolder(path, capabilities);
+  const { engine } = await buildPolicy(toolchain, folder);
+  const accepted = await acceptAnswers(engine, folder);
+  for (const [name, count] of accepted) output.note(`${name}: took over ${count} answers`);
+  if (accepted.size === 0) output.note('cases: every answer is the wanted one');
 }
 
 /** Whether nothing failed and the coverage was enough. */

@@ -1,6 +1,7 @@
 /** What the commands of policy authors share: their flags, the toolchain for as long as they run, and how they report. */
 import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
+import type { Problem } from '../../toolchain/answers.ts';
 import { readArtefactRecord } from '../../toolchain/artefact.ts';
 import { problemText, ToolchainError } from '../../toolchain/toolchain-error.ts';
 import { RegoToolchain } from '../../toolchain/toolchain.ts';
@@ -46,10 +47,20 @@ export async function inWorkshop(
     if (!(error instanceof ToolchainError) || error.problems.length === 0) throw error;
     const { code, problems } = error;
     output.result({ ok: false, code, problems }, problems.map(problemText).join('\n'));
+    if (problems.some(isOfData)) {
+      output.note(
+        'every .json and .yaml file of the folder is data of the policy: keep others elsewhere',
+      );
+    }
     process.exitCode = exitCodes.invalid;
   } finally {
     await toolchain.close();
   }
+}
+
+/** Files that no policy could have as its data, all together: mostly the folder of something else. */
+function isOfData({ message }: Problem): boolean {
+  return /merge error|document must be of type object/.test(message);
 }
 
 /**

@@ -6,14 +6,23 @@ import type { Trace } from './explain-trace.ts';
 /** Columns for the place of a rule; longer ones push their line. */
 const PLACE_COLUMNS = 28;
 
-/** The rules that gave a value, each with its place and its first line. */
+/** The rules that gave a value, each with its place and its first line; why it is allowed or denied comes first. */
 export function rulesText(fired: readonly FiredRule[]): string[] {
-  const rules = fired.map(({ file, row, rule, title, text }) => {
-    const place = `${file}:${row}`.padEnd(PLACE_COLUMNS);
-    const name = `${rule}${title === undefined ? '' : ` (${title})`}`;
-    return `  ${place} ${name}\n${' '.repeat(PLACE_COLUMNS + 3)}${text}`;
-  });
+  const rules = [...fired]
+    .sort((a, b) => rank(a) - rank(b))
+    .map(({ file, row, rule, title, text }) => {
+      const place = `${file}:${row}`.padEnd(PLACE_COLUMNS);
+      const name = `${rule}${title === undefined ? '' : ` (${title})`}`;
+      return `  ${place} ${name}\n${' '.repeat(PLACE_COLUMNS + 3)}${text}`;
+    });
   return ['rules that gave a value:', ...rules];
+}
+
+/** Verdict and reasons, then what else is in the answer, then what rules keep to themselves. */
+function rank({ rule }: FiredRule): number {
+  const name = rule.slice(rule.lastIndexOf('.') + 1);
+  if (name === 'allow' || name === 'reasons') return 0;
+  return name.startsWith('_') ? 2 : 1;
 }
 
 /** An explained entry for a terminal. */

@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import type { Report } from '../../core/report.ts';
 import { SteleError } from '../../core/errors.ts';
@@ -141,6 +143,7 @@ function refuseFlags(flags: VerifyFlags, unused: readonly (keyof VerifyFlags)[])
 
 async function readEvidence(target: string, flags: VerifyFlags): Promise<ProofEvidence> {
   if (!(await exists(target))) throw absent(`${target} does not exist`);
+  if ((await stat(target)).isDirectory()) throw isFolder(target);
   if (flags.entry === undefined && !target.endsWith('.tlog-proof')) {
     const why = `${target} is no .tlog-proof file, as \`stele prove\` writes them (or name its entry with --entry)`;
     throw new SteleError('option_malformed', why, { disposition: 'fix-configuration' });
@@ -166,6 +169,12 @@ async function readEvidence(target: string, flags: VerifyFlags): Promise<ProofEv
           keys: await readKeys(flags.jwks),
         }),
   };
+}
+
+function isFolder(target: string): SteleError {
+  const url = pathToFileURL(resolve(target)).href;
+  const why = `${target} is a folder: where it is the ledger of a store, it is named ${url}`;
+  return new SteleError('is_folder', why, { disposition: 'fix-configuration' });
 }
 
 function absent(message: string): SteleError {

@@ -25,7 +25,8 @@ import { createProgram } from '../../../src/cli/program.ts';
 import { untilStopped } from '../../../src/cli/serve.ts';
 import { MalformedError, SteleError } from '../../../src/core/errors.ts';
 import { HaltError } from '../../../src/ledger/errors.ts';
-import { generateKey, saveKey } from '../../../src/keys/key-files.ts';
+import { generateKey, loadKey, saveKey } from '../../../src/keys/key-files.ts';
+import { jwsSigner } from '../../../src/keys/signers.ts';
 import { unpackBundle } from '../../../src/policy/bundle.ts';
 import { pack } from '../../support/bundles.ts';
 
@@ -337,6 +338,13 @@ describe('a ledger from its founding to its verification', () => {
     ).rejects.toMatchObject({ code: 'option_unused' });
   });
 
+  test('a folder is no proof, and the URL that it has as a store is told', async () => {
+    await expect(stele('verify', folder, '--vkey', vkey)).rejects.toMatchObject({
+      code: 'is_folder',
+      message: expect.stringContaining(`file://${folder}`),
+    });
+  });
+
   test('three targets that are not there have one exit code', async () => {
     for (const target of [
       `${gateway.url}/log/none`,
@@ -436,7 +444,8 @@ describe('a policy bundle', () => {
     const key = ['--signing-key', join(folder, 'other.jwk'), '--output', output];
     const words = ['policy', 'sign', bundle(), ...key, '--cases', none, '--scope', 'write'];
     const other = JSON.parse((await stele(...words, '--json')).text) as Record<string, unknown>;
-    expect(other).toMatchObject({ bundle: output, cases: 0, scope: 'write' });
+    const { kid } = jwsSigner(await loadKey(join(folder, 'author.pem')));
+    expect(other).toMatchObject({ bundle: output, cases: 0, scope: 'write', replaces: kid });
     expect((await readFile(bundle())).equals(before)).toBe(true);
   });
 

@@ -86,7 +86,7 @@ describe('what is told of other failures', () => {
     [system({ code: 'ENOENT', path: '/no.json' }), 3, 'file_missing', '/no.json does not exist'],
     [
       system({ code: 'ENOENT', path: '/no/where/x' }),
-      2,
+      3,
       'folder_missing',
       'the folder /no/where does not exist',
     ],

@@ -188,7 +188,8 @@ describe('stele policy test', () => {
     cases.read[0]!.want.allow = !cases.read[0]!.want.allow;
     const folder = await changed({ 'cases/read.json': JSON.stringify(cases) });
     const words = await policy('test', folder);
-    expect(words.text).toContain(`FAIL stele/read: ${cases.read[0]!.about}\n  want {"allow":false`);
+    const { about } = cases.read[0]!;
+    expect(words.text).toContain(`FAIL stele/read: ${about}\n  /allow  - false + true\ngolden`);
     expect(words.code).toBe(1);
     const { value } = await json('test', folder);
     expect(value.golden.failures).toHaveLength(1);
@@ -196,6 +197,39 @@ describe('stele policy test', () => {
       entrypoint: 'stele/read',
       got: { allow: true },
     });
+  });
+
+  test('takes over what the policy answers now, where that is asked for, and nothing else of a file', async () => {
+    const data = await readFile(join(fresh, 'data.json'), 'utf8');
+    const more = data.replace(
+      '"secrets": [',
+      '"secrets": ["/input/event/pan","/input/event/data/pan",',
+    );
+    const folder = await changed({ 'data.json': more });
+    const { text } = await policy('test', folder);
+    const told = text.split('\n').filter((line) => line.startsWith('  /'));
+    expect(new Set(told)).toEqual(
+      new Set(['  /mask  + "/input/event/data/pan"', '  /mask  + "/input/event/pan"']),
+    );
+    expect(await policy('test', folder, '--accept')).toMatchObject({ code: 0 });
+    expect(noted).toMatch(/^cases\/append\.json: took over \d+ answers\n$/);
+    const [before, after] = await Promise.all(
+      [fresh, folder].map(async (at) => readFile(join(at, 'cases/append.json'), 'utf8')),
+    );
+    const lines = unifiedDiff('f', before!, after!).match(/^[+-] .*$/gm);
+    const come = ['+     "/input/event/data/pan",', '+     "/input/event/pan",'];
+    expect(new Set(lines)).toEqual(new Set(come));
+    await policy('test', folder, '--accept', '--run', 'none');
+    expect(noted).toBe('cases: every answer is the wanted one\n');
+    await expect(policy('test', folder, '--accept', '--no-golden')).rejects.toMatchObject({
+      code: 'option_malformed',
+    });
+  });
+
+  test('of a folder of something else says that all of it is data', async () => {
+    const folder = await changed({ 'a.json': '{"x":1}', 'b.json': '{"x":2}' });
+    expect(await policy('test', folder)).toMatchObject({ code: 1 });
+    expect(noted).toContain('every .json and .yaml file of the folder is data of the policy');
   });
 
   test('stops a test that does not end', async () => {
@@ -232,6 +266,25 @@ describe('stele policy check', () => {
     expect((await policy('check', folder)).text).toMatch(
       new RegExp(`^x/x\\.rego:${row}:${column}: ${code}: `),
     );
+  });
+
+  test('says what is hidden from readers as a whole, because something inside it is named', async () => {
+    const personal = [
+      '/input/event/payment/card/pan',
+      '/input/event/pan',
+      '/input/event/data/a/b',
+      7,
+    ];
+    const data = JSON.stringify({ settings: { personal, other: [] } });
+    const folder = await changed({ 'data.json': data });
+    const { value } = await json('check', folder);
+    expect(value.hiddenWhole).toEqual(['/input/event/data/a', '/input/event/payment']);
+    await policy('check', folder);
+    expect(noted).toMatch(
+      /hides each as a whole: \/input\/event\/data\/a, \/input\/event\/payment\n/,
+    );
+    await writeFile(join(folder, 'data.json'), '{');
+    expect((await json('check', folder)).value.hiddenWhole).toEqual([]);
   });
 
   test('takes a schema and capabilities of somebody else', async () => {
@@ -314,7 +367,8 @@ describe('the other commands', () => {
     const about = 'a service appends a real event that succeeded';
     const { text } = await policy('explain', fresh, '--case', about, '--failed');
     expect(text).toContain('"role service may append"');
-    expect(text).toMatch(/policy\/append\.rego:\d+ +data\.policy\.append\.allow/);
+    // Why it is allowed comes before what else is in the answer.
+    expect(text).toMatch(/gave a value:\n +policy\/append\.rego:\d+ +data\.policy\.append\.allow/);
     expect(noted).toContain('Fail');
     const file = join(await tempFolder(), 'input.json');
     await writeFile(file, '{"action":{"name":"none"}}');

@@ -96,6 +96,8 @@ test('a policy is certified for, approved, activated, rolled back and told of', 
   );
   expect(history).toMatch(/activate {2}.*rollback by ann, ben {2}"denies what it should not"\n/);
   expect(history).toContain(`in charge: ${first}; log `);
+  const url = `file://${homeOf(w.configuration).store}/demo`;
+  expect(await stele('policy', 'history', url, '--vkey', w.vkey)).toBe(history);
 }, 240_000);
 
 test('what is no approval, no certificate, no number or another key is said in words', async () => {
@@ -116,6 +118,8 @@ test('what is no approval, no certificate, no number or another key is said in w
     [['activate', '--approval', at('empty.json')], 'option_malformed'],
     [['activate', '--approval', at('ann.approval.json'), '--grace', 'soon'], 'option_malformed'],
     [['certify', '--person', 'x', '--jwk', at('words.yaml'), ...out], 'option_malformed'],
+    [['certify', '--person', 'Ann Smith', '--signing-key', key, ...out], 'option_invalid'],
+    [['history', at('words.yaml')], 'option_malformed'],
   ] as const) {
     await expect(stele('policy', ...words)).rejects.toMatchObject({ code });
   }
