@@ -1,0 +1,337 @@
+/** What becomes of the alerts when a gateway is killed, starts again, stands alone, or has a policy that fails. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { controlFacts } from '../../src/core/ctl.ts';
+import { entryBytes, parseEntry } from '../../src/core/entry.ts';
+import { AlertWalk } from '../../src/gateway/alert-walk.ts';
+import type { AlertWalkParts } from '../../src/gateway/alert-walk.ts';
+import { AlertsInLog } from '../../src/gateway/alerts-in-log.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { unpackBundle } from '../../src/policy/bundle.ts';
+import { RecentFacts } from '../../src/policy/alert-facts.ts';
+import { AlertThread } from '../../src/policy/alert-thread.ts';
+import type { PreparedPolicy } from '../../src/policy/prepare.ts';
+import { buildAlertPolicy } from '../support/alert-policy.ts';
+import { PolicyWorld } from '../support/policy-world.ts';
+import { TestWorld } from '../support/test-ledger.ts';
+import { DEFAULT_BUNDLE, policyOf } from '../unit/policy/support.ts';
+
+/** Rules that do what an event asks of them. */
+const OBEDIENT_RULES = `package stele
+
+alert := [{"severity": input.event.severity, "title": input.event.title, "more": 1}] if input.event.say == "alert"
+
+alert := "no list" if input.event.say == "text"
+
+alert := [{"severity": "loud", "title": "x"}] if input.event.say == "loud"
+
+alert := [{"severity": "low", "title": ""}] if input.event.say == "untitled"
+
+alert := [1] if input.event.say == "number"
+
+alert := [] if input.event.say in {"nothing", "nobody"}
+
+alert := [
+	{"severity": "low", "title": "twice"},
+	{"severity": "high", "title": "twice"},
+	{"severity": "info", "title": "twice"},
+] if input.event.say == "twice"
+
+alert := [{"severity": "low", "title": sprintf("seen %d", [count(input.recent)])}] if input.event.say == "recent"
+
+alert := [{"severity": "low", "title": "slow"}] if {
+	input.event.say == "loop"
+	all := numbers.range(1, 3000)
+	some a in all
+	some b in all
+	some c in all
+	a + b + c == 0
+}
+
+fact := {"actor": input.event.actor} if input.event.say in {"recent", "loop"}
+
+fact := {"actor": "a", "large": input.event.large} if input.event.large
+
+fact := {"nobody": 1} if input.event.say == "nobody"
+
+default fact := null
+`;
+
+let obedient: PreparedPolicy;
+let archive: Uint8Array;
+let silent: PreparedPolicy;
+let world: TestWorld;
+let ledger: Ledger;
+beforeAll(async () => {
+  ({ prepared: obedient, archive } = await buildAlertPolicy(OBEDIENT_RULES));
+  silent = await policyOf(DEFAULT_BUNDLE);
+  world = await TestWorld.create();
+  ({ ledger } = await world.open());
+}, 60_000);
+
+const walks: AlertWalk[] = [];
+afterEach(async () => {
+  await Promise.all(walks.splice(0).map(async (walk) => walk.stop()));
+});
+
+function walkOver(over: Ledger, parts: Partial<AlertWalkParts> = {}): AlertWalk {
+  const walk = new AlertWalk({
+    ledger: over,
+    policy: () => obedient,
+    open: (compiled, recent) => new AlertThread({ compiled, recent, deadlineMs: 2000 }),
+    ...{ clock: Date.now, chance: () => 0.5, log: { warn: () => undefined } },
+    ...parts,
+  });
+  walks.push(walk);
+  return walk;
+}
+
+let said = 0;
+/** An event that makes the rules say this, once in all tests. */
+const shout = (): { say: string; severity: string; title: string } => {
+  said += 1;
+  return { say: 'alert', severity: 'high', title: `alert ${said}` };
+};
+
+async function sealed(events: readonly object[], at = ledger): Promise<number[]> {
+  const drafts = events.map((event) => {
+    const now = world.clock();
+    return world.draft({ at: now, input: { event: event as never, time: { ms: now } } });
+  });
+  const receipts = await at.append(drafts);
+  return Promise.all(receipts.map(async (receipt) => (await receipt.sealed).index));
+}
+
+async function titles(from = 0): Promise<string[]> {
+  await ledger.refresh();
+  const entries = await ledger.stretch(from, 100_000, () => false);
+  return entries.flatMap((entry) => {
+    const { kind, ctl } = parseEntry(entryBytes(entry!.jws)).payload;
+    if (kind !== 'alert') return [];
+    const { source, severity, title } = controlFacts(kind, ctl);
+    return [`${source} ${severity} ${title}`];
+  });
+}
+
+async function until(isDone: () => boolean): Promise<void> {
+  for (let tries = 0; !isDone(); tries += 1) {
+    if (tries > 300) throw new Error('it does not come to that');
+    await sleep(50);
+  }
+}
+
+const done = (walk: AlertWalk) => async () => {
+  await until(() => walk.status().lag === 0 && walk.status().asked > 0);
+};
+
+describe('a gateway that was killed between seal and alert', () => {
+  test('says at its next start what it owed, once, and another start says nothing more', async () => {
+    const [source] = await sealed([shout()]);
+    const title = `alert ${said}`;
+    const first = walkOver(ledger);
+    first.start(() => undefined);
+    await until(() => first.status().raised === 1);
+    await first.stop();
+    const second = walkOver(ledger);
+    second.start(() => undefined);
+    await done(second)();
+    expect(second.status().raised).toBe(0);
+    expect(await titles()).toEqual([`${source} high ${title}`]);
+  }, 30_000);
+
+  test('has its alert made by another one, once nobody did for a while', async () => {
+    const gone = await world.open();
+    const [source] = await sealed([shout()], gone.ledger);
+    await gone.kill();
+    let now = Date.now();
+    await ledger.refresh();
+    const walk = walkOver(ledger, { clock: () => now });
+    walk.start(() => undefined);
+    await done(walk)();
+    await sleep(300);
+    expect(walk.status().raised).toBe(0);
+    now += 15_000;
+    await until(() => walk.status().raised === 1);
+    expect(await titles()).toContain(`${source} high alert ${said}`);
+  }, 30_000);
+});
+
+describe('a policy that gives no usable answer', () => {
+  test.each([
+    ['no list', { say: 'text' }, 'policy_bad_output'],
+    ['an unknown severity', { say: 'loud' }, 'policy_bad_output'],
+    ['an empty title', { say: 'untitled' }, 'policy_bad_output'],
+    ['numbers', { say: 'number' }, 'policy_bad_output'],
+    ['a fact without actor', { say: 'nobody' }, 'policy_bad_output'],
+    ['a fact that is too large', { say: 'nothing', large: 'x'.repeat(3000) }, 'policy_bad_output'],
+    ['nothing', { say: 'unknown' }, 'policy_undefined'],
+    ['an answer that needs too much', { say: 'loop', actor: 'a' }, 'policy_error'],
+  ])(
+    'but %s is counted, and the entries after it are asked about',
+    async (_, event, code) => {
+      const [first] = await sealed([event, shout()]);
+      const failures: string[] = [];
+      const open: AlertWalkParts['open'] = (compiled, recent) =>
+        new AlertThread({ compiled, recent, deadlineMs: 2000 });
+      const walk = walkOver(ledger, { open, lookBack: 2 });
+      walk.start((failed, policy) => failures.push(`${failed} ${policy}`));
+      await until(() => walk.status().raised === 1);
+      expect(failures).toEqual([`${code} ${obedient.identity.id}`]);
+      expect(walk.status()).toMatchObject({ failed: 1, asked: 2, fault: null });
+      expect(await titles(first)).toEqual([`${first! + 1} high alert ${said}`]);
+    },
+    30_000,
+  );
+
+  test('of two alerts with one title the worse is made', async () => {
+    const [source] = await sealed([{ say: 'twice' }]);
+    const walk = walkOver(ledger, { lookBack: 1 });
+    walk.start(() => undefined);
+    await until(() => walk.status().raised === 1);
+    expect(await titles(source)).toEqual([`${source} high twice`]);
+  }, 30_000);
+});
+
+test('what is kept of an actor is known after a start, and asks for no alert of long ago', async () => {
+  const events = Array.from({ length: 4 }, () => ({ say: 'recent', actor: `one ${said}` }));
+  const sources = await sealed(events);
+  const walk = walkOver(ledger, { lookBack: 2 });
+  walk.start(() => undefined);
+  await until(() => walk.status().raised === 2);
+  expect(await titles(sources[0])).toEqual([
+    `${sources[2]} low seen 2`,
+    `${sources[3]} low seen 3`,
+  ]);
+}, 30_000);
+
+test('a policy without stele/alert is asked nothing, and what was sealed meanwhile is not asked about later', async () => {
+  await sealed([shout()]);
+  let policy = silent;
+  const walk = walkOver(ledger, { policy: () => policy, lookBack: 1 });
+  walk.start(() => undefined);
+  await sleep(300);
+  await until(() => walk.status().lag === 0);
+  expect(walk.status()).toMatchObject({ asks: false, asked: 0, behind: false });
+  policy = obedient;
+  const [source] = await sealed([shout()]);
+  await until(() => walk.status().raised === 1);
+  expect(await titles(source)).toEqual([`${source} high alert ${said}`]);
+}, 30_000);
+
+test('a ledger that does not answer is tried again, and nothing is passed over', async () => {
+  const [source] = await sealed([shout()]);
+  let failures = 2;
+  const broken = new Proxy(ledger, {
+    get: (target, name) => {
+      if (name === 'appendSystem' && failures > 0) {
+        return async () => {
+          failures -= 1;
+          return Promise.reject(new Error('away'));
+        };
+      }
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  const walk = walkOver(broken, { lookBack: 1 });
+  walk.start(() => undefined);
+  await until(() => walk.status().fault === 'internal_error');
+  await until(() => walk.status().raised === 1);
+  expect(walk.status().fault).toBeNull();
+  expect(await titles(source)).toEqual([`${source} high alert ${said}`]);
+}, 30_000);
+
+test('an engine that does not start is told, and the entries wait', async () => {
+  await sealed([shout()]);
+  const workerUrl = new URL('../../dist/policy/no-such-worker.js', import.meta.url);
+  const open: AlertWalkParts['open'] = (compiled, recent) =>
+    new AlertThread({ compiled, recent, deadlineMs: 100, workerUrl });
+  const walk = walkOver(ledger, { open, lookBack: 1 });
+  walk.start(() => undefined);
+  await until(() => walk.status().fault === 'engine_unavailable');
+  expect(walk.status().asked).toBe(0);
+}, 30_000);
+
+test('an entry at which the thread stays or ends is asked about once more and then given up; the rest is answered', async () => {
+  const workerUrl = new URL('./fixtures/alert-worker.mjs', import.meta.url);
+  const parts = { compiled: obedient.compiled, recent: new RecentFacts(), workerUrl };
+  const thread = new AlertThread({ ...parts, deadlineMs: 300 });
+  const entry = { kind: 'event', id: 'x', index: 0, allow: true };
+  const task = (record: string) => ({ entry, at: 0, record, past: false });
+  const answers = await thread.ask(['a', 'mute', 'b', 'end', 'c'].map(task));
+  expect(answers.map(({ alerts, failed }) => failed ?? alerts[0]?.title)).toEqual([
+    ...['a', 'policy_timeout', 'b', 'policy_error', 'c'],
+  ]);
+  const last = thread.ask([task('mute')]);
+  void thread.close();
+  await expect(last).rejects.toMatchObject({ code: 'engine_unavailable' });
+  await expect(thread.ask([task('a')])).rejects.toMatchObject({ code: 'engine_unavailable' });
+}, 30_000);
+
+test('what is kept is bounded for each actor and for all, and the one heard of longest ago goes first', () => {
+  const recent = new RecentFacts();
+  const kept = (actor: string, ms: number) => {
+    recent.keep({ actor, ms, fact: { actor, ms } });
+  };
+  for (let ms = 0; ms < 150; ms += 1) kept('busy', ms);
+  expect(recent.of('busy', 150)).toHaveLength(100);
+  expect(recent.of('busy', 300_100)).toHaveLength(49);
+  for (let actor = 0; actor < 8150; actor += 1) kept(`${actor}`, 200);
+  expect(recent.of('busy', 200)).toEqual([]);
+  expect(recent.all()).toHaveLength(8150);
+});
+
+test('alerts of the log are remembered in bounds', () => {
+  const known = new AlertsInLog();
+  const note = (source: number) => {
+    known.note({
+      kind: 'alert',
+      ctl: { source, policy: 'A'.repeat(43), severity: 'low', title: 't' },
+    } as never);
+  };
+  known.forget(1);
+  for (let source = 0; source <= 100_001; source += 1) note(source);
+  expect([0, 1, 2, 100_001].map((source) => known.has(source, 't'))).toEqual([
+    ...[false, false, true, true],
+  ]);
+});
+
+test('a gateway tells how its alerts stand, counts a failure in the summary, and shows each alert', async () => {
+  const served = await PolicyWorld.open({ 'policy.alerts': 'true' });
+  try {
+    const ready = async (): Promise<string> =>
+      (await fetch(`${served.gateway.url}/readyz?verbose`)).text();
+    expect(await ready()).toContain('[!]alerts/demo the policy has no stele/alert');
+    const alerting = await unpackBundle(archive);
+    const bundle = await served.bundle('alerting', (files) => {
+      for (const [name, bytes] of alerting) files.set(name, bytes);
+    });
+    const people = await Promise.all(['ann', 'ben'].map(async (name) => served.person(name)));
+    const { status } = await served.activate(await served.request(bundle, people));
+    expect(status).toBe(201);
+    await served.post('entries?ack=sealed', shout());
+    await served.post('entries?ack=sealed', { say: 'text' });
+    const metrics = async (): Promise<string> =>
+      (await fetch(`${served.gateway.url}/metrics`)).text();
+    const isDone = (shown: string): boolean =>
+      shown.includes('alerts_failed{ledger="demo"} 1') &&
+      shown.includes('alerts_raised{ledger="demo"} 1') &&
+      shown.includes('alerts_lag_entries{ledger="demo"} 0');
+    let text = '';
+    for (let tries = 0; tries < 100 && !isDone(text); tries += 1) {
+      await sleep(100);
+      text = await metrics();
+    }
+    expect(isDone(text)).toBe(true);
+    expect(text).toMatch(/stele_counted_requests\{.*entrypoint="stele\/alert".*\} 1/);
+    expect(await ready()).toContain('[+]alerts/demo ok (0 entries behind, 1 failed)');
+    const response = await fetch(`${served.gateway.url}/v1/ledgers/demo/entries?kind=alert`, {
+      headers: { authorization: `Bearer ${served.keys.auditor}` },
+    });
+    const { items } = (await response.json()) as { items: object[] };
+    expect(JSON.stringify(items)).toContain(`alert ${said}`);
+    expect((await served.check()).findings).toEqual([]);
+  } finally {
+    await served.close();
+  }
+}, 60_000);
