@@ -1,4 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { Connection } from '../../src/cli/client.ts';
+import { createProgram } from '../../src/cli/program.ts';
+import { policyOfGateway } from '../../src/cli/reexecute/archived-policy.ts';
 import { sha256Base64Url } from '../../src/core/platform.node.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
 import type { Bundle } from '../support/policy-world.ts';
@@ -134,5 +142,48 @@ describe('a trial of the policy in charge', () => {
       Array.from({ length: 12 }, async () => (await ask('admin', '/evaluate', body)).status),
     );
     expect(new Set(answers)).toEqual(new Set([200, 503]));
+  });
+});
+
+describe('from the command line', () => {
+  const connection = (key: Key): Connection => ({
+    url: world.gateway.url,
+    ledger: 'demo',
+    token: world.keys[key],
+  });
+
+  test('fetch writes the bundle, shown to be the policy of that name', async () => {
+    const out = join(world.folder, 'fetched.tar.gz');
+    const print = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const words = ['policy', 'fetch', next.id, '--out', out, '--url', world.gateway.url];
+    await createProgram().parseAsync([...words, '--key', world.keys.auditor], { from: 'user' });
+    expect(print.mock.calls.join('')).toContain(`policy ${next.id}`);
+    print.mockRestore();
+    expect(sha256Base64Url(await readFile(out))).toBe(next.digest);
+  });
+
+  test('a policy from a gateway can be run again', async () => {
+    const found = await policyOfGateway(connection('auditor'), next.id, next.digest);
+    expect(found).toMatchObject({ digest: next.digest });
+  });
+
+  test('a gateway that gives another bundle under the name of a policy is named', async () => {
+    const liar = createServer((_request, response) => response.end(next.archive));
+    await once(liar.listen(0, '127.0.0.1'), 'listening');
+    const { port } = liar.address() as AddressInfo;
+    const other = { ...connection('auditor'), url: `http://127.0.0.1:${port}` };
+    const found = await policyOfGateway(other, 'A'.repeat(43), 'B'.repeat(43));
+    liar.close();
+    expect(found).toMatchObject({ finding: 'policy_altered' });
+  });
+
+  test.each<[Key, string]>([
+    ['service', 'denied'],
+    ['auditor', 'policy_unknown'],
+  ])('%s without it is told why, and nobody is accused', async (key, code) => {
+    const id = key === 'auditor' ? 'A'.repeat(43) : next.id;
+    const found = await policyOfGateway(connection(key), id, null);
+    expect(found).toMatchObject({ finding: null });
+    expect(JSON.stringify(found)).toContain(code);
   });
 });

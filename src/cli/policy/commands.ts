@@ -101,6 +101,12 @@ const commands: readonly LazyCommand[] = [
     load: async () => (await import('./shadow.ts')).policyShadowCommand,
   },
   {
+    name: 'fetch',
+    summary: 'the bundle of a policy that was in charge, from a gateway, shown to be that policy',
+    hears: 'gateway',
+    load: async () => (await import('./fetch.ts')).policyFetchCommand,
+  },
+  {
     name: 'history',
     summary: 'every change of policy in the log, verified from the store alone',
     hears: 'settings',

@@ -4,7 +4,7 @@ import { MalformedError, SteleError } from '../../core/errors.ts';
 import { ENTRYPOINTS } from '../../policy/decision.ts';
 import type { Evaluated } from '../../toolchain/answers.ts';
 import type { RegoToolchain } from '../../toolchain/toolchain.ts';
-import { policyAt } from '../reexecute/archived-policy.ts';
+import { policyAt, policyOfGateway } from '../reexecute/archived-policy.ts';
 import { contextOf } from '../context.ts';
 import type { CommandContext } from '../context.ts';
 import { exitCodes } from '../exit.ts';
@@ -44,7 +44,10 @@ export function policyExplainCommand(declared: Command): void {
     .option('--case <text>', 'of a folder: the golden case that says this about itself')
     .option('-e, --entrypoint <path>', 'what is asked of a file', ENTRYPOINTS.append)
     .option('--store <url>', 'where the entry is: file:///folder/ledger or s3://bucket/ledger')
-    .option('--policy <place>', 'what decided: a bundle file, or the store that archived it')
+    .option(
+      '--policy <place>',
+      'what decided: a bundle file, or the store that archived it (default: where the entry is)',
+    )
     .option('--source <folder>', 'the Rego that the policy was built from; shown to be so first')
     .option('--failed', 'add the expressions that were not true')
     .addHelpText(
@@ -86,7 +89,10 @@ async function explainRecorded(target: string, flags: Flags, command: Command): 
     const recorded = await recordedEntry(target, url, { configuration, connection });
     const explained = await explainEntry(
       recorded,
-      async (id, digest) => policyAt(place, id, configuration, digest),
+      async (id, digest) =>
+        place === undefined && !isEntryFile(target)
+          ? policyOfGateway(connection, id, digest)
+          : policyAt(place, id, configuration, digest),
       { toolchain, source: sourceOf(flags.source, toolchain) },
     );
     const { trace } = explained;

@@ -1,10 +1,13 @@
-/** Where the policy of a recorded decision is taken from: the archive of a ledger, or a bundle file. */
+/** Where the policy of a recorded decision is taken from: the archive of a ledger, a gateway, or a bundle file. */
 import { readFile } from 'node:fs/promises';
+import { SteleError } from '../../core/errors.ts';
 import { readArchivedPolicy } from '../../ledger/policy-archive.ts';
 import { identityFault } from '../../policy/archived.ts';
 import { BundleError } from '../../policy/policy-error.ts';
 import type { StagedPolicy } from '../../policy/staged.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { call } from '../client.ts';
+import type { Connection } from '../client.ts';
 import type { Configuration } from '../settings/configuration.ts';
 import { stageArchived } from '../open/policy.ts';
 import { isStoreUrl, withStore } from '../open/store-url.ts';
@@ -59,7 +62,34 @@ export async function policyAt(
   return { why: `${place}: ${found.why}`, finding: null };
 }
 
-async function stagedAs(
+/** The bundle of a policy that a gateway has archived. What it is, is for {@link stagedAs} to say. */
+export async function archivedBundle(connection: Connection, id: string): Promise<Uint8Array> {
+  const path = `policies/${encodeURIComponent(id)}`;
+  const response = await call(connection, { path, accept: 'application/gzip' });
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** A policy from a gateway, which has to be the one of its name. */
+export async function policyOfGateway(
+  connection: Connection,
+  id: string,
+  digest: string | null,
+): Promise<ArchivedPolicy> {
+  try {
+    return await stagedAs(await archivedBundle(connection, id), id, digest);
+  } catch (error) {
+    if (!(error instanceof SteleError) || error instanceof BundleError) throw error;
+    const why = `the gateway gives no bundle of policy ${id} (${error.code}): name one with --policy`;
+    return { why, finding: null };
+  }
+}
+
+/**
+ * A bundle's bytes as the policy that they have to be.
+ *
+ * @param digest - As of {@link archived}.
+ */
+export async function stagedAs(
   bytes: Uint8Array,
   id: string,
   digest: string | null,
