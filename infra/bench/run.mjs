@@ -1,6 +1,7 @@
 // `make bench`: speed as ratios to a peer and to this machine's own floor, all in one run.
 //   --quick        short rounds, one of each
-//   --only=a,b     decide,many,sealing,publish,idle,parts,evaluate,author,replay
+//   --only=a,b     decide,many,sealing,publish,idle,parts,evaluate,author,replay,
+//                  swap,shadow
 //   --json         one document instead of lines
 import { readFileSync } from 'node:fs';
 import { decideAgainstOpa } from './decide.mjs';
@@ -12,6 +13,8 @@ import { policyAuthor } from './policy-author.mjs';
 import { publishLatency } from './publish.mjs';
 import { replayHistory } from './replay.mjs';
 import { sealingKeepsUp } from './sealing.mjs';
+import { shadowBeside } from './shadow.mjs';
+import { swapUnderLoad } from './swap.mjs';
 
 const quick = process.argv.includes('--quick');
 const json = process.argv.includes('--json');
@@ -20,8 +23,8 @@ const only = process.argv
   ?.slice('--only='.length)
   .split(',');
 const plan = quick
-  ? { rounds: 1, seconds: 4, warmSeconds: 2, sustainSeconds: 10, replayed: 20_000 }
-  : { rounds: 3, seconds: 10, warmSeconds: 4, sustainSeconds: 60, replayed: 100_000 };
+  ? { rounds: 1, seconds: 4, warmSeconds: 2, sustainSeconds: 10, replayed: 20_000, swaps: 5 }
+  : { rounds: 3, seconds: 10, warmSeconds: 4, sustainSeconds: 60, replayed: 100_000, swaps: 20 };
 
 const benches = {
   decide: decideAgainstOpa,
@@ -33,6 +36,8 @@ const benches = {
   evaluate: evaluateAgainstSdk,
   author: policyAuthor,
   replay: replayHistory,
+  swap: swapUnderLoad,
+  shadow: shadowBeside,
 };
 
 // A slip of the pen measures nothing, and must not look as if every bar were met.
@@ -61,4 +66,5 @@ for (const [name, bench] of Object.entries(benches)) {
   }
 }
 say(`\n${missed === 0 ? 'every bar is met' : `${missed} bars missed`}`);
+process.exitCode = missed === 0 ? 0 : 1;
 if (json) console.log(JSON.stringify({ node: process.version, cpu, plan, measured, missed }));

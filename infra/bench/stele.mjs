@@ -30,7 +30,8 @@ export async function startStele(settings = {}) {
   const run = (...args) =>
     execFileSync(process.execPath, [cli, ...args, ...set], { encoding: 'utf8' });
   run('init');
-  const key = JSON.parse(run('keygen', '--json', '--id', 'bench', '--role', 'service')).key;
+  const keyOf = (id, role) => JSON.parse(run('keygen', '--json', '--id', id, '--role', role)).key;
+  const [key, admin] = [keyOf('bench', 'service'), keyOf('admin', 'admin')];
   const url = `http://127.0.0.1:${port}`;
   const { child, stop } = await start({
     command: process.execPath,
@@ -40,6 +41,7 @@ export async function startStele(settings = {}) {
   return {
     url,
     key,
+    admin,
     data,
     pid: child.pid,
     stop: async () => {

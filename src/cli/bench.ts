@@ -18,6 +18,8 @@ const PARTS = [
   'evaluate',
   'author',
   'replay',
+  'swap',
+  'shadow',
 ];
 
 /** `stele bench`: the checkout's benchmarks, each figure beside a peer or the machine's floor. */
