@@ -2,7 +2,7 @@
  * What a valid batch changes in the state of its log: heads of writers and boots, and what control entries say. The
  * effects hold from the next batch on. A control entry whose statement does not stand has none, and is a finding.
  */
-import { judgeApprovals } from './approval.ts';
+import { approvalIdentity, judgeApprovals, parseApproval } from './approval.ts';
 import type { ApprovalContext, Approved, ApprovedChange } from './approval.ts';
 import type { BatchHeader } from './batch-header.ts';
 import { controlFacts } from './ctl.ts';
@@ -272,6 +272,8 @@ function policyEffect(state: LogState, entry: Entry, index: number): LogState | 
   if (id === null || digest === null) return noEffect('activation names no policy');
   if (previous !== activePolicy) return noEffect('activation does not follow on the one in charge');
   if (id === activePolicy) return noEffect('activation of the policy that is in charge');
+  const earlier = sameRequest(state, facts.approvals);
+  if (earlier !== null) return noEffect(`its approvals are those of the activation ${earlier}`);
   let approved: Approved;
   try {
     const change = changeOf(facts, { id, digest }, entry.payload.at);
@@ -318,6 +320,26 @@ function isDecided({ activePolicy, policies }: LogState, { payload }: Entry): bo
   const { pol, _sd } = payload;
   if (pol === undefined || pol.id === null || _sd === undefined) return false;
   return pol.allow && pol.entrypoint === 'stele/admin' && policies.get(pol.id) !== undefined;
+}
+
+/**
+ * The activation that used all of these approvals. An entry that is sealed late comes behind the same change by way of
+ * another gateway, and perhaps behind the way back from it: nobody's fault.
+ */
+function sameRequest({ approvals }: LogState, texts: readonly string[]): number | null {
+  const used = new Set(texts.map((text) => approvals.get(identityOf(text)) ?? null));
+  const [earlier = null] = used;
+  return used.size === 1 ? earlier : null;
+}
+
+/** What names an approval; empty for what is none, which is judged elsewhere. */
+function identityOf(text: string): string {
+  try {
+    return approvalIdentity(parseApproval(text).jws);
+  } catch (error) {
+    caughtMalformed(error);
+    return '';
+  }
 }
 
 /** What approvals are held against at a position of the log. */
