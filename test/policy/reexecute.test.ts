@@ -1,7 +1,9 @@
 /** Decisions of sealed ledgers, made again from the store alone; and what is found where one byte is another. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { sha256Base64Url } from '#platform';
 import { openExecutable } from '../../src/cli/open/executable.ts';
 import { stageArchived } from '../../src/cli/open/policy.ts';
 import { createOutput } from '../../src/cli/output.ts';
@@ -303,6 +305,23 @@ test('a proven entry whose module does not end is given up, and the verdict says
     { reason: 'it takes too long here', count: 1, entries: [7] },
   ]);
 }, 30_000);
+
+test('an archived bundle that is not the one of its activation is not even unpacked, and none is beyond 64 MiB', async () => {
+  const store = new MemoryStore({ clock: Date.now });
+  const bomb = new Uint8Array(gzipSync(Buffer.alloc((64 << 20) + 1)));
+  const key = objectKeys(LEDGER).policy('x', 'bundle.tar.gz');
+  await store.putNew(key, bomb, { retention: null, contentType: 'application/gzip' });
+  const place = { store, ledger: LEDGER };
+  const [hash, other] = [sha256Base64Url(bomb), sha256Base64Url(new Uint8Array(1))];
+  expect(await archived(place, 'x', other)).toEqual({
+    why: `the bundle of policy x hashes to ${hash}, activated was ${other}`,
+    finding: 'policy_altered',
+  });
+  expect(await archived(place, 'x', hash)).toEqual({
+    why: expect.stringMatching(/no policy: .* within its limits/),
+    finding: 'policy_altered',
+  });
+});
 
 test('an archive that holds no bundle is altered, and one that is not there is said to be so', async () => {
   const store = new MemoryStore({ clock: Date.now });

@@ -22,12 +22,11 @@ import { packageRoot } from '../version.ts';
 const DEFAULT_BUNDLE = new URL('bundles/default/bundle.tar.gz', packageRoot);
 const DEFAULT_BUILD = new URL('bundles/default/BUILD.json', packageRoot);
 
-/** The most that `policy.bundleBytes` allows: what was archived once has to be read for ever. */
-export const ARCHIVE_LIMITS = {
-  ...DEFAULT_BUNDLE_LIMITS,
-  packedBytes: 1 << 28,
-  unpackedBytes: 1 << 30,
-};
+/**
+ * The most that `policy.bundleBytes` allows: what was archived once has to be read for ever. It unpacks to no more than
+ * any other bundle, for it is held in memory several times over.
+ */
+export const ARCHIVE_LIMITS = { ...DEFAULT_BUNDLE_LIMITS, packedBytes: 1 << 26 };
 
 /**
  * Milliseconds for a bundle that is known already. It decided before, so it ends; giving up would only keep a gateway on an

@@ -18,8 +18,6 @@ import type { Configuration } from '../settings/configuration.ts';
 
 /** Milliseconds for which a file must have stayed as it is before it is read. */
 const SETTLE_MS = 250;
-/** Compression of modules and rules; what unpacks to more is no policy. */
-const UNPACKED_FACTOR = 4;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** Stages one bundle as the configuration says: who must have signed it, how large it may be. */
@@ -43,8 +41,7 @@ export async function openSource(configuration: Configuration): Promise<BundleSo
 export async function openStager(configuration: Configuration): Promise<Stager> {
   const check = await signatureCheck(configuration);
   const packedBytes = configuration.whole('policy.bundleBytes');
-  const unpackedBytes = packedBytes * UNPACKED_FACTOR;
-  const limits = { ...DEFAULT_BUNDLE_LIMITS, packedBytes, unpackedBytes };
+  const limits = { ...DEFAULT_BUNDLE_LIMITS, packedBytes };
   return async (archive, signal) =>
     stageBundle(archive, check, { limits, ...(signal === undefined ? {} : { signal }) });
 }

@@ -1,5 +1,6 @@
 /** Where the policy of a recorded decision is taken from: the archive of a ledger, a gateway, or a bundle file. */
 import { readFile } from 'node:fs/promises';
+import { sha256Base64Url } from '#platform';
 import { SteleError } from '../../core/errors.ts';
 import { readArchivedPolicy } from '../../ledger/policy-archive.ts';
 import { identityFault } from '../../policy/archived.ts';
@@ -23,7 +24,7 @@ export interface NoPolicy {
 export type ArchivedPolicy = StagedPolicy | NoPolicy;
 
 /**
- * A policy of the archive.
+ * A policy of the archive. Where the log names its digest, nothing else is unpacked: a few bytes may unpack to many.
  *
  * @param digest - Of its bundle, by its activation; null where the log does not say, or was not read.
  */
@@ -34,7 +35,10 @@ export async function archived(
 ): Promise<ArchivedPolicy> {
   const bytes = await readArchivedPolicy(store, ledger, { id, digest: null });
   if (bytes === null) return { why: `policy ${id} is not archived`, finding: null };
-  return stagedAs(bytes, id, digest);
+  const hash = sha256Base64Url(bytes);
+  if (digest === null || hash === digest) return stagedAs(bytes, id, digest);
+  const why = `the bundle of policy ${id} hashes to ${hash}, activated was ${digest}`;
+  return { why, finding: 'policy_altered' };
 }
 
 /**

@@ -60,9 +60,9 @@ export const policyRows: readonly SettingSpec[] = [
   },
   {
     key: 'policy.bundleBytes',
-    ...whole(1024, 1 << 28),
+    ...whole(1024, 1 << 26),
     fallback: 1 << 24,
-    help: 'Largest bundle file in bytes; more is not downloaded. Unpacked it may be four times as large.',
+    help: 'Largest bundle file in bytes; more is not downloaded. Unpacked it may have 64 MiB.',
   },
   {
     key: 'policy.tokenFile',
