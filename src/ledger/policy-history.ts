@@ -5,11 +5,16 @@ import type { ControlFacts } from '../core/ctl.ts';
 import type { Entry } from '../core/entry.ts';
 import { MalformedError, SteleError } from '../core/errors.ts';
 import type { Finding } from '../core/findings.ts';
+import { parseGenesis } from '../core/genesis.ts';
+import { parseVkey, verifierOf } from '../core/signed-note.ts';
 import { LogVerification } from '../core/verify-log.ts';
 import type { Report } from '../core/report.ts';
 import { objectKeys } from '../storage/object-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { CarriedCheck } from './fsck-carried.ts';
+import { PublishedCheck } from './fsck-published.ts';
 import { readSlots } from './fsck-slots.ts';
+import type { HistoryAnchors } from './history.ts';
 
 /** A `policy` entry. */
 export interface PolicyEvent {
@@ -42,13 +47,16 @@ export interface PolicyHistory {
 }
 
 /**
- * Reads and verifies the whole log.
- * @throws {@link SteleError} `ledger_missing`; {@link MalformedError} where genesis does not verify.
+ * Reads and verifies the whole log. That it is the one of a key from elsewhere is shown by its published checkpoint, or by
+ * a head that a batch carries.
+ *
+ * @throws {@link SteleError} `ledger_missing`; {@link MalformedError} where genesis does not verify, or an anchor is not of
+ *   this log.
  */
 export async function policyHistory(
   store: ObjectStore,
   ledger: string,
-  options: { readonly vkeys?: readonly string[] } = {},
+  anchors: HistoryAnchors = {},
 ): Promise<PolicyHistory> {
   const keys = objectKeys(ledger);
   const genesis = await store.get(keys.genesis);
@@ -56,20 +64,31 @@ export async function policyHistory(
     const message = `there is no ledger ${ledger} in this store`;
     throw new SteleError('ledger_missing', message, { disposition: 'fix-configuration' });
   }
-  const verification = new LogVerification(genesis.bytes, options, { repetitions: false });
   const context = { store, keys, now: 0, locks: false, open: false };
+  const { origin } = parseGenesis(genesis.bytes);
+  const verifiers = (anchors.vkeys ?? []).map((vkey) => verifierOf(parseVkey(vkey)));
+  const published = await PublishedCheck.read(context, origin, verifiers);
+  const carried = new CarriedCheck(context, origin, verifiers);
+  const known = { ...anchors, published: published.anchored };
+  const verification = new LogVerification(genesis.bytes, known, { repetitions: false });
   const found: { readonly index: number; readonly entry: Entry }[] = [];
   const bytesMax = (): number => verification.state.config.limits.batchBytes;
   for await (const { number, versionId, bytes } of readSlots(context, bytesMax)) {
     if (versionId === null) break;
+    const before = verification.state.edge;
     const verdict = bytes === null ? null : verification.add(bytes, { number, versionId });
     if (verdict?.ok !== true) continue;
+    published.add(before, verdict);
+    carried.add(verdict);
     const { header, entries } = verdict.batch;
     for (const [offset, entry] of entries.entries()) {
       if (entry.payload.kind === 'policy') found.push({ index: header.first + offset, entry });
     }
   }
-  const report = verification.report();
+  const shown = published.finish(verification.state);
+  const findings = [...(await carried.finish()), ...shown.findings];
+  const bound = carried.isBound;
+  const report = verification.report({ steps: [shown.step], findings, bound });
   const events = found.map(({ index, entry }) => {
     return eventOf(
       index,
@@ -77,8 +96,8 @@ export async function policyHistory(
       report.findings.filter(({ at }) => at.index === index),
     );
   });
-  const { genesis: origin, activePolicy: active } = verification.state;
-  return { report, founded: origin.policy?.id ?? null, active, events };
+  const { genesis: beginning, activePolicy: active } = verification.state;
+  return { report, founded: beginning.policy?.id ?? null, active, events };
 }
 
 function eventOf(index: number, { payload }: Entry, findings: readonly Finding[]): PolicyEvent {

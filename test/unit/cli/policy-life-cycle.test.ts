@@ -100,6 +100,22 @@ test('a policy is certified for, approved, activated, rolled back and told of', 
   expect(await stele('policy', 'history', url, '--vkey', w.vkey)).toBe(history);
 }, 240_000);
 
+test('the history of a sound ledger ends with 0, of the configured store or of a URL, to whoever has its key', async () => {
+  const url = `file://${homeOf(w.configuration).store}/demo`;
+  for (const words of [[], [url], [url, '--genesis', w.genesis.gen]]) {
+    const told = await stele('policy', 'history', ...words, '--vkey', w.vkey);
+    expect([told.trim().split('\n').at(-1), ended]).toEqual([
+      `in charge: ${w.active}; log valid`,
+      0,
+    ]);
+  }
+  await stele('policy', 'history', url);
+  expect(ended).toBe(4);
+  await expect(stele('policy', 'history', '/srv/store/demo')).rejects.toMatchObject({
+    code: 'option_malformed',
+  });
+});
+
 test('what is no approval, no certificate, no number or another key is said in words', async () => {
   const [key, certificate] = [at('ann.json'), at('ann.cert.json')];
   await writeFile(at('words.yaml'), 'ledger: demo');
