@@ -7,7 +7,8 @@ import { verifyJws } from './jws.ts';
 import type { Certificates } from './key-status.ts';
 import { endedHead, nextBootHead } from './log-effects.ts';
 import { bootHead, bootKey, entryIdentity } from './log-position.ts';
-import type { BootHead, LogState } from './log-position.ts';
+import { heardOfSuccessor } from './policy-charge.ts';
+import type { Activation, BootHead, LogState } from './log-position.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -45,12 +46,12 @@ export function leafFindings(
     const { wtr } = entry.payload;
     const key = bootKey(wtr.id, wtr.boot);
     const head = heads.get(key) ?? state.boots.get(key);
-    heads.set(key, nextBootHead(head, 0, entry, entryIdentity(entry)));
+    const index = state.size + offset;
+    heads.set(key, nextBootHead(head, 0, entry, { index, hash: entryIdentity(entry) }));
     const before = endedHead(entry, (boot) => {
       return heads.get(bootKey(wtr.id, boot)) ?? bootHead(state, wtr.id, boot);
     });
     if (before !== undefined) heads.set(bootKey(wtr.id, before.boot), before);
-    const index = state.size + offset;
     const place = { batch: number, index, writer: wtr.id, boot: wtr.boot, seq: wtr.seq };
     const leaf = { entry, index, place, head };
     return [
@@ -58,7 +59,7 @@ export function leafFindings(
       ...timeFindings(state, leaf, time),
       ...retentionFindings(state, leaf),
       ...adoptionFindings(state, leaf),
-      ...policyFindings(state, leaf),
+      ...policyFindings(state, leaf, time),
       ...(entry.known ? [] : [finding('unknown_kind', place, entry.payload.kind)]),
     ];
   });
@@ -204,8 +205,8 @@ function adoptionFindings(state: LogState, { entry, place }: Leaf): Finding[] {
 }
 
 /** Whether the entry was decided by the policy that its boot had adopted, and in time. */
-function policyFindings(state: LogState, { entry, place, head }: Leaf): Finding[] {
-  const { pol, at, was } = entry.payload;
+function policyFindings(state: LogState, { entry, place, head }: Leaf, time: number): Finding[] {
+  const { pol, was } = entry.payload;
   const id = pol?.id ?? null;
   if (id === null) return [];
   const adopted = head?.policy ?? state.genesis.policy?.id;
@@ -213,6 +214,23 @@ function policyFindings(state: LogState, { entry, place, head }: Leaf): Finding[
   // What is issued again was decided under another boot, whose adoptions its reader may not have.
   const isReissue = was !== undefined && activation !== undefined;
   if (id !== adopted && !isReissue) return [finding('not_adopted', place, id)];
-  const until = activation?.until ?? null;
-  return until === null || at <= until ? [] : [finding('stale_policy', place, `${at - until} ms`)];
+  return activation === undefined ? [] : staleFindings(state, { entry, place }, activation, time);
+}
+
+/** Whether a policy that has a successor decided when its time was over, and whether the writer knew better. */
+function staleFindings(
+  state: LogState,
+  { entry, place }: Pick<Leaf, 'entry' | 'place'>,
+  activation: Activation,
+  time: number,
+): Finding[] {
+  const { at, kind, wtr } = entry.payload;
+  const { until } = activation;
+  // By which policy a change of it may be decided is judged with its effect.
+  if (until === null || at <= until || kind === 'policy') return [];
+  const heard = heardOfSuccessor(state, wtr.id, activation) ?? Infinity;
+  // What a writer took before it heard of it may be old, and may be sealed late. Nothing of later.
+  const last = Math.max(until, heard) + state.config.maxSealMs;
+  const code = Math.min(at, time) > last ? 'superseded_policy' : 'stale_policy';
+  return [finding(code, place, `${at - until} ms`)];
 }

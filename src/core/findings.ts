@@ -28,6 +28,11 @@ export const findingList = {
   policy_mismatch: ['violation', 'the archived bundle of a policy is not what the log says'],
   undecided_activation: ['violation', 'an activation that the policy in charge did not decide so'],
   stale_policy: ['warning', 'decided by a policy after the grace of its successor'],
+  superseded_policy: [
+    'violation',
+    'decided by a policy long after its writer knew that another was in charge',
+  ],
+  former_decided: ['warning', 'a change of policy that one before the policy in charge decided'],
   idempotency_conflict: ['warning', 'same idempotency key as an earlier entry, another body'],
   duplicate_idk: ['notice', 'repeats an earlier entry, which is the one'],
   bad_statement: ['violation', 'a control entry whose authority does not stand; it has no effect'],

@@ -9,6 +9,7 @@ import { MalformedError } from './errors.ts';
 import { authorityOf } from './log-config.ts';
 import { bootHead } from './log-position.ts';
 import type { KeyRecord, LogState } from './log-position.ts';
+import type { PersistentMap } from './persistent-map.ts';
 import { parseCertificate } from './statement.ts';
 import type { Certificate, Statement } from './statement.ts';
 
@@ -39,6 +40,23 @@ export function readCertificates(state: LogState, statements: readonly Statement
     certificates.set(kid, certificate);
   }
   return certificates;
+}
+
+/** The keys with those that a batch brings. What the root has said of one before stands. */
+export function withCertificates(
+  known: PersistentMap<KeyRecord>,
+  certificates: Certificates,
+): PersistentMap<KeyRecord> {
+  let keys = known;
+  for (const [kid, certificate] of certificates) {
+    const record = keys.get(kid);
+    if (record === undefined) {
+      keys = keys.with(kid, { kid, status: 'certified', certificate, final: null, until: null });
+    } else if (record.certificate === null) {
+      keys = keys.with(kid, { ...record, certificate });
+    }
+  }
+  return keys;
 }
 
 /** Why a header's key may not sign this batch; undefined where it may. */

@@ -2,21 +2,22 @@
  * What a valid batch changes in the state of its log: heads of writers and boots, and what control entries say. The
  * effects hold from the next batch on. A control entry whose statement does not stand has none, and is a finding.
  */
-import { approvalIdentity, judgeApprovals, parseApproval } from './approval.ts';
-import type { ApprovalContext, Approved, ApprovedChange } from './approval.ts';
 import type { BatchHeader } from './batch-header.ts';
+import { badStatement, noEffect } from './control-fault.ts';
+import type { ControlFault } from './control-fault.ts';
 import { controlFacts } from './ctl.ts';
-import type { ControlFacts } from './ctl.ts';
 import type { Entry } from './entry.ts';
 import type { Sha256Hash } from './hash.ts';
 import { jwkThumbprint } from './jws.ts';
-import { statementIdentity } from './key-status.ts';
+import { statementIdentity, withCertificates } from './key-status.ts';
 import type { Certificates } from './key-status.ts';
 import { authorityOf, changeConfig } from './log-config.ts';
 import { bootHead, bootKey, entryIdentity } from './log-position.ts';
 import type { BootHead, KeyRecord, LogState, WriterHead } from './log-position.ts';
 import { PersistentMap } from './persistent-map.ts';
 import { isNewerFormat } from './newer-format.ts';
+import { withHeard } from './policy-charge.ts';
+import { policyEffect } from './policy-effect.ts';
 import { caughtMalformed } from './schema.ts';
 import { parseGapStatement, parseKeyStatement } from './statement.ts';
 import type { RightEdge } from './tree.ts';
@@ -31,21 +32,13 @@ export interface ValidBatch {
   readonly versionId: string | null;
 }
 
-/** Why a control entry changes nothing. */
-export interface ControlFault {
-  /**
-   * `no_effect`: authentic, but not in its place; `bad_statement`: without authority; `bad_approval`: an activation
-   * without the approvals that it needs.
-   */
-  readonly code: 'bad_statement' | 'bad_approval' | 'no_effect';
-  readonly detail: string;
-}
-
 /** The state after a batch that has passed every check. */
 export function advance(state: LogState, batch: ValidBatch): LogState {
   const { header, entries, edge } = batch;
+  const leaves = withLeaves(state, entries, batch.certificates);
   const moved: LogState = {
-    ...withLeaves(state, entries, batch.certificates),
+    ...leaves,
+    writers: withHeard(leaves, header),
     number: header.number,
     sha256: batch.sha256,
     versionId: batch.versionId,
@@ -69,7 +62,7 @@ export function withLeaves(
   return {
     ...state,
     ...movedHeads(state, entries),
-    keys: withCertificates(state, certificates),
+    keys: withCertificates(state.keys, certificates),
     verified: withVerified(state, certificates),
   };
 }
@@ -101,15 +94,16 @@ export function controlEffect(
  * The head of a boot after one more leaf. An adoption holds from the next leaf on, not from the next batch.
  *
  * @param order - Which boot of its writer it is.
- * @param hash - Of the leaf's signing input, base64url.
+ * @param leaf - Its index, and the hash of its signing input, base64url.
  */
 export function nextBootHead(
   head: BootHead | undefined,
   order: number,
   entry: Entry,
-  hash: string,
+  { index, hash }: { readonly index: number; readonly hash: string },
 ): BootHead {
   const { kind, wtr, at } = entry.payload;
+  const adopted = adoptedPolicy(entry);
   return {
     writer: wtr.id,
     boot: wtr.boot,
@@ -117,7 +111,8 @@ export function nextBootHead(
     seq: wtr.seq,
     hash,
     at: Math.max(head?.at ?? 0, at),
-    policy: adoptedPolicy(entry) ?? head?.policy ?? null,
+    policy: adopted ?? head?.policy ?? null,
+    since: adopted === null ? (head?.since ?? null) : index,
     end: kind === 'close' ? endAt(head, wtr.seq) : (head?.end ?? null),
   };
 }
@@ -155,6 +150,9 @@ function adoptedPolicy(entry: Entry): string | null {
   return facts.act === 'adopt' ? facts.id : null;
 }
 
+/** A writer that the log has not met. */
+const NO_BOOTS: WriterHead = { boots: 0, boot: '', heard: [] };
+
 function movedHeads(
   state: LogState,
   entries: readonly Entry[],
@@ -165,18 +163,20 @@ function movedHeads(
     const { wtr } = entry.payload;
     const key = bootKey(wtr.id, wtr.boot);
     const head = boots.get(key) ?? state.boots.get(key);
-    const known = (writers.get(wtr.id) ?? state.writers.get(wtr.id))?.boots ?? 0;
-    const order = head?.order ?? known;
+    const writer = writers.get(wtr.id) ?? state.writers.get(wtr.id) ?? NO_BOOTS;
+    const order = head?.order ?? writer.boots;
     // Only the last leaf of a run is hashed: no other leaf of it can be the last of its boot here.
     const next = entries[offset + 1]?.payload.wtr;
     const last = next?.boot !== wtr.boot || next.id !== wtr.id;
-    boots.set(key, nextBootHead(head, order, entry, last ? entryIdentity(entry) : ''));
+    const leaf = { index: state.size + offset, hash: last ? entryIdentity(entry) : '' };
+    boots.set(key, nextBootHead(head, order, entry, leaf));
     const before = endedHead(entry, (boot) => {
       const other = bootKey(wtr.id, boot);
       return boots.get(other) ?? state.boots.get(other);
     });
     if (before !== undefined) boots.set(bootKey(before.writer, before.boot), before);
-    writers.set(wtr.id, { boots: Math.max(known, order + 1), boot: wtr.boot });
+    const count = Math.max(writer.boots, order + 1);
+    writers.set(wtr.id, { ...writer, boots: count, boot: wtr.boot });
   }
   return { writers: withAll(state.writers, writers), boots: withAll(state.boots, boots) };
 }
@@ -185,19 +185,6 @@ function withAll<V>(map: PersistentMap<V>, changed: ReadonlyMap<string, V>): Per
   let grown = map;
   for (const [key, value] of changed) grown = grown.with(key, value);
   return grown;
-}
-
-function withCertificates(state: LogState, certificates: Certificates): PersistentMap<KeyRecord> {
-  let keys = state.keys;
-  for (const [kid, certificate] of certificates) {
-    const record = keys.get(kid);
-    if (record === undefined) {
-      keys = keys.with(kid, { kid, status: 'certified', certificate, final: null, until: null });
-    } else if (record.certificate === null) {
-      keys = keys.with(kid, { ...record, certificate });
-    }
-  }
-  return keys;
 }
 
 function withVerified(state: LogState, certificates: Certificates): LogState['verified'] {
@@ -264,108 +251,10 @@ function gapEffect(state: LogState, entry: Entry): LogState | ControlFault {
   return { ...state, boots: state.boots.with(bootKey(writer, boot), ended) };
 }
 
-function policyEffect(state: LogState, entry: Entry, index: number): LogState | ControlFault {
-  const facts = controlFacts('policy', entry.payload.ctl);
-  const { act, id, digest, previous, signer, grace } = facts;
-  const { activePolicy } = state;
-  if (act !== 'activate') return state;
-  if (id === null || digest === null) return noEffect('activation names no policy');
-  if (previous !== activePolicy) return noEffect('activation does not follow on the one in charge');
-  if (id === activePolicy) return noEffect('activation of the policy that is in charge');
-  const earlier = sameRequest(state, facts.approvals);
-  if (earlier !== null) return noEffect(`its approvals are those of the activation ${earlier}`);
-  let approved: Approved;
-  try {
-    const change = changeOf(facts, { id, digest }, entry.payload.at);
-    approved = judgeApprovals(change, approvalContext(state));
-  } catch (error) {
-    const malformed = caughtMalformed(error);
-    if (isNewerFormat(malformed)) throw malformed;
-    return { code: 'bad_approval', detail: `${malformed.code}: ${malformed.message}` };
-  }
-  if (!isDecided(state, entry)) {
-    return { code: 'bad_approval', detail: 'undecided: no policy that was in charge allowed it' };
-  }
-  let { policies, approvals } = state;
-  const former = activePolicy === null ? undefined : policies.get(activePolicy);
-  if (former !== undefined) {
-    policies = policies.with(former.id, { ...former, until: entry.payload.at + (grace ?? 0) });
-  }
-  policies = policies.with(id, { id, digest, signer, index, until: null });
-  for (const { identity } of approved.approvers) approvals = approvals.with(identity, index);
-  const certificates = new Map(approved.certificates.map((one) => [one.kid, one]));
-  const keys = withCertificates(state, certificates);
-  let { alarms } = state;
-  if (facts.change === 'break_glass') {
-    const writer = entry.payload.wtr.id;
-    alarms = alarms.with(String(index), { index, policy: id, writer, raised: false });
-  }
-  return { ...state, keys, policies, approvals, alarms, activePolicy: id };
-}
-
 /** The alert of an activation that broke the glass; any other says nothing to the state. */
 function alertEffect(state: LogState, entry: Entry): LogState {
   const { source, severity } = controlFacts('alert', entry.payload.ctl);
   const alarm = state.alarms.get(String(source));
   if (alarm === undefined || severity !== 'critical') return state;
   return { ...state, alarms: state.alarms.with(String(source), { ...alarm, raised: true }) };
-}
-
-/**
- * Whether the leaf says that a policy allowed it, and commits to the record that shows whether that is true: a writer and
- * one approver cannot replace the policy of every gateway by leaving out the question.
- */
-function isDecided({ activePolicy, policies }: LogState, { payload }: Entry): boolean {
-  if (activePolicy === null) return true; // There is nobody to ask.
-  const { pol, _sd } = payload;
-  if (pol === undefined || pol.id === null || _sd === undefined) return false;
-  return pol.allow && pol.entrypoint === 'stele/admin' && policies.get(pol.id) !== undefined;
-}
-
-/**
- * The activation that used all of these approvals. An entry that is sealed late comes behind the same change by way of
- * another gateway, and perhaps behind the way back from it: nobody's fault.
- */
-function sameRequest({ approvals }: LogState, texts: readonly string[]): number | null {
-  const used = new Set(texts.map((text) => approvals.get(identityOf(text)) ?? null));
-  const [earlier = null] = used;
-  return used.size === 1 ? earlier : null;
-}
-
-/** What names an approval; empty for what is none, which is judged elsewhere. */
-function identityOf(text: string): string {
-  try {
-    return approvalIdentity(parseApproval(text).jws);
-  } catch (error) {
-    caughtMalformed(error);
-    return '';
-  }
-}
-
-/** What approvals are held against at a position of the log. */
-export function approvalContext(state: LogState): ApprovalContext {
-  return {
-    authority: authorityOf(state.genesis, state.config),
-    keyOf: (kid) => state.keys.get(kid),
-    isUsed: (identity) => state.approvals.get(identity) !== undefined,
-    wasInCharge: (id) => state.policies.get(id) !== undefined,
-  };
-}
-
-function changeOf(
-  { previous, change = 'update', signer, reason, approvals, ...rest }: ControlFacts<'policy'>,
-  named: { readonly id: string; readonly digest: string },
-  at: number,
-): ApprovedChange {
-  const { certificates = [], needed = 1 } = rest;
-  const words = reason ?? null;
-  return { ...named, previous, change, signer, reason: words, at, approvals, certificates, needed };
-}
-
-function noEffect(detail: string): ControlFault {
-  return { code: 'no_effect', detail };
-}
-
-function badStatement(detail: string): ControlFault {
-  return { code: 'bad_statement', detail };
 }

@@ -27,6 +27,8 @@ export interface BootHead {
   readonly at: number;
   /** The policy that it says it decides with: of its boot entry, then of its last adoption. */
   readonly policy: string | null;
+  /** Index of the leaf that says so; null as long as none does. */
+  readonly since: number | null;
   /**
    * Its last number: a `close`, a `gap`, or what the next boot of its writer knew of it ended it. Of what that boot
    * knew, some may stand behind it in the log. Null while it goes on.
@@ -40,6 +42,16 @@ export interface WriterHead {
   readonly boots: number;
   /** The boot of its last leaf. */
   readonly boot: string;
+  /** Activations that it must have heard of, the oldest first. */
+  readonly heard: readonly HeardActivation[];
+}
+
+/** An activation that was in charge when a writer sealed a batch. */
+export interface HeardActivation {
+  /** Its leaf index. */
+  readonly index: number;
+  /** Of the first such batch of this writer, epoch ms. */
+  readonly time: number;
 }
 
 /** What the log knows of a key. `retired` and `revoked` are for ever. */
@@ -65,6 +77,8 @@ export interface Activation {
   readonly index: number | null;
   /** After which admission time (epoch ms) it must not decide any more; null while it is in charge. */
   readonly until: number | null;
+  /** Leaf index of the activation of the next one; null while it is in charge. */
+  readonly successor: number | null;
 }
 
 /** An activation that broke the glass: everybody has to hear of it. */
@@ -133,7 +147,7 @@ export function initialState(genesis: Genesis): LogState {
         ? policies
         : policies.with(first, {
             ...{ id: first, digest: null, signer: null },
-            ...{ index: null, until: null },
+            ...{ index: null, until: null, successor: null },
           }),
     approvals: PersistentMap.empty(),
     alarms: PersistentMap.empty(),

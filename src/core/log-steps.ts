@@ -17,7 +17,11 @@ export const FINDING_STEPS: readonly FindingStep[] = [
     of: 'entries',
   },
   { name: 'ids', codes: ['duplicate_jti', 'idempotency_conflict', 'duplicate_idk'], of: 'entries' },
-  { name: 'policies', codes: ['not_adopted', 'not_activated', 'stale_policy'], of: 'entries' },
+  {
+    name: 'policies',
+    codes: ['not_adopted', 'not_activated', 'stale_policy', 'superseded_policy'],
+    of: 'entries',
+  },
   {
     name: 'control',
     codes: ['bad_statement', 'bad_approval', 'alert_missing', 'no_effect', 'past_final'],

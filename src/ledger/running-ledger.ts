@@ -2,7 +2,7 @@
 import type { Activation } from '../core/log-position.ts';
 import type { ApprovalContext } from '../core/approval.ts';
 import { sha256Base64Url } from '#platform';
-import { approvalContext } from '../core/log-effects.ts';
+import { approvalContext } from '../core/policy-effect.ts';
 import type { Statement } from '../core/statement.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';

@@ -303,7 +303,7 @@ describe('an activation has no effect with', () => {
       expect.stringMatching(/^no_effect: its approvals are those of the activation \d+$/),
     ]);
     const fresh = await approve(first, 'ann', { expiry: EXPIRY + 2 });
-    expect(await activate({ ...first, approvals: [fresh, first.approvals[1]!] })).toEqual([
+    expect(await activate({ ...first, approvals: [fresh, (first['approvals'] as string[])[1]!] })).toEqual([
       expect.stringMatching(/^bad_approval: change_mismatch: /),
     ]);
     const back = await approvedActivation(log, two, { change: 'rollback' });
@@ -313,7 +313,7 @@ describe('an activation has no effect with', () => {
     const approvals = [await approve(again, 'ann', late), await approve(again, 'ben', late)];
     expect(await activate({ ...again, approvals })).toEqual([]);
     expect(await activate(back)).toEqual([expect.stringMatching(/^no_effect: its approvals are /)]);
-    const mixed = [await approve(back, 'ann', late), back.approvals[1]!];
+    const mixed = [await approve(back, 'ann', late), (back['approvals'] as string[])[1]!];
     expect(await activate({ ...back, approvals: mixed })).toEqual([
       expect.stringMatching(/^bad_approval: approval_used: /),
     ]);

@@ -373,6 +373,35 @@ describe('policies', () => {
     ]);
   });
 
+  describe('of a writer that has heard of the successor', () => {
+    /** From the later of the end of the grace and the time of the batch by which the writer has heard. */
+    const rows: readonly (readonly [string, number, number, string])[] = [
+      ['an old entry, however late it is sealed', 0, 900_000, 'stale_policy'],
+      ['what is as old as may be', 60_000, 900_000, 'stale_policy'],
+      ['what is sealed in time', 60_001, 60_000, 'stale_policy'],
+      ['what is new', 60_001, 60_001, 'superseded_policy'],
+    ];
+    test.each(rows)('%s', async (_name, at, time, code) => {
+      await log.seal(w, [await log.entry(w, 'policy', { ctl: await activate() })]);
+      const until = log.state.policies.get(facts.previous)!.until!;
+      const heard = until + 10_000;
+      await log.seal(w, [await log.entry(w, 'event', decided(facts.previous))], { time: heard });
+      expect(log.state.writers.get(w.id)!.heard).toEqual([{ index: 1, time: heard }]);
+      const leaf = await log.entry(w, 'event', decided(facts.previous, heard + at));
+      const all = await found([leaf], { time: heard + time });
+      expect(all.map((one) => one.code).filter((one) => one.endsWith('policy'))).toEqual([code]);
+    });
+
+    test('a denied change of policy is neither', async () => {
+      await log.seal(w, [await log.entry(w, 'policy', { ctl: await activate() })]);
+      const at = START + 9_000_000;
+      const pol = { id: facts.previous, entrypoint: 'stele/admin', allow: false };
+      const ctl = { ...facts, act: 'reject', code: 'denied' };
+      const leaf = await log.entry(w, 'policy', { ...decided(facts.previous, at), pol, ctl });
+      expect((await codes([leaf])).filter((code) => code.endsWith('policy'))).toEqual([]);
+    });
+  });
+
   const adoptions: readonly [string, JsonObject, string[]][] = [
     ['without activation', { ...facts, act: 'adopt', activation: 4 }, ['not_activated']],
     ['of none', { ...facts, act: 'adopt', id: null, activation: 4 }, ['not_activated']],

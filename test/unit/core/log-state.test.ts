@@ -116,7 +116,7 @@ describe('a valid batch', () => {
     ]);
     expect(bootHead(log.state, w.id, first)?.order).toBe(0);
     expect(bootHead(log.state, w.id, w.boot)?.order).toBe(1);
-    expect(log.state.writers.get(w.id)).toEqual({ boots: 2, boot: w.boot });
+    expect(log.state.writers.get(w.id)).toEqual({ boots: 2, boot: w.boot, heard: [] });
   });
 
   test('may have no leaves, and is accepted under any number that follows where none is known', async () => {

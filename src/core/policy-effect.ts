@@ -1,0 +1,113 @@
+/** What an activation of a policy does to the state of its log. `docs/formats.md`, sections 4.3 and 8. */
+import { approvalIdentity, judgeApprovals, parseApproval } from './approval.ts';
+import type { ApprovalContext, Approved, ApprovedChange } from './approval.ts';
+import { noEffect } from './control-fault.ts';
+import type { ControlFault } from './control-fault.ts';
+import { controlFacts } from './ctl.ts';
+import type { ControlFacts } from './ctl.ts';
+import type { Entry } from './entry.ts';
+import { withCertificates } from './key-status.ts';
+import { authorityOf } from './log-config.ts';
+import type { LogState } from './log-position.ts';
+import { isNewerFormat } from './newer-format.ts';
+import { mayDecideChange } from './policy-charge.ts';
+import { caughtMalformed } from './schema.ts';
+
+/** The state after an activation, or why it has no effect; other `policy` entries change heads alone. */
+export function policyEffect(
+  state: LogState,
+  entry: Entry,
+  index: number,
+): LogState | ControlFault {
+  const facts = controlFacts('policy', entry.payload.ctl);
+  const { act, id, digest, previous, signer, grace } = facts;
+  const { activePolicy } = state;
+  if (act !== 'activate') return state;
+  if (id === null || digest === null) return noEffect('activation names no policy');
+  if (previous !== activePolicy) return noEffect('activation does not follow on the one in charge');
+  if (id === activePolicy) return noEffect('activation of the policy that is in charge');
+  const earlier = sameRequest(state, facts.approvals);
+  if (earlier !== null) return noEffect(`its approvals are those of the activation ${earlier}`);
+  const approved = approvedOf(state, changeOf(facts, { id, digest }, entry.payload.at));
+  if ('code' in approved) return approved;
+  if (!isDecided(state, entry)) {
+    return { code: 'bad_approval', detail: 'undecided: no policy that may do so allowed it' };
+  }
+  let { policies, approvals } = state;
+  const former = activePolicy === null ? undefined : policies.get(activePolicy);
+  if (former !== undefined) {
+    const until = entry.payload.at + (grace ?? 0);
+    policies = policies.with(former.id, { ...former, until, successor: index });
+  }
+  policies = policies.with(id, { id, digest, signer, index, until: null, successor: null });
+  for (const { identity } of approved.approvers) approvals = approvals.with(identity, index);
+  const certificates = new Map(approved.certificates.map((one) => [one.kid, one]));
+  const keys = withCertificates(state.keys, certificates);
+  let { alarms } = state;
+  if (facts.change === 'break_glass') {
+    const writer = entry.payload.wtr.id;
+    alarms = alarms.with(String(index), { index, policy: id, writer, raised: false });
+  }
+  return { ...state, keys, policies, approvals, alarms, activePolicy: id };
+}
+
+function approvedOf(state: LogState, change: ApprovedChange): Approved | ControlFault {
+  try {
+    return judgeApprovals(change, approvalContext(state));
+  } catch (error) {
+    const malformed = caughtMalformed(error);
+    if (isNewerFormat(malformed)) throw malformed;
+    return { code: 'bad_approval', detail: `${malformed.code}: ${malformed.message}` };
+  }
+}
+
+/**
+ * Whether the leaf says that a policy that may do so allowed it, and commits to the record that shows whether that is
+ * true: a writer and one approver cannot replace the policy of every gateway by leaving out the question.
+ */
+function isDecided(state: LogState, { payload }: Entry): boolean {
+  if (state.activePolicy === null) return true; // There is nobody to ask.
+  const { pol, _sd } = payload;
+  if (pol === undefined || pol.id === null || _sd === undefined) return false;
+  return pol.allow && pol.entrypoint === 'stele/admin' && mayDecideChange(state, pol.id);
+}
+
+/**
+ * The activation that used all of these approvals. An entry that is sealed late comes behind the same change by way of
+ * another gateway, and perhaps behind the way back from it: nobody's fault.
+ */
+function sameRequest({ approvals }: LogState, texts: readonly string[]): number | null {
+  const used = new Set(texts.map((text) => approvals.get(identityOf(text)) ?? null));
+  const [earlier = null] = used;
+  return used.size === 1 ? earlier : null;
+}
+
+/** What names an approval; empty for what is none, which is judged elsewhere. */
+function identityOf(text: string): string {
+  try {
+    return approvalIdentity(parseApproval(text).jws);
+  } catch (error) {
+    caughtMalformed(error);
+    return '';
+  }
+}
+
+/** What approvals are held against at a position of the log. */
+export function approvalContext(state: LogState): ApprovalContext {
+  return {
+    authority: authorityOf(state.genesis, state.config),
+    keyOf: (kid) => state.keys.get(kid),
+    isUsed: (identity) => state.approvals.get(identity) !== undefined,
+    wasInCharge: (id) => state.policies.get(id) !== undefined,
+  };
+}
+
+function changeOf(
+  { previous, change = 'update', signer, reason, approvals, ...rest }: ControlFacts<'policy'>,
+  named: { readonly id: string; readonly digest: string },
+  at: number,
+): ApprovedChange {
+  const { certificates = [], needed = 1 } = rest;
+  const words = reason ?? null;
+  return { ...named, previous, change, signer, reason: words, at, approvals, certificates, needed };
+}
