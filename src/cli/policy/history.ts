@@ -40,8 +40,10 @@ export function policyHistoryCommand(declared: Command): void {
         ...(genesis === undefined ? {} : { gen: genesis }),
         ...(checkpoint === undefined ? {} : { checkpoints: [await readFile(checkpoint, 'utf8')] }),
       };
-      const { report, ...history } = await withStore(target, configuration, async (store, settings) =>
-        policyHistory(store, settings.text('ledger'), anchors),
+      const { report, ...history } = await withStore(
+        target,
+        configuration,
+        async (store, settings) => policyHistory(store, settings.text('ledger'), anchors),
       );
       print(history, report, output);
       process.exitCode = exitCodeOfReport(report);
