@@ -110,11 +110,9 @@ export function makeSalts(jti: string, stream: number, key: Uint8Array, count: n
   const seed = concatBytes(utf8Bytes(`stele/salt/1\n${jti}\n${stream}\n`), key);
   const bytes = shake256(seed, SALT_BYTES * count);
   const strided = new Uint8Array(STRIDE_BYTES * count);
-  let to = 0;
   // By hand: for 16 bytes a native copy costs more to call.
-  for (const byte of bytes) {
-    strided[to++] = byte;
-    if (to % STRIDE_BYTES === SALT_BYTES) to += STRIDE_BYTES - SALT_BYTES;
+  for (let from = 0, to = 0; from < bytes.length; to += STRIDE_BYTES - SALT_BYTES) {
+    for (const end = from + SALT_BYTES; from < end;) strided[to++] = bytes[from++] ?? 0;
   }
   return toBase64Url(strided);
 }

@@ -147,6 +147,6 @@ export function withholdEvent(
   hmac: string | null,
 ): Canonical<JsonObject> {
   const kib = Math.ceil(Buffer.byteLength(event) / 1024);
-  const value = { ...applyMask(input.value, ['/event']), withheld: { hmac, kib, reason } };
+  const value = { ...applyMask(input.value, [['event']]), withheld: { hmac, kib, reason } };
   return { value, text: canonicalJson(value) };
 }

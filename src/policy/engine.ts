@@ -78,6 +78,10 @@ export function limitsFor(dataBytes: number): EngineLimits {
   return { inputBytes, resultBytes: 64 * 1024, memoryPages: Math.ceil(memory / PAGE_BYTES) };
 }
 
+/** Answers remembered by their text: most events of a service are answered alike. 2 MiB at the most. */
+const REMEMBERED = 256;
+const REMEMBERED_CHARACTERS_MAX = 4096;
+
 /** One policy, evaluated on one thread. Holds at most one instance, made when needed. */
 export class PolicyEngine implements Evaluator {
   readonly facts: ModuleFacts;
@@ -85,6 +89,7 @@ export class PolicyEngine implements Evaluator {
   readonly #hygiene: EngineHygiene;
   readonly #resultLimits: JsonLimits;
   readonly #entrypoints: ReadonlyMap<string, number>;
+  readonly #results = new Map<string, JsonValue>();
   #instance: Instance | undefined;
   #instances = 0;
   #instantiate = instantiate;
@@ -128,7 +133,7 @@ export class PolicyEngine implements Evaluator {
    * size, and the module's own parser is lenient.
    *
    * @param entrypoint - By name, as in `stele/append`.
-   * @returns The value of the one result.
+   * @returns The value of the one result; the same object for the same answer, so it must not be changed.
    * @throws {@link PolicyError} `policy_undefined`, `policy_bad_output`, or `policy_error` for everything that went
    *   wrong inside; after the last the instance is gone.
    */
@@ -169,6 +174,17 @@ export class PolicyEngine implements Evaluator {
   }
 
   #result(text: string): JsonValue {
+    const known = this.#results.get(text);
+    if (known !== undefined) return known;
+    const result = this.#read(text);
+    if (text.length > REMEMBERED_CHARACTERS_MAX) return result;
+    const [oldest] = this.#results.keys();
+    if (this.#results.size >= REMEMBERED && oldest !== undefined) this.#results.delete(oldest);
+    this.#results.set(text, result);
+    return result;
+  }
+
+  #read(text: string): JsonValue {
     if (text === NO_RESULTS) throw new PolicyError('policy_undefined', 'policy gave no result');
     const only = this.#parse(text);
     const result = isJsonObject(only) ? only['result'] : undefined;

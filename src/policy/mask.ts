@@ -1,18 +1,18 @@
 /** Taking away what a policy says is never stored. */
-import { isJsonObject, parsePointer } from '../core/json-pointer.ts';
+import { isJsonObject } from '../core/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 
 /**
  * Removes what the pointers name from a value.
  *
  * @param value - Not changed; what stays untouched is shared with the result.
- * @param pointers - RFC 6901, with the token `*` for every member or element of a level. A pointer at nothing does
+ * @param pointers - Their tokens (RFC 6901), `*` for every member or element of a level. A pointer at nothing does
  *   nothing; one at an element of an array leaves `null` there, so that the other elements keep their indices.
  * @returns `value` itself when nothing was named in it, so that identity tells whether anything was hidden.
  */
-export function applyMask(value: JsonObject, pointers: readonly string[]): JsonObject {
+export function applyMask(value: JsonObject, pointers: readonly (readonly string[])[]): JsonObject {
   let masked: JsonValue = value;
-  for (const pointer of pointers) masked = without(masked, parsePointer(pointer), 0) ?? masked;
+  for (const pointer of pointers) masked = without(masked, pointer, 0) ?? masked;
   return masked as JsonObject;
 }
 

@@ -1,5 +1,6 @@
 /** What the policy says to one input: evaluated, checked for shape, and for an append evaluated again after masking. */
 import { canonicalJson } from '../core/canonical-json.ts';
+import { parsePointer } from '../core/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../core/strict-json.ts';
 import { ENTRYPOINTS, parseAppendResult, parseReadResult } from './decision.ts';
 import type { AppendResult, DenialCode, ReadResult } from './decision.ts';
@@ -24,9 +25,22 @@ export const NO_RESULT: Canonical = { value: null, text: 'null' };
 
 const PART = '/input';
 
+/** What was made of an answer. An engine gives the same object for the same answer. */
+interface Understood<R> {
+  readonly result: Canonical;
+  readonly parsed: R | undefined;
+}
+
+const appends = new WeakMap<object, Understood<AppendResult>>();
+const reads = new WeakMap<object, Understood<ReadResult>>();
+/** Tokens of the pointers of a mask, below the input. */
+const masks = new WeakMap<readonly string[], readonly (readonly string[])[]>();
+
 /** Asks `stele/read`. */
 export function judgeRead(evaluator: Evaluator, input: Canonical<JsonObject>): Verdict<ReadResult> {
-  return ask(evaluator, ENTRYPOINTS.read, input, parseReadResult);
+  return ask(evaluator, ENTRYPOINTS.read, input, (value) =>
+    understood(value, reads, parseReadResult),
+  );
 }
 
 /**
@@ -50,19 +64,25 @@ export function judgeAppend(
 
 /** An input without what a result's mask names; the input itself where nothing of it is there. */
 export function withoutMasked(input: JsonObject, mask: readonly string[]): JsonObject {
-  const pointers = mask.map((pointer) => pointer.slice(PART.length));
-  return applyMask(input, pointers);
+  let tokens = masks.get(mask);
+  if (tokens === undefined) {
+    tokens = mask.map((pointer) => parsePointer(pointer.slice(PART.length)));
+    masks.set(mask, tokens);
+  }
+  return applyMask(input, tokens);
 }
 
 function askAppend(evaluator: Evaluator, input: Canonical<JsonObject>): Verdict<AppendResult> {
-  return ask(evaluator, ENTRYPOINTS.append, input, parseAppendResult);
+  return ask(evaluator, ENTRYPOINTS.append, input, (value) =>
+    understood(value, appends, parseAppendResult),
+  );
 }
 
 function ask<R>(
   evaluator: Evaluator,
   entrypoint: string,
   input: Canonical<JsonObject>,
-  parse: (value: JsonValue) => R | undefined,
+  understand: (value: JsonValue) => Understood<R>,
 ): Verdict<R> {
   let value: JsonValue;
   try {
@@ -71,12 +91,22 @@ function ask<R>(
     if (error instanceof PolicyError) return withoutAnswer(input, error.code);
     throw error;
   }
-  const parsed = parse(value);
-  if (parsed === undefined) {
-    const result = { value, text: canonicalJson(value) };
-    return { ...withoutAnswer(input, 'policy_bad_output'), result };
-  }
-  return { input, result: { value, text: canonicalJson(value) }, parsed, masked: false };
+  const { result, parsed } = understand(value);
+  if (parsed === undefined) return { ...withoutAnswer(input, 'policy_bad_output'), result };
+  return { input, result, parsed, masked: false };
+}
+
+/** Reads an answer, once as long as it is the same object. */
+function understood<R>(
+  value: JsonValue,
+  known: WeakMap<object, Understood<R>>,
+  parse: (value: JsonValue) => R | undefined,
+): Understood<R> {
+  const found = typeof value === 'object' && value !== null ? known.get(value) : undefined;
+  if (found !== undefined) return found;
+  const made = { result: { value, text: canonicalJson(value) }, parsed: parse(value) };
+  if (typeof value === 'object' && value !== null) known.set(value, made);
+  return made;
 }
 
 function withoutAnswer(input: Canonical<JsonObject>, err: DenialCode): Verdict<never> {

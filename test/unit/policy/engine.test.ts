@@ -78,6 +78,18 @@ describe('an evaluation', () => {
     const input = canonicalJson({ event: { do: 'long label', text } });
     expect(engine.evaluate(APPEND, input)).toMatchObject({ labels: { source: text } });
   });
+
+  test('takes no answer for another, of however many it remembers', () => {
+    const engine = new PolicyEngine(hostile.compiled);
+    const asked = (text: string): JsonValue =>
+      engine.evaluate(APPEND, canonicalJson({ event: { do: 'long label', text } }));
+    const texts = Array.from({ length: 600 }, (_, i) => `${i}`.repeat(i % 7 === 0 ? 2000 : 1));
+    for (const text of [...texts, ...texts]) {
+      expect(asked(text)).toMatchObject({ labels: { source: text } });
+    }
+    // The same object: what is made of an answer is made once.
+    expect(asked('x')).toBe(asked('x'));
+  });
 });
 
 const appendInput = {
