@@ -17,6 +17,7 @@ allow if {
 	_approved
 	_author_is_known
 	_grace_is_short
+	_is_replayed
 }
 
 # METADATA
@@ -56,6 +57,20 @@ _author_is_known if data.settings.activation.unsigned == true
 
 _grace_is_short if input.resource.properties.grace_ms <= data.settings.activation.grace_ms_max
 
+# Everybody who is needed has seen what the bundle would have decided. An emergency has no time for it, and what comes back has
+# decided before.
+_is_replayed if not _replay_is_needed
+
+_is_replayed if {
+	reports := [one | some one in input.resource.properties.approvals; is_number(one.report)]
+	count(reports) >= approvals_needed
+}
+
+_replay_is_needed if {
+	data.settings.activation.report_needed == true
+	input.resource.properties.change == "update"
+}
+
 # METADATA
 # title: Why, for people
 reasons contains "approved by enough people" if allow
@@ -78,6 +93,11 @@ reasons contains "the bundle is not signed by a known author" if {
 reasons contains "the grace for the policy before is too long" if {
 	_is_activation
 	not _grace_is_short
+}
+
+reasons contains "approvals have to name a replay of the bundle" if {
+	_is_activation
+	not _is_replayed
 }
 
 reasons contains "this decides only policy.activate" if not _is_activation

@@ -1,8 +1,8 @@
 # What somebody should hear of.
 # `stele/alert` and `stele/fact` are asked of every sealed entry. Their input is the recorded input of the decision, and beside
 # it `entry` (`{kind, id, index, allow}`) and `recent` (what `stele/fact` said of the same actor in the last five minutes,
-# oldest first). A gateway does not ask them yet, so they are not marked as entrypoints: the default module is no larger for
-# them. `-e stele/alert -e stele/fact` compiles them into yours.
+# oldest first). A gateway asks where `policy.alerts` is on and the policy has them. They are not marked as entrypoints: the
+# default module is no larger for them. `-e stele/alert -e stele/fact` compiles them into yours.
 package stele
 
 import data.lib.alerts.bulk

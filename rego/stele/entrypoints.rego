@@ -2,7 +2,7 @@
 # title: What the gateway asks
 # description: |
 #   The only rules that the gateway calls. Each puts together one decision from the package that reasons about it.
-#   `stele/alert` will stand here beside them.
+#   `stele/alert` stands beside them, for policies that are built with it.
 package stele
 
 import data.policy.admin as admin_policy

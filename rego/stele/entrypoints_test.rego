@@ -31,6 +31,20 @@ test_an_unsigned_bundle_may_be_taken if {
 	answer.allow
 }
 
+test_a_replay_may_be_demanded_of_whoever_approves if {
+	asked := data.cases.admin[0].input
+	seen := [object.union(one, {"report": 12}) | some one in asked.resource.properties.approvals]
+	shown := object.union(asked, {"resource": {"properties": {"approvals": seen}}})
+	urgent := object.union(asked, {"resource": {"properties": {"change": "break_glass"}}})
+	refused := stele.admin with input as asked with data.settings.activation.report_needed as true
+	not refused.allow
+	"approvals have to name a replay of the bundle" in refused.reasons
+	answer := stele.admin with input as shown with data.settings.activation.report_needed as true
+	answer.allow
+	broken := stele.admin with input as urgent with data.settings.activation.report_needed as true
+	broken.allow
+}
+
 # A case that gives nothing, or a file that is not loaded, would not show above.
 test_every_case_ran if {
 	count(data.cases.append) > 10

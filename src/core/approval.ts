@@ -10,10 +10,10 @@ import { parseJws, signJws, verifyJws } from './jws.ts';
 import type { JwsSigner, ParsedJws } from './jws.ts';
 import type { KeyRecord } from './log-position.ts';
 import { refuseNewer } from './newer-format.ts';
-import { applySchema, Base64Url32, caughtMalformed, EpochMs, Person } from './schema.ts';
+import { applySchema, Base64Url32, caughtMalformed, Count, EpochMs, Person } from './schema.ts';
 import { parseCertificate } from './statement.ts';
 import type { Authority, Certificate, Statement } from './statement.ts';
-import type { JsonValue } from './strict-json.ts';
+import type { JsonObject, JsonValue } from './strict-json.ts';
 
 /** `typ` of an approval. */
 export const APPROVAL_TYP = 'stele-approval+jwt';
@@ -24,7 +24,10 @@ export const POLICY_CHANGES = ['update', 'rollback', 'break_glass'] as const;
 /** One of {@link POLICY_CHANGES}. */
 export type PolicyChange = (typeof POLICY_CHANGES)[number];
 
-/** Schema of an approval's payload. `previous` is the policy that it is to follow on; null where none is in charge. */
+/**
+ * Schema of an approval's payload. `previous` is the policy that it is to follow on; null where none is in charge. `report` is
+ * the leaf index of the replay that the approver has seen.
+ */
 export const ApprovalSchema = z.strictObject({
   v: z.literal(1),
   gen: Base64Url32,
@@ -34,6 +37,7 @@ export const ApprovalSchema = z.strictObject({
   change: z.enum(POLICY_CHANGES),
   expiry: EpochMs,
   person: Person,
+  report: z.exactOptional(Count),
 });
 
 /** What an approver says. */
@@ -46,6 +50,7 @@ export const approvalRefusals = [
   'approver_withdrawn',
   'approval_signature',
   'approval_other',
+  'report_other',
   'approval_expired',
   'approval_used',
   'approval_own',
@@ -81,6 +86,8 @@ export interface ApprovedChange {
 export interface ApprovalContext {
   readonly authority: Authority;
   readonly keyOf: (kid: string) => KeyRecord | undefined;
+  /** Leaves before the activation. */
+  readonly size: number;
   /** Whether an activation has used this approval, by {@link approvalIdentity}. */
   readonly isUsed: (identity: string) => boolean;
   /** Whether a policy was in charge before. */
@@ -93,6 +100,8 @@ export interface Approver {
   readonly kid: string;
   readonly expiry: number;
   readonly identity: string;
+  /** Leaf index of the replay that it names. */
+  readonly report?: number;
 }
 
 /** Approvals that stand, and who wrote the bundle. */
@@ -164,7 +173,7 @@ function judgeOne(
   text: string,
   change: ApprovedChange,
   certificates: ReadonlyMap<string, PersonCertificate>,
-  { authority, isUsed }: ApprovalContext,
+  { authority, isUsed, size }: ApprovalContext,
 ): Approver {
   const jws = parsed(text);
   const { kid } = jws.header;
@@ -186,7 +195,19 @@ function judgeOne(
   if (change.at > says.expiry) throw refusal('approval_expired', `${change.at - says.expiry} ms`);
   const identity = approvalIdentity(jws);
   if (isUsed(identity)) throw refusal('approval_used', `that of ${person} was used before`);
-  return { person, kid, expiry: says.expiry, identity };
+  const { expiry, report } = says;
+  if (report === undefined) return { person, kid, expiry, identity };
+  if (report >= size) throw refusal('report_other', `leaf ${report} is not before the activation`);
+  return { person, kid, expiry, identity, report };
+}
+
+/** What `stele/admin` is told of those who approve, and a check of the record holds against the log. */
+export function approvalFacts(
+  approvers: readonly Pick<Approver, 'person' | 'kid' | 'expiry' | 'report'>[],
+): JsonObject[] {
+  return approvers.map(({ person, kid, expiry: expiry_ms, report }) => {
+    return { person, kid, expiry_ms, ...(report === undefined ? {} : { report }) };
+  });
 }
 
 type PersonCertificate = Extract<Certificate, { readonly person: string }>;

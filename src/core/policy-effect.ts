@@ -28,7 +28,7 @@ export function policyEffect(
   if (id === activePolicy) return noEffect('activation of the policy that is in charge');
   const earlier = sameRequest(state, facts.approvals);
   if (earlier !== null) return noEffect(`its approvals are those of the activation ${earlier}`);
-  const approved = approvedOf(state, changeOf(facts, { id, digest }, entry.payload.at));
+  const approved = approvedOf(state, index, changeOf(facts, { id, digest }, entry.payload.at));
   if ('code' in approved) return approved;
   if (!isDecided(state, entry)) {
     return { code: 'bad_approval', detail: 'undecided: no policy that may do so allowed it' };
@@ -51,9 +51,13 @@ export function policyEffect(
   return { ...state, keys, policies, approvals, alarms, activePolicy: id };
 }
 
-function approvedOf(state: LogState, change: ApprovedChange): Approved | ControlFault {
+function approvedOf(
+  state: LogState,
+  index: number,
+  change: ApprovedChange,
+): Approved | ControlFault {
   try {
-    return judgeApprovals(change, approvalContext(state));
+    return judgeApprovals(change, { ...approvalContext(state), size: index });
   } catch (error) {
     const malformed = caughtMalformed(error);
     if (isNewerFormat(malformed)) throw malformed;
@@ -97,6 +101,7 @@ export function approvalContext(state: LogState): ApprovalContext {
   return {
     authority: authorityOf(state.genesis, state.config),
     keyOf: (kid) => state.keys.get(kid),
+    size: state.size,
     isUsed: (identity) => state.approvals.get(identity) !== undefined,
     wasInCharge: (id) => state.policies.get(id) !== undefined,
   };

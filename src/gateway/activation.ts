@@ -2,7 +2,7 @@
  * Puts another policy in charge: approvals first, then the bundle, then the decision of the policy in charge, then the
  * archive, the entry, its seal, and the adoption here. Whatever is refused on the way leaves an entry.
  */
-import { judgeApprovals, parseApproval } from '../core/approval.ts';
+import { approvalFacts, judgeApprovals, parseApproval } from '../core/approval.ts';
 import type { Approved, ApprovedChange, Approver, PolicyChange } from '../core/approval.ts';
 import { MalformedError, SteleError } from '../core/errors.ts';
 import type { JsonObject } from '../core/strict-json.ts';
@@ -12,6 +12,7 @@ import { sha256Base64Url } from '#platform';
 import { decideActivation } from '../policy/admin.ts';
 import type { DecidedActivation } from '../policy/admin.ts';
 import { ENTRYPOINTS } from '../policy/decision.ts';
+import { reportFault } from '../ledger/replay-report.ts';
 import type { Receipt } from '../ledger/receipt.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import { ActivationRefusals } from './activation-refusals.ts';
@@ -24,6 +25,7 @@ import type {
 } from './components.ts';
 import type { Asker } from './asker.ts';
 import { EntryIds } from './entry-ids.ts';
+import { openEntry } from './entry-view.ts';
 import { within } from './outcomes.ts';
 import { ProblemError } from './problem.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -160,6 +162,7 @@ export class Activations {
     const change = await this.#named(asker, request, ledger.policy().active);
     const { certificates, approvers } = await this.#approved(asker, change);
     await this.#checkTimes(asker, change, approvers);
+    await this.#checkReports(asker, change, approvers);
     return { change, certificates };
   }
 
@@ -285,6 +288,26 @@ export class Activations {
     }
   }
 
+  /** What an approver says to have seen has to be there, and of this bundle. */
+  async #checkReports(
+    asker: Asker,
+    change: ApprovedChange,
+    approvers: readonly Approver[],
+  ): Promise<void> {
+    for (const { person, report } of approvers) {
+      if (report === undefined) continue;
+      const found = await this.#served.ledger.entry(report);
+      const entry = found === null ? null : openEntry(found);
+      const fault =
+        entry === null
+          ? 'it cannot be read'
+          : reportFault(entry.payload.kind, entry.opened, change);
+      if (fault === undefined) continue;
+      const detail = `leaf ${report}, which ${person} names: ${fault}`;
+      throw await this.#refuse(asker, change, 'report_other', detail);
+    }
+  }
+
   async #ofArchive<T>(asker: Asker, change: ApprovedChange, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -372,7 +395,7 @@ export class Activations {
     const properties: JsonObject = {
       ...{ digest, revision, previous, signer, author, change, reason },
       grace_ms: request.graceMs,
-      approvals: approvers.map(({ person, kid, expiry }) => ({ person, kid, expiry_ms: expiry })),
+      approvals: approvalFacts(approvers),
     };
     const facts: JsonObject = {
       ...{ id, digest, revision, previous, signer, change, activation: null },

@@ -110,6 +110,7 @@ const fixInput = rows({
   approver_withdrawn:        [403, 'The root has withdrawn the key of an approver or author', 'Have it approved by others.'],
   approval_signature:        [403, 'The signature of an approval does not verify', 'Make it again with stele policy approve.'],
   approval_other:            [403, 'An approval is of something else', 'Approvals name ledger, policy, bundle, the policy before and the kind of change: see detail.'],
+  report_other:              [403, 'An approval names a report that is not of this change', 'Name the entry of a replay of the same bundle, made with stele policy replay --record.'],
   approval_expired:          [403, 'An approval has expired', 'Have it approved again.'],
   approval_too_long:         [403, 'An approval is good for too long', 'Have it approved for at most 31 days.'],
   approval_used:             [403, 'An approval was used before', 'Each is good once: have it approved again.'],

@@ -1,5 +1,5 @@
 /** An activation that took effect, and what the policy before it must have been asked, from the batches alone. */
-import { approvalIdentity, parseApproval } from '../core/approval.ts';
+import { approvalFacts, approvalIdentity, parseApproval } from '../core/approval.ts';
 import type { Approver } from '../core/approval.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { controlFacts } from '../core/ctl.ts';
@@ -63,11 +63,7 @@ export function disagreement(
   { input, result }: StoredRecord,
 ): string | undefined {
   const { id, digest, revision, previous, signer, change = 'update', reason, grace } = facts;
-  const approvals = approvers.map(({ person, kid, expiry }) => ({
-    person,
-    kid,
-    expiry_ms: expiry,
-  }));
+  const approvals = approvalFacts(approvers);
   const person = author?.person ?? null;
   const properties = {
     ...{ digest, revision, previous, signer, author: person, change },
@@ -90,8 +86,9 @@ function approversOf({ approvals }: ControlFacts<'policy'>): readonly Approver[]
   try {
     return approvals.map((text) => {
       const { jws, approval } = parseApproval(text);
-      const { person, expiry } = approval;
-      return { person, kid: jws.header.kid, expiry, identity: approvalIdentity(jws) };
+      const { person, expiry, report } = approval;
+      const approver = { person, kid: jws.header.kid, expiry, identity: approvalIdentity(jws) };
+      return report === undefined ? approver : { ...approver, report };
     });
   } catch (error) {
     caughtMalformed(error);

@@ -4,6 +4,7 @@
  */
 import { gunzipSync } from 'node:zlib';
 import { sha256Base64Url } from '#platform';
+import { parseBatch } from '../core/batch.ts';
 import type { Batch } from '../core/batch.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Entry } from '../core/entry.ts';
@@ -23,6 +24,7 @@ import { claimsDecision, disagreement, effectiveChange } from './fsck-activation
 import type { EffectiveChange } from './fsck-activation.ts';
 import { lockFindings, readRecorded } from './fsck-objects.ts';
 import type { FsckContext } from './fsck-objects.ts';
+import { reportFault } from './replay-report.ts';
 
 /** A policy of an archive, as it can be executed. */
 export interface ExecutablePolicy {
@@ -55,6 +57,14 @@ interface Change extends EffectiveChange {
   readonly at: FindingPlace;
 }
 
+/** An entry that an approval names. */
+interface Reported {
+  readonly entry: Entry;
+  readonly record: StoredRecord | null;
+  /** What it says is not to be had, or not to be read. */
+  readonly isGone: boolean;
+}
+
 /** Collects the activations that took effect, then checks each. */
 export class PolicyCheck {
   readonly #context: FsckContext;
@@ -67,6 +77,8 @@ export class PolicyCheck {
   /** The policy of its name, by this engine. */
   readonly #runnable = new Map<string, ExecutablePolicy>();
   readonly #findings: Finding[] = [];
+  /** Where batches begin, in order. */
+  readonly #places: { readonly number: number; readonly first: number }[] = [];
   #executed = 0;
   #gone = 0;
 
@@ -79,6 +91,7 @@ export class PolicyCheck {
   /** Takes a valid batch. @param state - After it. */
   add(batch: Batch, state: LogState): void {
     const { number, first } = batch.header;
+    this.#places.push({ number, first });
     for (const [offset, entry] of batch.entries.entries()) {
       if (entry.payload.kind !== 'policy') continue;
       const index = first + offset;
@@ -95,7 +108,10 @@ export class PolicyCheck {
       const policy = await this.#archived(change, change.entry.payload.at, change.at);
       if (policy !== null) await this.#signed(change, policy);
     }
-    for (const change of this.#changes) await this.#decided(change);
+    for (const change of this.#changes) {
+      await this.#decided(change);
+      await this.#reported(change);
+    }
     const found = this.#findings.filter(({ code }) => code !== 'engine_version').length;
     const gone = this.#gone === 0 ? '' : `, records of ${this.#gone} gone`;
     const said = `${this.#archives.size} archived, ${this.#executed} activations executed again${gone}`;
@@ -193,6 +209,34 @@ export class PolicyCheck {
     const fault = disagreement(change, record) ?? (await repeat(policy, record));
     if (fault !== undefined) this.#undecided(at, fault);
     this.#executed += 1;
+  }
+
+  /** Whether the replays that its approvals name are of this bundle. */
+  async #reported(change: Change): Promise<void> {
+    for (const report of new Set(change.approvers.flatMap((one) => one.report ?? []))) {
+      const found = await this.#entryAt(report);
+      const fault =
+        found === null
+          ? 'it cannot be read'
+          : reportFault(found.entry.payload.kind, found.record, change);
+      if (fault === undefined) continue;
+      if (found?.isGone === true) this.#gone += 1;
+      else this.#undecided(change.at, `the report at leaf ${report}: ${fault}`);
+    }
+  }
+
+  async #entryAt(index: number): Promise<Reported | null> {
+    const place = this.#places.findLast(({ first }) => first <= index);
+    if (place === undefined) return null;
+    const { number } = place;
+    const key = this.#context.keys.batch(number);
+    const { bytes } = await readRecorded(this.#context.store, key, { batch: number }, Infinity);
+    if (bytes === null) return null;
+    const batch = parseBatch(bytes);
+    const entry = batch.entries[index - batch.header.first];
+    if (entry === undefined) return null;
+    const record = this.#context.open ? await this.#recordOf(entry, batch, index) : null;
+    return { entry, record, isGone: record === null && entry.payload._sd !== undefined };
   }
 
   async #recordOf(entry: Entry, batch: Batch, index: number): Promise<StoredRecord | null> {

@@ -1,5 +1,6 @@
 /** The changes of policy in a log, from the batches alone: what took effect, who approved it, who adopted it. */
 import { parseApproval } from '../core/approval.ts';
+import type { Approval } from '../core/approval.ts';
 import { controlFacts } from '../core/ctl.ts';
 import type { ControlFacts } from '../core/ctl.ts';
 import type { Entry } from '../core/entry.ts';
@@ -29,6 +30,8 @@ export interface PolicyEvent {
   readonly change: string | null;
   /** Who approved it, as the approvals say. */
   readonly approvers: readonly string[];
+  /** Leaf indices of the replays that the approvals name. */
+  readonly reports: readonly number[];
   readonly code: string | null;
   readonly reason: string | null;
   readonly writer: string;
@@ -105,17 +108,21 @@ function eventOf(index: number, { payload }: Entry, findings: readonly Finding[]
   const { act, id: policy, digest, revision, change = null, code = null, reason = null } = facts;
   const kind = act === 'activate' ? (change ?? 'update') : change;
   const place = { index, at: payload.at, writer: payload.wtr.id, findings };
-  const approvers = act === 'activate' ? personsOf(facts) : [];
-  return { ...place, act, policy, digest, revision, change: kind, approvers, code, reason };
+  const approvals = act === 'activate' ? approvalsOf(facts) : [];
+  const approvers = approvals.map((approval) => approval?.person ?? '?');
+  const reports = [...new Set(approvals.flatMap((approval) => approval?.report ?? []))];
+  const named = { act, policy, digest, revision, change: kind, approvers, reports };
+  return { ...place, ...named, code, reason };
 }
 
-function personsOf({ approvals }: ControlFacts<'policy'>): string[] {
+/** Null for one that is malformed. */
+function approvalsOf({ approvals }: ControlFacts<'policy'>): (Approval | null)[] {
   return approvals.map((text) => {
     try {
-      return parseApproval(text).approval.person;
+      return parseApproval(text).approval;
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
-      return '?';
+      return null;
     }
   });
 }

@@ -31,12 +31,18 @@ interface Lie {
   readonly author: Person;
   /** What the policy is told otherwise than it is. */
   readonly told?: JsonObject;
+  /** What the approvals name as the replay that was seen. */
+  readonly report?: number;
 }
 
 const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
 
 /** Asks the policy in charge, tells it what is wanted, and seals its answer. @returns the leaf index. */
-async function seal(bundle: Bundle, { approvers, author, told = {} }: Lie): Promise<number> {
+async function seal(
+  bundle: Bundle,
+  { approvers, author, told = {}, report }: Lie,
+): Promise<number> {
+  const named = report === undefined ? {} : { report };
   const { ledger } = w.gateway;
   const { origin, gen, classes, fallbackClass, labels, maxSealMs } = w.genesis;
   const secret = await loadLedgerSecret(homeOf(w.configuration).ledgerSecret);
@@ -45,7 +51,7 @@ async function seal(bundle: Bundle, { approvers, author, told = {} }: Lie): Prom
   const policy = (await stageArchived((await ledger.archivedPolicy(w.active))!)).prepared;
   const { id, digest, revision, archive } = bundle;
   const expiry = Date.now() + 3_600_000;
-  const request = await w.request(bundle, approvers, { expiry });
+  const request = await w.request(bundle, approvers, { expiry, ...named });
   const claims = { digest, revision, previous: w.active, signer: author.signer.kid };
   const at = Date.now();
   const decided = await decideActivation(
@@ -65,7 +71,7 @@ async function seal(bundle: Bundle, { approvers, author, told = {} }: Lie): Prom
           properties: {
             ...{ ...claims, author: author.person, change: 'update', reason: null, grace_ms: 0 },
             approvals: approvers.map(({ person, signer }) => {
-              return { person, kid: signer.kid, expiry_ms: expiry };
+              return { person, kid: signer.kid, expiry_ms: expiry, ...named };
             }),
             ...told,
           },
@@ -116,6 +122,33 @@ describe('what the policy in charge was told is held against the batches', () =>
   test.each(lies)('a gateway that tells the policy %s', async (name, told, codes) => {
     const bundle = await w.bundle(name);
     const index = await seal(bundle, { approvers: [ann!, ben!], author: w.author, told });
+    await w.gateway.ledger.adopted(index);
+    expect(await found(index)).toEqual(codes);
+  });
+});
+
+describe('what approvals name as the replay that was seen is held against the store', () => {
+  const sealed = async (event: JsonObject): Promise<number> => {
+    const { body } = await w.post('entries?ack=sealed', event);
+    return body['index'] as number;
+  };
+  const replayOf = ({ id, digest }: Bundle): JsonObject => {
+    return { type: 'policy.replay', candidate: { policy: id, digest, revision: 'r' } };
+  };
+
+  test.each([
+    ['a replay of this bundle', async (bundle: Bundle) => sealed(replayOf(bundle)), []],
+    [
+      'a replay of another bundle',
+      async (bundle: Bundle) => sealed(replayOf({ ...bundle, digest: 'other' })),
+      ['undecided_activation'],
+    ],
+    ['another event', async () => sealed({ type: 'shop' }), ['undecided_activation']],
+    ['the start of a boot', async () => Promise.resolve(0), ['undecided_activation']],
+  ])('%s', async (name, make, codes) => {
+    const bundle = await w.bundle(name);
+    const report = await make(bundle);
+    const index = await seal(bundle, { approvers: [ann!, ben!], author: w.author, report });
     await w.gateway.ledger.adopted(index);
     expect(await found(index)).toEqual(codes);
   });

@@ -15,6 +15,7 @@ import { contextOf } from '../context.ts';
 import { stageArchived } from '../open/policy.ts';
 import { numberOf } from '../option-values.ts';
 import { loadPerson, writeJson } from './people.ts';
+import { reportOf } from './report.ts';
 import { withStore } from '../open/store-url.ts';
 
 interface ApproveFlags {
@@ -26,6 +27,7 @@ interface ApproveFlags {
   readonly store?: string;
   readonly change: string;
   readonly hours: string;
+  readonly report?: string;
   readonly out: string;
 }
 
@@ -54,6 +56,7 @@ export function policyApproveCommand(declared: Command): void {
     .option('--store <url>', 'whose archive that is: file:///… or s3://…; default: as configured')
     .option('--change <change>', POLICY_CHANGES.join(', '), 'update')
     .option('--hours <hours>', 'for how long the approval is good', '24')
+    .option('--report <entry>', 'the replay that you have seen: leaf index or id, or its file')
     .requiredOption('--out <file>', 'where the approval is written')
     .addHelpText(
       'after',
@@ -71,7 +74,11 @@ export function policyApproveCommand(declared: Command): void {
       const previous = flags.previous ?? (await policyView(connection)).active;
       const change = changeOf(flags.change);
       const expiry = Math.round(Date.now() + hours * HOUR_MS);
-      const fields: Approval = { v: 1, gen, ...named, previous, change, expiry, person };
+      const seen =
+        flags.report === undefined
+          ? {}
+          : { report: await reportOf(connection, flags.report, named) };
+      const fields: Approval = { v: 1, gen, ...named, previous, change, expiry, person, ...seen };
       const approval = await makeApproval(fields, signer);
       await writeJson(flags.out, { approval, certificate: statement });
       output.result(

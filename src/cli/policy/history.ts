@@ -63,12 +63,13 @@ function print(
 
 function lineOf(event: PolicyEvent): string {
   const { index, at, act, policy, digest, change, approvers, code, reason, findings } = event;
+  const seen = event.reports.length === 0 ? '' : `, replay ${event.reports.join(', ')}`;
   const words = [
     String(index).padStart(8),
     new Date(at).toISOString(),
     act.padEnd(8),
     policy ?? '-',
-    ...(act === 'activate' ? [`${change ?? ''} by ${approvers.join(', ')}`] : []),
+    ...(act === 'activate' ? [`${change ?? ''} by ${approvers.join(', ')}${seen}`] : []),
     ...(code === null ? [] : [code]),
     ...(reason === null ? [] : [JSON.stringify(reason)]),
     ...findings.map((found) => `${found.code}: ${found.detail}`),

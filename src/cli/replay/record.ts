@@ -3,6 +3,7 @@ import { sha256Base64Url } from '#platform';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import { SteleError } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/strict-json.ts';
+import { REPLAY_EVENT } from '../../ledger/replay-report.ts';
 import { appendLines } from '../entry/append.ts';
 import type { Connection } from '../client.ts';
 import type { ReplayReport } from './report.ts';
@@ -42,7 +43,7 @@ function eventOf(report: ReplayReport, sha256: string): object {
   const { verdict, origin, entries, read, candidate, decisions, identical } = report;
   const { changed, flips, errors, masked, changes, notReplayed, gates } = report;
   return {
-    type: 'policy.replay',
+    type: REPLAY_EVENT,
     source: 'stele',
     outcome: verdict === 'pass' ? 'success' : 'failure',
     candidate,

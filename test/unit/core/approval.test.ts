@@ -1,6 +1,6 @@
 /** Which approvals put a policy in charge, and why others do not. */
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { approvalRefusals, makeApproval, parseApproval } from '../../../src/core/approval.ts';
+import { approvalFacts, approvalRefusals, makeApproval, parseApproval } from '../../../src/core/approval.ts';
 import type { Approval } from '../../../src/core/approval.ts';
 import { findingsOf } from '../../../src/core/batch-findings.ts';
 import { signJws } from '../../../src/core/jws.ts';
@@ -80,6 +80,21 @@ test('an approval is parsed to what was signed', async () => {
   expect(approval).toMatchObject({ v: 1, person: 'ann', id: two, expiry: EXPIRY });
 });
 
+test('an approval may name the replay that its approver has seen', async () => {
+  const named = async (f: JsonObject, person: string) => approve(f, person, { report: 0 });
+  const both = async (f: JsonObject) => [await named(f, 'ann'), await named(f, 'ben')];
+  expect(await changed(async (f) => ({ ...f, approvals: await both(f) }))).toEqual([]);
+  expect(log.state.activePolicy).toBe(two);
+  const approvers = [
+    { person: 'ann', kid: 'a', expiry: 1, report: 0 },
+    { person: 'ben', kid: 'b', expiry: 2 },
+  ];
+  expect(approvalFacts(approvers)).toEqual([
+    { person: 'ann', kid: 'a', expiry_ms: 1, report: 0 },
+    { person: 'ben', kid: 'b', expiry_ms: 2 },
+  ]);
+});
+
 const gone = (facts: JsonObject): Record<string, JsonValue> => ({ ...facts });
 
 type Row = readonly [string, (facts: Record<string, JsonValue>) => Promise<JsonObject>, string];
@@ -128,6 +143,11 @@ const refused: readonly Row[] = [
     'an approval of another kind of change',
     async (f) => ({ ...f, approvals: [await approve(f, 'ann', { change: 'break_glass' })] }),
     'approval_other',
+  ],
+  [
+    'an approval that names as report what is not before it',
+    async (f) => ({ ...f, approvals: [await approve(f, 'ann', { report: 1_000_000 })] }),
+    'report_other',
   ],
   [
     'an expired approval',
