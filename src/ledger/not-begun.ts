@@ -16,14 +16,10 @@ export function refusalBy(refusal: string | null, fault: string | null): string 
   return isOfSlot(fault) ? fault : refusal;
 }
 
-/** Runs `work`, and tells a store that answers apart from one that does not where it is refused: see {@link refusalBy}. */
-export async function refusedBy<T>(fault: () => string | null, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof SteleError) || error.code !== NOT_BEGUN || fault() !== null) throw error;
-    throw new NotTakenError('starting', error.message, error);
-  }
+/** What a caller is told of an error: a store that answers is told apart from one that does not, see {@link refusalBy}. */
+export function errorBy(error: unknown, fault: string | null): unknown {
+  if (!(error instanceof SteleError) || error.code !== NOT_BEGUN || fault !== null) return error;
+  return new NotTakenError('starting', error.message, error);
 }
 
 /** Whether the store answers, and somebody has put something onto the next key that a person has to take away. */

@@ -39,7 +39,7 @@ import type {
   SignedHead,
 } from './receipt.ts';
 import { NextBatch } from './next-batch.ts';
-import { refusalBy, refusedBy } from './not-begun.ts';
+import { errorBy, refusalBy } from './not-begun.ts';
 import { Inheritance, recover } from './recovery.ts';
 import { Replica } from './replica.ts';
 import type { IsWanted } from './stretch-reader.ts';
@@ -151,7 +151,12 @@ export class RunningLedger implements Ledger {
   }
 
   async append(drafts: readonly EntryDraft[]): Promise<readonly Receipt[]> {
-    const receipts = await this.#begun(async () => this.#intake.append(drafts));
+    let receipts: readonly Receipt[];
+    try {
+      receipts = await this.#intake.append(drafts);
+    } catch (error) {
+      throw errorBy(error, this.#storeFault);
+    }
     for (const [i, { idk, idb, jti, at }] of drafts.entries()) {
       if (idk === undefined || idb === undefined) continue;
       this.#identities.record(idk, { jti, idb, receipt: receipts[i] ?? null }, at);
@@ -160,7 +165,11 @@ export class RunningLedger implements Ledger {
   }
 
   async appendSystem(kind: string, ctl: Readonly<Record<string, unknown>>): Promise<Receipt> {
-    return this.#begun(async () => this.#intake.appendSystem(kind, ctl as JsonObject));
+    try {
+      return await this.#intake.appendSystem(kind, ctl as JsonObject);
+    } catch (error) {
+      throw errorBy(error, this.#storeFault);
+    }
   }
 
   async appendKeyStatement(statement: Statement): Promise<Receipt> {
@@ -255,7 +264,11 @@ export class RunningLedger implements Ledger {
   }
 
   async refresh(): Promise<void> {
-    await this.#begun(async () => this.#sequencer.refresh());
+    try {
+      await this.#sequencer.refresh();
+    } catch (error) {
+      throw errorBy(error, this.#storeFault);
+    }
   }
 
   hurry(): void {
@@ -287,10 +300,6 @@ export class RunningLedger implements Ledger {
 
   get #storeFault(): string | null {
     return this.#startFault ?? this.#sequencer.fault;
-  }
-
-  async #begun<T>(work: () => Promise<T>): Promise<T> {
-    return refusedBy(() => this.#storeFault, work);
   }
 
   /** Recovery, then normal running. */
