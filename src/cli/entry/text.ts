@@ -29,8 +29,11 @@ export function entryLine(view: JsonObject): string {
   const index = said(at('/index') ?? '-').padStart(6);
   const head = `${index}  ${time(at('/at'))}  ${said(at('/kind')).padEnd(9)}`;
   const by = caller(at('/record/input/subject')) ?? '';
-  const what = said(body(view));
-  const short = what.length <= LINE_CHARACTERS ? what : `${what.slice(0, LINE_CHARACTERS)}…`;
+  const what = alert(view) ?? said(body(view));
+  const short =
+    view['kind'] === 'alert' || what.length <= LINE_CHARACTERS
+      ? what
+      : `${what.slice(0, LINE_CHARACTERS)}…`;
   return [head, by, short].filter((part) => part !== '').join('  ');
 }
 
@@ -41,6 +44,13 @@ function body(view: JsonObject): JsonValue {
     if (value !== undefined) return value;
   }
   return null;
+}
+
+/** An alert has three words for who is on duty; which policy said it, `stele entry` shows. */
+function alert(view: JsonObject): string | null {
+  const facts = valueAt(view, ['payload', 'ctl']);
+  if (view['kind'] !== 'alert' || !isJsonObject(facts)) return null;
+  return `${said(facts['severity'])}: ${said(facts['title'])} (entry ${said(facts['source'])})`;
 }
 
 function decision(view: JsonObject): string | null {

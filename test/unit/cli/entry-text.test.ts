@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { entryText } from '../../../src/cli/entry/text.ts';
+import { entryLine, entryText } from '../../../src/cli/entry/text.ts';
 
 const view = {
   id: '01a2',
@@ -74,4 +74,14 @@ null`,
   ],
 ])('%s', (_name, given, want) => {
   expect(entryText(given)).toBe(want);
+});
+
+test('an alert is one line for who is on duty: how bad, what, and about which entry', () => {
+  const ctl = { policy: 'P'.repeat(43), severity: 'high', source: 12, title: 't'.repeat(99) };
+  const line = entryLine({ ...bare, kind: 'alert', payload: { ctl }, record: null });
+  expect(line).toBe(
+    `     5  2026-11-23T07:37:04.604Z  alert      high: ${'t'.repeat(99)} (entry 12)`,
+  );
+  const hidden = entryLine({ ...bare, kind: 'alert', payload: {}, record: null });
+  expect(hidden).toBe('     5  2026-11-23T07:37:04.604Z  alert      null');
 });
