@@ -212,11 +212,16 @@ export class Activations {
     const { ledger } = this.#served;
     const { whole, staged } = prepared;
     await this.#assertFollows(asker, whole);
-    // The one before it may be running here still, within its grace, and has no say any more.
-    if ((changes.prepared()?.identity.id ?? null) !== whole.previous) {
+    // The one before it may be running here still, within its grace, and has no say any more; but where the one in
+    // charge cannot be run, it is the way out.
+    const running = changes.prepared()?.identity.id ?? null;
+    const isFormer = running !== whole.previous;
+    if (isFormer && (running === null || running !== ledger.policy().fallback)) {
       throw await this.#refuse(asker, whole, 'policy_superseded');
     }
-    const decided = await this.#decide(asker, changes, { ...prepared, request });
+    const answer = await this.#decide(asker, changes, { ...prepared, request });
+    // Its grace is over, and it decides nothing but this: its draft is not held against what may decide here.
+    const decided = isFormer ? { ...answer, policy: null } : answer;
     if (!decided.allow) throw await this.#refusals.denied(asker, decided);
     await this.#ofArchive(asker, whole, async () => {
       await ledger.archivePolicy(whole.id, staged.archive);

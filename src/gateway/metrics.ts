@@ -159,6 +159,11 @@ const LEDGER_GAUGES: readonly StatusGauge<Desk>[] = [
     },
   },
   {
+    name: 'stele_policy_fallback',
+    help: 'Whether the policy in charge cannot be run here, so that the one before it decides the next change of policy.',
+    value: ({ served }) => Number(served.ledger.policy().fallback !== null),
+  },
+  {
     name: 'stele_ledger_summary_pending',
     help: 'What is counted and not yet sealed in a summary entry.',
     value: ({ summary }) => summary.pending,

@@ -1,6 +1,8 @@
 import { SteleError } from '../core/errors.ts';
-import type { ChargedPolicy, NamedSigner, PolicySwitch } from '../ledger/components.ts';
+import type { ChargedPolicy, Evaluate, NamedSigner, PolicySwitch } from '../ledger/components.ts';
 import { identityFault } from '../policy/archived.ts';
+import type { EvaluateOnce } from '../policy/one-shot.ts';
+import { PolicyError } from '../policy/policy-error.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import type { ReadyPolicy, SwapPool } from '../policy/swap-pool.ts';
 
@@ -11,7 +13,11 @@ export interface SwitchParts {
   readonly stage: (archive: Uint8Array) => Promise<StagedPolicy>;
   /** Why a bundle is not signed as its activation says; undefined where it is. */
   readonly signerFault: (archive: Uint8Array, named: NamedSigner) => Promise<string | undefined>;
+  readonly evaluate: EvaluateOnce;
 }
+
+/** Times that a decision is made again on a machine that is too busy for it. */
+const TRIES = 3;
 
 /** Makes the policies that the log puts in charge decide in a pool. */
 export class PoolSwitch implements PolicySwitch {
@@ -45,6 +51,23 @@ export class PoolSwitch implements PolicySwitch {
       this.#ready = null;
       this.#kept = null;
       workers.swap();
+    };
+  }
+
+  async open(policy: ChargedPolicy): Promise<Evaluate> {
+    const { pool, evaluate } = this.#parts;
+    await this.#checkSigner(policy);
+    const running = pool.prepared?.identity.id === policy.id ? pool.prepared : null;
+    const { compiled } = running ?? (await this.#staged(policy)).prepared;
+    return async (entrypoint, input) => {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await evaluate(compiled, entrypoint, input);
+        } catch (error) {
+          const isSlow = error instanceof PolicyError && error.code === 'policy_timeout';
+          if (!isSlow || tries === TRIES) throw error;
+        }
+      }
     };
   }
 

@@ -4,21 +4,29 @@
  */
 import type { Activation } from '../core/log-state.ts';
 import { SteleError } from '../core/errors.ts';
+import { decidersOfChange, mayDecideChange } from '../core/policy-charge.ts';
 import type { PolicySwitch } from './components.ts';
 import type { LedgerContext } from './context.ts';
 import type { Intake } from './intake.ts';
 import type { LogView } from './log-view.ts';
-import { archivePolicy, readArchivedPolicy } from './policy-archive.ts';
-import { retryMs } from './retry.ts';
+import { archivePolicy } from './policy-archive.ts';
+import type { FoundEntry } from './receipt.ts';
+import { isTransient, retryMs } from './retry.ts';
+import { assertDecided, chargedPolicy } from './sealed-decision.ts';
 
 /** What an adoption works with. */
 export interface AdoptionParts {
   readonly context: LedgerContext;
   readonly view: LogView;
   readonly intake: () => Intake;
+  /** Reads a sealed entry, proven. */
+  readonly entry: (index: number) => Promise<FoundEntry | null>;
   /** Ends the trying. */
   readonly signal: AbortSignal;
 }
+
+/** Policies before the one in charge that are tried at a start. */
+const FORMER_MAX = 8;
 
 interface Waiting {
   readonly index: number;
@@ -34,6 +42,8 @@ export class Adoption {
   #following: Promise<void> = Promise.resolve();
   #isFollowing = false;
   #fault: string | null = null;
+  /** Whether waiting alone will not cure that. */
+  #isStuck = false;
   #waiting: Waiting[] = [];
   /** Faults that are entries already, by activation and code. */
   readonly #told = new Set<string>();
@@ -48,6 +58,13 @@ export class Adoption {
     return this.#fault;
   }
 
+  /** The policy before the one in charge that decides the next change here; null where that is not needed, or not allowed. */
+  get fallback(): string | null {
+    const { deciding } = this.#parts.intake();
+    if (!this.#isStuck || deciding === null || deciding === this.active?.id) return null;
+    return mayDecideChange(this.#parts.view.state, deciding) ? deciding : null;
+  }
+
   /** The policy in charge where the log is learnt to. */
   get active(): Activation | null {
     const { activePolicy, policies } = this.#parts.view.state;
@@ -55,18 +72,48 @@ export class Adoption {
   }
 
   /**
-   * Makes the policy in charge decide, before a boot begins: its `boot` entry will name it.
+   * Makes the policy in charge decide, before a boot begins: its `boot` entry will name it. Where it cannot be run, and
+   * nobody has adopted it, the last one before it that can: for the next change of policy, and within its grace.
+   *
    * @throws what the store throws, and whatever keeps the policy from deciding.
    */
   async begin(): Promise<void> {
     if (this.#switch === null || this.#adopted !== undefined) return;
     const { active } = this;
-    if (active !== null) {
-      const go = await this.#ready(active);
-      go();
+    const adopted = active === null ? null : await this.#beginWith(active);
+    this.#parts.intake().decideWith(adopted?.id ?? null);
+    this.#adopted = adopted;
+  }
+
+  async #beginWith(active: Activation): Promise<Activation> {
+    try {
+      (await this.#ready(active))();
+      return active;
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      const former = decidersOfChange(this.#parts.view.state).slice(0, FORMER_MAX);
+      for (const policy of former.filter(({ id }) => id !== active.id)) {
+        const go = await this.#open(policy).catch((fault: unknown) => {
+          if (isTransient(fault)) throw fault;
+          return null;
+        });
+        if (go === null) continue;
+        go();
+        this.#failed(error, 1);
+        return policy;
+      }
+      throw error;
     }
-    this.#parts.intake().decideWith(active?.id ?? null);
-    this.#adopted = active;
+  }
+
+  #failed(error: unknown, failures: number): string {
+    const code = error instanceof SteleError ? error.code : 'policy_not_ready';
+    this.#fault = code;
+    this.#isStuck = !isTransient(error);
+    this.#parts.context.log.warn('policy_not_adopted', {
+      ...{ policy: this.active?.id, error, failures },
+    });
+    return code;
   }
 
   /** A batch was learnt: follows in the background where it put another policy in charge. */
@@ -105,11 +152,10 @@ export class Adoption {
         await this.#step();
         failures = 0;
         this.#fault = null;
+        this.#isStuck = false;
       } catch (error) {
         failures += 1;
-        this.#fault = error instanceof SteleError ? error.code : 'policy_not_ready';
-        context.log.warn('policy_not_adopted', { policy: this.active?.id, error, failures });
-        await this.#tell(this.#fault);
+        await this.#tell(this.#failed(error, failures));
         await context.sleep(retryMs(context.random, failures), signal);
       }
     }
@@ -150,12 +196,19 @@ export class Adoption {
   }
 
   async #ready(active: Activation): Promise<() => void> {
-    const { store, settings, genesis, clock } = this.#parts.context;
-    const { id, index, digest, signer } = active;
-    const record = signer === null ? undefined : this.#parts.view.state.keys.get(signer);
-    const author = record?.certificate?.jwk ?? null;
-    const archive = await readArchivedPolicy(store, settings.ledger, active);
-    const policy = { id, index, digest, archive, signer, author };
+    const { context, view, entry } = this.#parts;
+    if (this.#switch !== null) {
+      const parts = { context, view, entry, policies: this.#switch };
+      await assertDecided(parts, active, this.#adopted?.id ?? null);
+    }
+    return this.#open(active);
+  }
+
+  async #open(active: Activation): Promise<() => void> {
+    const { context, view } = this.#parts;
+    const { store, settings, genesis, clock } = context;
+    const policy = await chargedPolicy(context, view, active);
+    const { id, archive } = policy;
     const go = (await this.#switch?.ready(policy)) ?? (() => undefined);
     // Entries will need it for longer than when it was archived.
     if (archive !== null) {

@@ -2,6 +2,7 @@ import type { Genesis } from '../core/genesis.ts';
 import type { JwsSigner, PublicJwk } from '../core/jws.ts';
 import type { NoteSigner } from '../core/signed-note.ts';
 import type { Statement } from '../core/statement.ts';
+import type { JsonValue } from '../core/strict-json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { JournalFiles } from './journal-files.ts';
 
@@ -35,6 +36,9 @@ export interface ChargedPolicy extends NamedSigner {
   readonly archive: Uint8Array | null;
 }
 
+/** Evaluates an entrypoint over RFC 8785 text, in a thread that can be ended. @throws SteleError where there is no answer. */
+export type Evaluate = (entrypoint: string, input: string) => Promise<JsonValue>;
+
 /** What decides in this process, as the ledger switches it. */
 export interface PolicySwitch {
   /**
@@ -44,6 +48,11 @@ export interface PolicySwitch {
    * @throws when the policy cannot decide; the one before goes on.
    */
   ready(policy: ChargedPolicy): Promise<() => void>;
+  /**
+   * Opens a policy that was in charge, so that what it decided can be executed again.
+   * @throws when it cannot be run here.
+   */
+  open(policy: ChargedPolicy): Promise<Evaluate>;
 }
 
 /** A genesis, and how it is known. */

@@ -11,7 +11,8 @@ import type { LogState } from '../core/log-state.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { caughtMalformed } from '../core/schema.ts';
 
-const ADMIN = 'stele/admin';
+/** Entrypoint that is asked about changes of policy. */
+export const ADMIN = 'stele/admin';
 const ACTION = 'policy.activate';
 
 /** An activation that took effect, with what its own leaf and the log say about it. */

@@ -76,6 +76,8 @@ export class PolicyCheck {
   readonly #opened = new Map<string, ExecutablePolicy | null>();
   /** The policy of its name, by this engine. */
   readonly #runnable = new Map<string, ExecutablePolicy>();
+  /** What no gateway adopts: not by the author that is named, or not decided so. */
+  readonly #unfit = new Set<string>();
   readonly #findings: Finding[] = [];
   /** Where batches begin, in order. */
   readonly #places: { readonly number: number; readonly first: number }[] = [];
@@ -112,7 +114,7 @@ export class PolicyCheck {
       await this.#decided(change);
       await this.#reported(change);
     }
-    const found = this.#findings.filter(({ code }) => code !== 'engine_version').length;
+    const found = this.#findings.filter(({ severity }) => severity !== 'warning').length;
     const gone = this.#gone === 0 ? '' : `, records of ${this.#gone} gone`;
     const said = `${this.#archives.size} archived, ${this.#executed} activations executed again${gone}`;
     const detail = found === 0 ? said : `${found} found; ${said}`;
@@ -183,10 +185,13 @@ export class PolicyCheck {
   }
 
   /** Whether the bundle says of itself what its activation says: who wrote it must not have approved it. */
-  async #signed({ facts, author, at }: Change, policy: ExecutablePolicy): Promise<void> {
+  async #signed({ id, facts, author, at }: Change, policy: ExecutablePolicy): Promise<void> {
     const { signer, revision } = facts;
     const fault = await policy.signerFault({ signer, author: author?.jwk ?? null });
-    if (fault !== undefined) this.#mismatch(at, fault);
+    if (fault !== undefined) {
+      this.#mismatch(at, fault);
+      this.#unfit.add(id);
+    }
     if (policy.revision !== revision) {
       this.#mismatch(at, `the bundle is of revision ${String(policy.revision)}`);
     }
@@ -195,19 +200,22 @@ export class PolicyCheck {
   /** Whether the policy before said so. */
   async #decided(change: Change): Promise<void> {
     const { facts, entry, batch, at } = change;
-    if (!claimsDecision(entry, facts.previous)) {
-      this.#undecided(at, 'no decision of the policy in charge');
+    const by = entry.payload.pol?.id ?? '';
+    const isFormer = by !== (facts.previous ?? '');
+    if (!claimsDecision(entry, by) || (isFormer && this.#isFit(facts.previous))) {
+      this.#undecided(change, 'no decision of the policy in charge');
       return;
     }
-    const policy = this.#runnable.get(facts.previous ?? '') ?? null;
-    const record = this.#context.open ? await this.#recordOf(entry, batch, at.index ?? 0) : null;
+    if (isFormer) this.#findings.push(finding('former_decided', at, formerText(by, facts)));
+    const policy = this.#runnable.get(by) ?? null;
+    const record = await this.#recordOf(entry, batch, at.index);
     // That the record is what the leaf commits to, or why it is gone, is said with the other records.
     if (record === null || policy === null) {
       this.#gone += 1;
       return;
     }
     const fault = disagreement(change, record) ?? (await repeat(policy, record));
-    if (fault !== undefined) this.#undecided(at, fault);
+    if (fault !== undefined) this.#undecided(change, fault);
     this.#executed += 1;
   }
 
@@ -221,7 +229,7 @@ export class PolicyCheck {
           : reportFault(found.entry.payload.kind, found.record, change);
       if (fault === undefined) continue;
       if (found?.isGone === true) this.#gone += 1;
-      else this.#undecided(change.at, `the report at leaf ${report}: ${fault}`);
+      else this.#undecided(change, `the report at leaf ${report}: ${fault}`);
     }
   }
 
@@ -235,11 +243,17 @@ export class PolicyCheck {
     const batch = parseBatch(bytes);
     const entry = batch.entries[index - batch.header.first];
     if (entry === undefined) return null;
-    const record = this.#context.open ? await this.#recordOf(entry, batch, index) : null;
+    const record = await this.#recordOf(entry, batch, index);
     return { entry, record, isGone: record === null && entry.payload._sd !== undefined };
   }
 
-  async #recordOf(entry: Entry, batch: Batch, index: number): Promise<StoredRecord | null> {
+  /** Whether gateways would have adopted it, so that no other had a say. */
+  #isFit(id: string | null): boolean {
+    return id !== null && this.#runnable.has(id) && !this.#unfit.has(id);
+  }
+
+  async #recordOf(entry: Entry, batch: Batch, index = 0): Promise<StoredRecord | null> {
+    if (!this.#context.open) return null;
     const { ret, jti } = entry.payload;
     const { payloads, first } = batch.header;
     const reference = payloads.find((one) => one.class === ret.class && one.mode === ret.mode);
@@ -259,9 +273,14 @@ export class PolicyCheck {
     this.#findings.push(finding('policy_mismatch', at, detail));
   }
 
-  #undecided(at: FindingPlace, detail: string): void {
+  #undecided({ id, at }: Change, detail: string): void {
+    this.#unfit.add(id);
     this.#findings.push(finding('undecided_activation', at, detail));
   }
+}
+
+function formerText(by: string, { previous }: Change['facts']): string {
+  return `policy ${by} decided it: ${String(previous)}, which was in charge, cannot be run`;
 }
 
 function verdict(found: number): 'pass' | 'fail' {

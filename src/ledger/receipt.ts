@@ -41,6 +41,11 @@ export interface PolicyStatus {
   readonly decides: boolean;
   /** Why it is not the one in charge: a code; null where it is, or is about to be. */
   readonly fault: string | null;
+  /**
+   * The policy before the one in charge that decides the next change of policy here, since that one cannot be run; null
+   * where it can, and where a writer has adopted it.
+   */
+  readonly fallback: string | null;
 }
 
 /** Where an entry stands in the log. */

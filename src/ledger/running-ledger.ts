@@ -133,7 +133,8 @@ export class RunningLedger implements Ledger {
     this.#next = next;
     const intake = (): Intake => this.#intake;
     const { signal } = this.#closing;
-    this.#adoption = new Adoption({ context, view, intake, signal });
+    const entry = async (index: number): Promise<FoundEntry | null> => this.#replica.entry(index);
+    this.#adoption = new Adoption({ context, view, intake, entry, signal });
     this.#alarms = new Alarms({ context, view, intake, signal });
     const between = async (): Promise<void> => this.#intake.settle();
     const settings = new SettingsWatch(context);
@@ -182,10 +183,10 @@ export class RunningLedger implements Ledger {
   }
 
   policy(): PolicyStatus {
-    const { active, fault } = this.#adoption;
+    const { active, fault, fallback } = this.#adoption;
     const { deciding } = this.#intake;
     const decides = this.#intake.isCurrent({ policy: deciding, at: this.#context.clock() });
-    return { active, deciding, decides, fault };
+    return { active, deciding, decides, fault, fallback };
   }
 
   policies(): readonly Activation[] {

@@ -67,7 +67,9 @@ export async function composeGateway(configuration: Configuration): Promise<Comp
     const decide = decideSettingsOf(genesis, secret);
     const pool = await openPool(configuration, decide);
     closers.push(async () => pool.close());
-    const policies = new PoolSwitch({ pool, stage: stageArchived, signerFault });
+    const policies = new PoolSwitch({
+      ...{ pool, stage: stageArchived, signerFault, evaluate: evaluateOnce },
+    });
     const parts = { store, known, log, policies, archive };
     const { ledger, vkey } = await openOwnLedger(configuration, parts);
     closers.push(async () => ledger.close());

@@ -76,12 +76,13 @@ function checksOf(gateway: Gateway): readonly Check[] {
 /** What is in charge and does not decide here yet: within the grace of the one before, everything goes on. */
 function policyCheck(name: string, { policy: { policy }, ledger }: ServedLedger): Check {
   if (policy === null) return { name, ok: false, detail: 'none is loaded' };
-  const { active, deciding, decides, fault } = ledger.policy();
+  const { active, deciding, decides, fault, fallback } = ledger.policy();
   const own = `${policy.revision} (${policy.id})`;
   if (active === null || deciding === null || active.id === deciding) {
     return { name, ok: true, detail: own };
   }
-  const detail = `${own}; in charge is ${active.id}, ${fault ?? 'being made ready'}`;
+  const next = fallback === null ? '' : `; ${fallback} decides the next change`;
+  const detail = `${own}; in charge is ${active.id}, ${fault ?? 'being made ready'}${next}`;
   return { name, ok: decides, warns: true, detail };
 }
 

@@ -6,6 +6,7 @@ import { PoolSwitch } from '../../../src/gateway/policy-switch.ts';
 import { signBundleFiles } from '../../../src/keys/bundle-signatures.ts';
 import { generateKey } from '../../../src/keys/key-files.ts';
 import type { PrivateKey } from '../../../src/keys/key-files.ts';
+import { evaluateOnce } from '../../../src/policy/one-shot.ts';
 import { identityFault } from '../../../src/policy/archived.ts';
 import { unpackBundle } from '../../../src/policy/bundle.ts';
 import type { PreparedPolicy } from '../../../src/policy/prepare.ts';
@@ -48,7 +49,12 @@ test.each([
   };
   const stage = async (): Promise<StagedPolicy> => Promise.resolve(staged);
   const noFault = async (): Promise<undefined> => Promise.resolve(undefined);
-  const policies = new PoolSwitch({ pool: await SwapPool.open(none), stage, signerFault: noFault });
+  const policies = new PoolSwitch({
+    pool: await SwapPool.open(none),
+    stage,
+    signerFault: noFault,
+    evaluate: evaluateOnce,
+  });
   const archive = new Uint8Array();
   const charged = { id: 'x', index: 1, digest, archive, signer: null, author: null };
   await expect(policies.ready(charged)).rejects.toMatchObject({ code, disposition: 'halt' });

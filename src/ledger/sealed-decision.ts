@@ -1,0 +1,150 @@
+/**
+ * Whether an activation in the log was decided as it says: its record opens its leaf, speaks of this very change, and the
+ * policy that may decide it gives the same result again. What does not agree is adopted by nobody (docs/decisions/0017).
+ */
+import { canonicalJson } from '../core/canonical-json.ts';
+import { parseEntry } from '../core/entry.ts';
+import type { Entry } from '../core/entry.ts';
+import { SteleError } from '../core/errors.ts';
+import type { Activation } from '../core/log-state.ts';
+import { checkFullOpening, parseRecord } from '../core/record.ts';
+import type { StoredRecord } from '../core/record.ts';
+import { caughtMalformed } from '../core/schema.ts';
+import type { ChargedPolicy, Evaluate, PolicySwitch } from './components.ts';
+import type { LedgerContext } from './context.ts';
+import { ADMIN, claimsDecision, disagreement, effectiveChange } from './fsck-activation.ts';
+import type { EffectiveChange } from './fsck-activation.ts';
+import type { LogView } from './log-view.ts';
+import { readArchivedPolicy } from './policy-archive.ts';
+import type { FoundEntry } from './receipt.ts';
+import { isTransient } from './retry.ts';
+
+/** Changes in a row that a policy before the one in charge decided, and that are looked back on. */
+const LOOK_BACK_MAX = 4;
+
+/** What a check works with. */
+export interface SealedDecisionParts {
+  readonly context: LedgerContext;
+  readonly view: LogView;
+  readonly policies: PolicySwitch;
+  /** Reads a sealed entry, proven. */
+  readonly entry: (index: number) => Promise<FoundEntry | null>;
+}
+
+/** Reads a policy of the log with all that a switch wants of it. */
+export async function chargedPolicy(
+  { store, settings }: Pick<LedgerContext, 'store' | 'settings'>,
+  { state }: LogView,
+  active: Activation,
+): Promise<ChargedPolicy> {
+  const { id, index, digest, signer } = active;
+  const record = signer === null ? undefined : state.keys.get(signer);
+  const author = record?.certificate?.jwk ?? null;
+  const archive = await readArchivedPolicy(store, settings.ledger, active);
+  return { id, index, digest, archive, signer, author };
+}
+
+/**
+ * Executes the decision of an activation again.
+ *
+ * @param deciding - The policy that decides here already, so that it can be run.
+ * @throws {@link SteleError} `policy_undecided` where it does not agree; what keeps the policy that decided it from being
+ *   run; and the store's errors.
+ */
+export async function assertDecided(
+  parts: SealedDecisionParts,
+  active: Activation,
+  deciding: string | null,
+  depth = 0,
+): Promise<void> {
+  // The root has signed the policy of genesis.
+  if (active.index === null) return;
+  const found = await parts.entry(active.index);
+  if (found === null) throw undecided('its entry cannot be read');
+  const entry = parseEntry(Buffer.from(found.jws));
+  const change = effectiveChange(entry, active.index, parts.view.state);
+  if (change === null) throw undecided('it took no effect');
+  const { previous } = change.facts;
+  // There was nobody to ask.
+  if (previous === null) return;
+  const by = deciderOf(entry);
+  if (by !== previous && (previous === deciding || (await isFit(parts, previous, active, depth)))) {
+    throw undecided(`policy ${by} decided it, and ${previous}, which was in charge, can be run`);
+  }
+  const record = recordOf(entry, found, parts.context.clock());
+  if (record !== null) await assertRepeated(parts, change, by, record);
+}
+
+/** The policy that a leaf says allowed it. */
+function deciderOf(entry: Entry): string {
+  const by = entry.payload.pol?.id ?? '';
+  if (claimsDecision(entry, by)) return by;
+  throw undecided('it says of no policy that it allowed it');
+}
+
+async function assertRepeated(
+  parts: SealedDecisionParts,
+  change: EffectiveChange,
+  by: string,
+  record: StoredRecord,
+): Promise<void> {
+  const fault = disagreement(change, record);
+  if (fault !== undefined) throw undecided(fault);
+  const evaluate = await opened(parts, by);
+  const again = await evaluate(ADMIN, canonicalJson(record.input));
+  if (canonicalJson(again) === canonicalJson(record.result)) return;
+  throw undecided(`executed again, policy ${by} gives another result`);
+}
+
+/** Whether a policy that is not in charge any more could have decided: it runs, and was put in charge by right. */
+async function isFit(
+  parts: SealedDecisionParts,
+  id: string,
+  next: Activation,
+  depth: number,
+): Promise<boolean> {
+  const policy = parts.view.state.policies.get(id);
+  // One that was in charge again since is no longer found as it was then.
+  if (policy === undefined || (policy.index ?? -1) >= (next.index ?? -1)) return true;
+  try {
+    await opened(parts, id);
+    if (depth < LOOK_BACK_MAX) await assertDecided(parts, policy, null, depth + 1);
+    return true;
+  } catch (error) {
+    if (isTransient(error) || !(error instanceof SteleError)) throw error;
+    return false;
+  }
+}
+
+async function opened({ context, view, policies }: SealedDecisionParts, id: string) {
+  const policy = view.state.policies.get(id);
+  if (policy === undefined) throw undecided(`policy ${id} was never in charge`);
+  const evaluate: Evaluate = await policies.open(await chargedPolicy(context, view, policy));
+  return evaluate;
+}
+
+/** The record of the decision; null where its time is over. */
+function recordOf(
+  { payload }: Entry,
+  { record: line }: FoundEntry,
+  now: number,
+): StoredRecord | null {
+  if (line === null) {
+    if (payload.ret.until !== null && payload.ret.until < now) return null;
+    throw undecided('its record is not there');
+  }
+  try {
+    const record = parseRecord(line);
+    const opening = checkFullOpening(payload, record);
+    if (opening.ok) return record;
+    throw undecided(`its record does not open it: ${opening.reason}`);
+  } catch (error) {
+    if (error instanceof SteleError && error.code === 'policy_undecided') throw error;
+    throw undecided(`its record is none: ${caughtMalformed(error).message}`);
+  }
+}
+
+function undecided(why: string): SteleError {
+  const message = `the activation of the policy in charge does not agree with its decision: ${why}`;
+  return new SteleError('policy_undecided', message, { disposition: 'halt' });
+}
