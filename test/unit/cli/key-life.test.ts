@@ -1,58 +1,30 @@
 /** The keys of a ledger come and go: as an operator types it, with what a verification says afterwards. */
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
-import { composeGateway } from '../../../src/cli/open/gateway.ts';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Composition } from '../../../src/cli/open/gateway.ts';
-import { resolveConfiguration } from '../../../src/cli/settings/configuration.ts';
-import { createProgram } from '../../../src/cli/program.ts';
 import { generateKey, saveKey } from '../../../src/keys/key-files.ts';
 import type { KeyHistory, KeyLife } from '../../../src/ledger/key-history.ts';
-import { tempFolder } from '../../support/temp-folder.ts';
+import { TwoFolders } from '../../support/two-folders.ts';
 
+const world = new TwoFolders();
 let one = '';
 let two = '';
-let said = '';
 let admin = '';
 let gateway: Composition | null = null;
 
-beforeAll(async () => {
-  [one, two] = [await tempFolder(), await tempFolder()];
+beforeAll(() => {
+  ({ one, two } = world);
 });
 afterAll(async () => gateway?.close());
-beforeEach(() => {
-  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    said += String(text);
-    return true;
-  });
-  jest.spyOn(process.stderr, 'write').mockReturnValue(true);
-});
-afterEach(() => {
-  jest.restoreAllMocks();
-  process.exitCode = undefined;
-});
-
-const storePath = (): string => join(one, 'demo', 'store');
-const flagsOf = (folder: string): Record<string, string> => ({
-  data: folder,
-  'store.path': storePath(),
-  'log.level': 'silent',
-  'listen.port': '0',
-});
 
 async function stele(folder: string, ...words: string[]): Promise<string> {
-  said = '';
-  const set = Object.entries(flagsOf(folder)).flatMap(([key, value]) => [
-    '--set',
-    `${key}=${value}`,
-  ]);
   const client = gateway === null ? [] : ['--url', gateway.url, '--key', admin];
-  await createProgram().parseAsync(['node', 'stele', ...words, ...set, ...client]);
-  return said.trim();
+  return world.stele(folder, ...words, ...client);
 }
 
 async function serve(folder: string): Promise<Composition> {
-  gateway = await composeGateway(resolveConfiguration({ flags: flagsOf(folder), environment: {} }));
+  gateway = await world.compose(folder);
   await gateway.ledger.ready();
   return gateway;
 }
@@ -152,7 +124,7 @@ test('the key of another gateway is revoked: it seals nothing more, and the othe
   expect(await stele(one, 'key', 'revoke', stolen)).toMatch(/^entry [0-9]+/);
   await close();
 
-  const late = await composeGateway(resolveConfiguration({ flags: flagsOf(two), environment: {} }));
+  const late = await world.compose(two);
   await expect(late.ledger.ready()).rejects.toMatchObject({ code: 'ledger_halted' });
   await late.close();
   await serve(one);
