@@ -2,46 +2,22 @@
  * Puts another policy in charge: approvals first, then the bundle, then the decision of the policy in charge, then the
  * archive, the entry, its seal, and the adoption here. Whatever is refused on the way leaves an entry.
  */
-import { approvalFacts, judgeApprovals, parseApproval } from '../core/approval.ts';
-import type { Approved, ApprovedChange, Approver, PolicyChange } from '../core/approval.ts';
-import { MalformedError, SteleError } from '../core/errors.ts';
-import type { JsonObject } from '../core/strict-json.ts';
-import type { Activation } from '../core/log-state.ts';
-import type { Statement } from '../core/statement.ts';
-import { sha256Base64Url } from '#platform';
-import { decideActivation } from '../policy/admin.ts';
-import type { DecidedActivation } from '../policy/admin.ts';
-import { ENTRYPOINTS } from '../policy/decision.ts';
-import { reportFault } from '../ledger/replay-report.ts';
+import type { Approved, ApprovedChange } from '../core/approval.ts';
 import type { Receipt } from '../ledger/receipt.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
+import { ActivationApprovals } from './activation-approvals.ts';
+import type { ActivationRequest } from './activation-approvals.ts';
+import { ActivationBundles } from './activation-bundle.ts';
+import { decideChange } from './activation-decision.ts';
 import { ActivationRefusals } from './activation-refusals.ts';
-import type { Budgets } from './budgets.ts';
-import type {
-  GatewayComponents,
-  PolicyChanges,
-  ServedLedger,
-  SubmittedFrom,
-} from './components.ts';
 import type { Asker } from './asker.ts';
+import type { Budgets } from './budgets.ts';
+import type { GatewayComponents, PolicyChanges, ServedLedger } from './components.ts';
 import { EntryIds } from './entry-ids.ts';
-import { openEntry } from './entry-view.ts';
 import { within } from './outcomes.ts';
 import { ProblemError } from './problem.ts';
 import type { GatewaySettings } from './settings.ts';
 import type { Summary } from './summary.ts';
-
-/** A request to change the policy. */
-export interface ActivationRequest {
-  readonly change: PolicyChange;
-  /** The bundle file; null where an archived one is meant. */
-  readonly bundle: Uint8Array | null;
-  /** Milliseconds for which the policy before may still decide. */
-  readonly graceMs: number;
-  readonly reason: string | null;
-  readonly approvals: readonly string[];
-  readonly certificates: readonly Statement[];
-}
 
 /** What became of it. */
 export interface Activated {
@@ -54,11 +30,6 @@ export interface Activated {
   /** Whether it decides here already. */
   readonly adopted: boolean;
 }
-
-/** What staging, decision and archive may take together: an approval has to be good for longer, or it ends in between. */
-const APPROVAL_MARGIN_MS = 60_000;
-/** An approval for later than this is one that nobody remembers: thirty-one days. */
-const APPROVAL_LIFE_MS_MAX = 2_678_400_000;
 
 /** A change whose approvals stood when it was looked at. */
 interface Looked extends Pick<Approved, 'certificates'> {
@@ -83,6 +54,8 @@ export class Activations {
   readonly #settings: GatewaySettings;
   readonly #ids: EntryIds;
   readonly #refusals: ActivationRefusals;
+  readonly #approvals: ActivationApprovals;
+  readonly #bundles: ActivationBundles;
   readonly #busy = new Set<'prepare' | 'break_glass' | 'commit'>();
 
   constructor(
@@ -102,6 +75,8 @@ export class Activations {
     this.#refusals = new ActivationRefusals({
       ...{ served, budget, summary, ids: this.#ids, random, decide },
     });
+    this.#approvals = new ActivationApprovals(served, this.#refusals, components.clock);
+    this.#bundles = new ActivationBundles(served, this.#refusals);
   }
 
   /**
@@ -159,10 +134,10 @@ export class Activations {
   async #look(asker: Asker, request: ActivationRequest): Promise<Looked> {
     const { ledger } = this.#served;
     await ledger.refresh();
-    const change = await this.#named(asker, request, ledger.policy().active);
-    const { certificates, approvers } = await this.#approved(asker, change);
-    await this.#checkTimes(asker, change, approvers);
-    await this.#checkReports(asker, change, approvers);
+    const change = await this.#approvals.named(asker, request, ledger.policy().active);
+    const { certificates, approvers } = await this.#approvals.judge(asker, change);
+    await this.#approvals.checkTimes(asker, change, approvers);
+    await this.#approvals.checkReports(asker, change, approvers);
     return { change, certificates };
   }
 
@@ -174,12 +149,12 @@ export class Activations {
     { change, certificates }: Looked,
   ): Promise<Prepared> {
     const authors = certificates.flatMap(({ use, jwk }) => (use === 'author' ? [jwk] : []));
-    const { archive, isArchived } = await this.#archive(asker, request, change);
-    await this.#checkArchived(asker, change, archive);
+    const { archive, isArchived } = await this.#bundles.find(asker, request, change);
+    await this.#bundles.checkArchived(asker, change, archive);
     const from = { authors, isArchived };
-    const staged = await this.#staged(asker, { changes, change, archive, from });
+    const staged = await this.#bundles.stage(asker, { changes, change, archive, from });
     const whole = { ...change, signer: staged.signer };
-    return { staged, whole, approved: await this.#approved(asker, whole) };
+    return { staged, whole, approved: await this.#approvals.judge(asker, whole) };
   }
 
   /** Decides, and appends what was decided. The next change waits until this one is sealed: it would not follow on it. */
@@ -219,18 +194,20 @@ export class Activations {
     if (isFormer && (running === null || running !== ledger.policy().fallback)) {
       throw await this.#refuse(asker, whole, 'policy_superseded');
     }
-    const answer = await this.#decide(asker, changes, { ...prepared, request });
+    const { random } = this.#components;
+    const change = { ...prepared, request, id: this.#ids.next() };
+    const answer = await decideChange(this.#served, asker, changes, change, random);
     // Its grace is over, and it decides nothing but this: its draft is not held against what may decide here.
     const decided = isFormer ? { ...answer, policy: null } : answer;
     if (!decided.allow) throw await this.#refusals.denied(asker, decided);
-    await this.#ofArchive(asker, whole, async () => {
+    await this.#bundles.ofArchive(asker, whole, async () => {
       await ledger.archivePolicy(whole.id, staged.archive);
     });
     // All this took its time. What stood then may not stand at the time that the entry names, behind what came since;
     // and an activation in the log without good approvals is a violation for ever.
     await ledger.refresh();
     await this.#assertFollows(asker, whole);
-    await this.#approved(asker, { ...whole, at: decided.at, needed: decided.needed ?? 1 });
+    await this.#approvals.judge(asker, { ...whole, at: decided.at, needed: decided.needed ?? 1 });
     changes.keep(staged);
     const [receipt] = await ledger.append([decided]);
     if (receipt === undefined) throw new Error('an entry has a receipt');
@@ -240,190 +217,6 @@ export class Activations {
   async #assertFollows(asker: Asker, change: ApprovedChange): Promise<void> {
     if ((this.#served.ledger.policy().active?.id ?? null) === change.previous) return;
     throw await this.#refuse(asker, change, 'activation_lost');
-  }
-
-  /** What is to be approved, as far as the approvals themselves say it. */
-  async #named(
-    asker: Asker,
-    request: ActivationRequest,
-    active: Activation | null,
-  ): Promise<ApprovedChange> {
-    const { change, reason, approvals, certificates } = request;
-    const [first = ''] = approvals;
-    if (first === '') throw await this.#refuse(asker, null, 'approvals_missing', 'none was sent');
-    try {
-      const { approval } = parseApproval(first);
-      const digest = request.bundle === null ? approval.digest : sha256Base64Url(request.bundle);
-      const at = this.#components.clock();
-      const previous = active?.id ?? null;
-      const named = { id: approval.id, digest, previous, change, reason, at };
-      const whole = { ...named, approvals, certificates, signer: null, needed: 1 };
-      if (approval.id !== previous) return whole;
-      throw await this.#refuse(asker, whole, 'policy_active_already');
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      throw await this.#refuse(asker, null, error.code, error.message);
-    }
-  }
-
-  async #approved(asker: Asker, change: ApprovedChange): Promise<Approved> {
-    try {
-      return judgeApprovals(change, this.#served.ledger.approvalContext());
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      throw await this.#refuse(asker, change, error.code, error.message);
-    }
-  }
-
-  /** Approvals that end before the entry can be made, or long after anybody remembers them, are refused at once. */
-  async #checkTimes(
-    asker: Asker,
-    change: ApprovedChange,
-    approvers: readonly Approver[],
-  ): Promise<void> {
-    for (const { person, expiry } of approvers) {
-      const left = expiry - change.at;
-      if (left < APPROVAL_MARGIN_MS) {
-        const detail = `that of ${person} ends in ${left} ms, too soon to have the bundle staged`;
-        throw await this.#refuse(asker, change, 'approval_expired', detail);
-      }
-      if (left <= APPROVAL_LIFE_MS_MAX) continue;
-      const detail = `that of ${person} is good until ${new Date(expiry).toISOString()}`;
-      throw await this.#refuse(asker, change, 'approval_too_long', detail);
-    }
-  }
-
-  /** What an approver says to have seen has to be there, and of this bundle. */
-  async #checkReports(
-    asker: Asker,
-    change: ApprovedChange,
-    approvers: readonly Approver[],
-  ): Promise<void> {
-    for (const { person, report } of approvers) {
-      if (report === undefined) continue;
-      const found = await this.#served.ledger.entry(report);
-      const entry = found === null ? null : openEntry(found);
-      const fault =
-        entry === null
-          ? 'it cannot be read'
-          : reportFault(entry.payload.kind, entry.opened, change);
-      if (fault === undefined) continue;
-      const detail = `leaf ${report}, which ${person} names: ${fault}`;
-      throw await this.#refuse(asker, change, 'report_other', detail);
-    }
-  }
-
-  async #ofArchive<T>(asker: Asker, change: ApprovedChange, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      const isAltered = error instanceof SteleError && error.code === 'policy_archive_altered';
-      throw isAltered ? await this.#refuse(asker, change, error.code, error.message) : error;
-    }
-  }
-
-  /** One policy has one bundle in the archive: signed otherwise, or with other cases, it is another file. */
-  async #checkArchived(asker: Asker, change: ApprovedChange, archive: Uint8Array): Promise<void> {
-    const { ledger } = this.#served;
-    const held = await this.#ofArchive(asker, change, async () => ledger.archivedDigest(change.id));
-    if (held === null || held === sha256Base64Url(archive)) return;
-    const detail = `the archive has this policy as bundle ${held}`;
-    throw await this.#refuse(asker, change, 'policy_archived_otherwise', detail);
-  }
-
-  /** The bundle that was sent, or else the one that the archive or the source of bundles has. */
-  async #archive(
-    asker: Asker,
-    { bundle }: ActivationRequest,
-    change: ApprovedChange,
-  ): Promise<{ readonly archive: Uint8Array; readonly isArchived: boolean }> {
-    if (bundle !== null) return { archive: bundle, isArchived: false };
-    const candidate = this.#served.feed?.status.candidate ?? null;
-    if (candidate?.digest === change.digest) {
-      return { archive: candidate.archive, isArchived: false };
-    }
-    const { ledger } = this.#served;
-    const { id } = change;
-    const archived = await this.#ofArchive(asker, change, async () => ledger.archivedPolicy(id));
-    if (archived !== null) return { archive: archived, isArchived: true };
-    const source =
-      this.#served.feed === null ? 'it follows no source of bundles' : 'nor has its source';
-    const detail = `no bundle was sent, the archive has none of this policy, ${source}`;
-    throw await this.#refuse(asker, change, 'policy_unknown', detail);
-  }
-
-  async #staged(
-    asker: Asker,
-    parts: {
-      readonly changes: PolicyChanges;
-      readonly change: ApprovedChange;
-      readonly archive: Uint8Array;
-      readonly from: SubmittedFrom;
-    },
-  ): Promise<StagedPolicy> {
-    const { changes, change, archive, from } = parts;
-    let staged: StagedPolicy;
-    try {
-      staged = await changes.stage(archive, from);
-    } catch (error) {
-      if (!(error instanceof SteleError)) throw error;
-      throw await this.#refuse(asker, change, 'bundle_refused', `${error.code}: ${error.message}`);
-    }
-    const { id, entrypoints } = staged.prepared.identity;
-    if (id !== change.id || staged.digest !== change.digest) {
-      const both = `the bundle makes policy ${id}, approved was ${change.id}`;
-      throw await this.#refuse(asker, change, 'approval_other', both);
-    }
-    // Nobody could ever put another one in charge.
-    if (!entrypoints.includes(ENTRYPOINTS.admin)) {
-      throw await this.#refuse(asker, change, 'policy_without_admin');
-    }
-    return staged;
-  }
-
-  async #decide(
-    { caller, context }: Asker,
-    { prepared, evaluate, decide }: PolicyChanges,
-    parts: {
-      readonly whole: ApprovedChange;
-      readonly staged: StagedPolicy;
-      readonly approved: Approved;
-      readonly request: ActivationRequest;
-    },
-  ): Promise<DecidedActivation> {
-    const { whole, staged, approved, request } = parts;
-    const { jti, at } = this.#ids.next();
-    const { name, ledger } = this.#served;
-    const { approvers, author } = approved;
-    const { id, digest, previous, signer, change, reason } = whole;
-    const { revision } = staged;
-    const properties: JsonObject = {
-      ...{ digest, revision, previous, signer, author, change, reason },
-      grace_ms: request.graceMs,
-      approvals: approvalFacts(approvers),
-    };
-    const facts: JsonObject = {
-      ...{ id, digest, revision, previous, signer, change, activation: null },
-      grace: request.graceMs,
-      approvals: [...whole.approvals],
-      certificates: whole.certificates.map((statement) => [...statement]),
-      ...(reason === null ? {} : { reason }),
-    };
-    return decideActivation(
-      { policy: prepared(), evaluate, random: this.#components.random },
-      {
-        ...{ at, jti, facts, approvals: approvers.length },
-        known: {
-          subject: caller.subject,
-          action: { name: 'policy.activate' },
-          resource: { type: 'policy', id, properties },
-          context,
-          ledger: { name, origin: ledger.genesis.origin },
-        },
-        source: { media_type: 'application/json', auth: caller.auth, producer: null },
-      },
-      decide,
-    );
   }
 
   async #refuse(

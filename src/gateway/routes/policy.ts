@@ -1,6 +1,6 @@
 import type { Answer } from '../answer.ts';
 import { queryOf } from '../arrival.ts';
-import type { ActivationRequest } from '../activation.ts';
+import type { ActivationRequest } from '../activation-approvals.ts';
 import { jsonAnswer } from '../answer.ts';
 import { readJsonBody } from '../json-body.ts';
 import { STRANGER_CHANGE_BYTES_MAX } from '../limits.ts';
