@@ -13,6 +13,7 @@ import type { AppendJob, AppendOutcome, KnownFacts, WriteIdentity } from '../pol
 import { bodyDigest, identityDigest } from '../policy/write-identity.ts';
 import { Activations } from './activation.ts';
 import type { Asker } from './asker.ts';
+import { ArchivedBundles } from './archived-bundles.ts';
 import { Budgets } from './budgets.ts';
 import { collector } from './collect.ts';
 import type { Collect } from './collect.ts';
@@ -75,6 +76,7 @@ const HEAD_WAIT_MS = 1_000;
 export class Desk {
   readonly served: ServedLedger;
   readonly summary: Summary;
+  readonly bundles: ArchivedBundles;
   readonly activations: Activations;
   readonly reads: Reads;
   readonly finds = new Finds(FINDS_PER_CALLER_MAX, FINDS_OF_STRANGERS_MAX);
@@ -103,6 +105,7 @@ export class Desk {
     this.#clock = components.clock;
     this.#budgets = new Budgets(settings, this.summary);
     this.#recorder = new Recorder(ledger, this.summary, this.#budgets);
+    this.bundles = new ArchivedBundles(ledger);
     this.activations = new Activations(served, components, settings, this.#budgets, this.summary);
     this.#facts = new JobFacts(name, ledger.genesis.origin);
     this.#ledgerResource = Object.freeze({ type: 'ledger', id: name, properties: {} });

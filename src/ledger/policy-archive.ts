@@ -12,6 +12,8 @@ import { oldestObject } from './slot.ts';
 
 const DAY_MS = 86_400_000;
 const FILE = 'bundle.tar.gz';
+/** Bytes of a bundle that is read: as many as any gateway may be set to take. */
+const ARCHIVED_BYTES_MAX = 67_108_864;
 
 /** Key of the bundle of a policy. */
 export function policyKey(ledger: string, id: string): string {
@@ -71,7 +73,10 @@ export async function readArchivedPolicy(
   const key = policyKey(ledger, id);
   const oldest = oldestObject(await store.listVersions(key));
   if (oldest === undefined) return null;
-  const { versionId } = oldest;
+  const { versionId, size } = oldest;
+  if (size > ARCHIVED_BYTES_MAX) {
+    throw new HaltError('policy_archive_altered', `${key} has ${size} bytes, a bundle has fewer`);
+  }
   const found = await store.get(key, { versionId });
   if (found === null) return null;
   const hash = sha256Base64Url(found.bytes);

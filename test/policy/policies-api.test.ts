@@ -8,6 +8,9 @@ import type { Connection } from '../../src/cli/client.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { policyOfGateway } from '../../src/cli/reexecute/archived-policy.ts';
 import { sha256Base64Url } from '../../src/core/platform.node.ts';
+import { ArchivedBundles } from '../../src/gateway/archived-bundles.ts';
+import { readArchivedPolicy } from '../../src/ledger/policy-archive.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
 import type { Bundle } from '../support/policy-world.ts';
 
@@ -83,6 +86,24 @@ describe('the policies of a ledger', () => {
       policies: { policy: string }[];
     };
     expect((await ask('admin', `/${policies[0]?.policy ?? ''}`)).status).toBe(200);
+  });
+
+  test('however many ask at once, it is read from the store once', async () => {
+    const read = jest.fn(async () => Promise.resolve(new Uint8Array(1000)));
+    const bundles = new ArchivedBundles({ archivedPolicy: read });
+    const all = await Promise.all(Array.from({ length: 50 }, async () => bundles.of('a')));
+    expect(new Set(all).size).toBe(1);
+    expect(read).toHaveBeenCalledTimes(1);
+  });
+
+  test('what is larger than any bundle is not read from the store', async () => {
+    const get = jest.fn(async () => Promise.resolve(null));
+    const version = { versionId: 'v', isDeleteMarker: false, isLatest: true, lastModified: 0 };
+    const listVersions = async () => Promise.resolve([{ ...version, size: 2 ** 30 }]);
+    const store = { get, listVersions } as unknown as ObjectStore;
+    const reading = readArchivedPolicy(store, 'demo', { id: next.id, digest: null });
+    await expect(reading).rejects.toMatchObject({ code: 'policy_archive_altered' });
+    expect(get).not.toHaveBeenCalled();
   });
 
   test('one that was never in charge is not there', async () => {

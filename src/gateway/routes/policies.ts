@@ -57,8 +57,8 @@ export const policyBundleRoute = readRoute(
     resource: (_desk, id) => resourceOf(id),
     mediaType: () => BUNDLE_TYPE,
     answer: async ({ desk }, _id, known) => {
-      const bundle = known === undefined ? null : await desk.served.ledger.archivedPolicy(known.id);
-      if (bundle === null) throw new ProblemError('policy_unknown');
+      const bundle = known === undefined ? undefined : await desk.bundles.of(known.id);
+      if (bundle === undefined) throw new ProblemError('policy_unknown');
       const headers = ['Cache-Control', 'no-store'];
       return { status: 200, type: BUNDLE_TYPE, body: bundle, headers };
     },
