@@ -46,6 +46,12 @@ async function ask(key: Key | null, path: string, body?: unknown): Promise<Respo
   return fetch(`${world.gateway.url}/v1/ledgers/demo/policies${path}`, sent);
 }
 
+/** Entries that the log has, or will have. */
+function entries(): number {
+  const { treeSize, backlogEntries } = world.gateway.ledger.status();
+  return treeSize + backlogEntries;
+}
+
 /** An input of `stele/append` by a service. */
 const input = {
   subject: { type: 'service', id: 's', properties: { roles: ['service'], issuer: null } },
@@ -124,10 +130,6 @@ describe('the policies of a ledger', () => {
   });
 
   test('who reads a policy stands in the log', async () => {
-    const entries = (): number => {
-      const { treeSize, backlogEntries } = world.gateway.ledger.status();
-      return treeSize + backlogEntries;
-    };
     const before = entries();
     await ask('auditor', '');
     expect(entries()).toBeGreaterThan(before);
@@ -159,10 +161,13 @@ describe('a trial of the policy in charge', () => {
 
   test('more than a few at once are asked to wait', async () => {
     const body = { entrypoint: 'stele/append', input };
+    const before = entries();
     const answers = await Promise.all(
       Array.from({ length: 12 }, async () => (await ask('admin', '/evaluate', body)).status),
     );
     expect(new Set(answers)).toEqual(new Set([200, 503]));
+    // What was not tried is not in the log as tried.
+    expect(entries() - before).toBe(answers.filter((status) => status === 200).length);
   });
 });
 

@@ -13,7 +13,7 @@ import { pathParameter, queryOf } from '../arrival.ts';
 import { jsonAnswer } from '../answer.ts';
 import { readBody } from '../body.ts';
 import type { Desk } from '../desk.ts';
-import { EVALUATIONS_MAX } from '../limits.ts';
+import { EVALUATIONS_MAX, STRANGER_CHANGE_BYTES_MAX } from '../limits.ts';
 import { mediaTypeOf } from '../media-type.ts';
 import { again } from '../outcomes.ts';
 import { readRoute, writeRoute } from '../pipeline.ts';
@@ -22,6 +22,7 @@ import { evaluationSchema } from '../policy-schemas.ts';
 import type { Evaluation } from '../policy-schemas.ts';
 import { ProblemError } from '../problem.ts';
 import { noQuerySchema } from '../schemas.ts';
+import { ownerOf } from '../shares.ts';
 
 const JSON_TYPE = 'application/json';
 const BUNDLE_TYPE = 'application/gzip';
@@ -80,11 +81,12 @@ export const evaluateRoute = writeRoute(
     const id = prepared?.identity.id ?? '';
     const resource = resourceOf(id, { entrypoint: evaluation.entrypoint });
     const asked = { action: 'policy.evaluate', resource, mediaType: JSON_TYPE } as const;
-    await again(async () => desk.reads.decide(asker, asked));
     if (changes === undefined || prepared === null) throw new ProblemError('engine_unavailable');
+    // Before it is decided: an entry would say that it was tried.
     if (running >= EVALUATIONS_MAX) throw new ProblemError('overloaded');
     running += 1;
     try {
+      await again(async () => desk.reads.decide(asker, asked));
       const outcome = await evaluated(changes.evaluate, prepared, evaluation);
       return jsonAnswer(200, { policy: id, entrypoint: evaluation.entrypoint, ...outcome });
     } finally {
@@ -113,7 +115,9 @@ async function readEvaluation(admitted: Admitted): Promise<Evaluation> {
     throw new ProblemError('media_type_unsupported', { headers: ['Accept-Post', JSON_TYPE] });
   }
   const { eventLimits, settings } = admitted.gateway;
-  const text = await readBody(admitted, { bytesMax: eventLimits.bytes, ms: settings.bodyMs });
+  const { stranger } = ownerOf(admitted.asker.caller);
+  const bytesMax = stranger ? STRANGER_CHANGE_BYTES_MAX : eventLimits.bytes;
+  const text = await readBody(admitted, { bytesMax, ms: settings.bodyMs });
   const parsed = evaluationSchema.safeParse(parsedText(text, eventLimits));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
