@@ -47,7 +47,7 @@ export function leafFindings(
     const key = bootKey(wtr.id, wtr.boot);
     const head = heads.get(key) ?? state.boots.get(key);
     const index = state.size + offset;
-    heads.set(key, nextBootHead(head, 0, entry, { index, hash: entryIdentity(entry) }));
+    heads.set(key, nextBootHead(head, 0, entry, entryIdentity(entry)));
     const before = endedHead(entry, (boot) => {
       return heads.get(bootKey(wtr.id, boot)) ?? bootHead(state, wtr.id, boot);
     });

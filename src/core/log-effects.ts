@@ -16,7 +16,7 @@ import { bootHead, bootKey, entryIdentity } from './log-position.ts';
 import type { BootHead, KeyRecord, LogState, WriterHead } from './log-position.ts';
 import { PersistentMap } from './persistent-map.ts';
 import { isNewerFormat } from './newer-format.ts';
-import { withHeard } from './policy-charge.ts';
+import { adoptedPolicy, withAdoption, withHeard } from './policy-charge.ts';
 import { policyEffect } from './policy-effect.ts';
 import { caughtMalformed } from './schema.ts';
 import { parseGapStatement, parseKeyStatement } from './statement.ts';
@@ -82,6 +82,7 @@ export function controlEffect(
     if (kind === 'config') return configEffect(state, entry);
     if (kind === 'gap') return gapEffect(state, entry);
     if (kind === 'alert') return alertEffect(state, entry);
+    if (kind === 'boot') return withAdoption(state, entry, index);
     return kind === 'policy' ? policyEffect(state, entry, index) : state;
   } catch (error) {
     const malformed = caughtMalformed(error);
@@ -94,13 +95,13 @@ export function controlEffect(
  * The head of a boot after one more leaf. An adoption holds from the next leaf on, not from the next batch.
  *
  * @param order - Which boot of its writer it is.
- * @param leaf - Its index, and the hash of its signing input, base64url.
+ * @param hash - Of its signing input, base64url.
  */
 export function nextBootHead(
   head: BootHead | undefined,
   order: number,
   entry: Entry,
-  { index, hash }: { readonly index: number; readonly hash: string },
+  hash: string,
 ): BootHead {
   const { kind, wtr, at } = entry.payload;
   const adopted = adoptedPolicy(entry);
@@ -112,7 +113,6 @@ export function nextBootHead(
     hash,
     at: Math.max(head?.at ?? 0, at),
     policy: adopted ?? head?.policy ?? null,
-    since: adopted === null ? (head?.since ?? null) : index,
     end: kind === 'close' ? endAt(head, wtr.seq) : (head?.end ?? null),
   };
 }
@@ -141,15 +141,6 @@ export function endedHead(
     : { ...head, end: endAt(head, lastSeq) };
 }
 
-/** The policy that an entry says its boot decides with from here on; null where it says nothing. */
-function adoptedPolicy(entry: Entry): string | null {
-  const { kind, ctl } = entry.payload;
-  if (kind === 'boot') return controlFacts(kind, ctl).policy;
-  if (kind !== 'policy') return null;
-  const facts = controlFacts(kind, ctl);
-  return facts.act === 'adopt' ? facts.id : null;
-}
-
 /** A writer that the log has not met. */
 const NO_BOOTS: WriterHead = { boots: 0, boot: '', heard: [] };
 
@@ -168,8 +159,7 @@ function movedHeads(
     // Only the last leaf of a run is hashed: no other leaf of it can be the last of its boot here.
     const next = entries[offset + 1]?.payload.wtr;
     const last = next?.boot !== wtr.boot || next.id !== wtr.id;
-    const leaf = { index: state.size + offset, hash: last ? entryIdentity(entry) : '' };
-    boots.set(key, nextBootHead(head, order, entry, leaf));
+    boots.set(key, nextBootHead(head, order, entry, last ? entryIdentity(entry) : ''));
     const before = endedHead(entry, (boot) => {
       const other = bootKey(wtr.id, boot);
       return boots.get(other) ?? state.boots.get(other);

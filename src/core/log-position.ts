@@ -27,8 +27,6 @@ export interface BootHead {
   readonly at: number;
   /** The policy that it says it decides with: of its boot entry, then of its last adoption. */
   readonly policy: string | null;
-  /** Index of the leaf that says so; null as long as none does. */
-  readonly since: number | null;
   /**
    * Its last number: a `close`, a `gap`, or what the next boot of its writer knew of it ended it. Of what that boot
    * knew, some may stand behind it in the log. Null while it goes on.
@@ -79,6 +77,8 @@ export interface Activation {
   readonly until: number | null;
   /** Leaf index of the activation of the next one; null while it is in charge. */
   readonly successor: number | null;
+  /** Writers that have said in an entry behind it that they decide by it. */
+  readonly adopters: readonly string[];
 }
 
 /** An activation that broke the glass: everybody has to hear of it. */
@@ -115,6 +115,11 @@ export interface LogState {
   /** Certificates verified under the roots of this position, by `statementIdentity`. */
   readonly verified: PersistentMap<Certificate>;
   readonly policies: PersistentMap<Activation>;
+  /**
+   * By the leaf index of an activation, that of the policy which decided it; null for the policy of genesis, or nobody.
+   * An id does not say: a policy may be in charge twice, each time by another one's decision.
+   */
+  readonly deciders: PersistentMap<number | null>;
   /** Leaf index of the activation that used an approval, by `approvalIdentity`: each is good once. */
   readonly approvals: PersistentMap<number>;
   /** Activations that broke the glass, by leaf index. */
@@ -147,8 +152,9 @@ export function initialState(genesis: Genesis): LogState {
         ? policies
         : policies.with(first, {
             ...{ id: first, digest: null, signer: null },
-            ...{ index: null, until: null, successor: null },
+            ...{ index: null, until: null, successor: null, adopters: [] },
           }),
+    deciders: PersistentMap.empty(),
     approvals: PersistentMap.empty(),
     alarms: PersistentMap.empty(),
     activePolicy: first,

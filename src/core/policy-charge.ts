@@ -3,6 +3,8 @@
  * one before it, for the next change alone (docs/decisions/0017). And what a writer must have heard of by then.
  */
 import type { BatchHeader } from './batch-header.ts';
+import { controlFacts } from './ctl.ts';
+import type { Entry } from './entry.ts';
 import type { Activation, LogState, WriterHead } from './log-position.ts';
 import type { PersistentMap } from './persistent-map.ts';
 
@@ -26,16 +28,43 @@ export function decidersOfChange(state: LogState): readonly Activation[] {
     .sort((one, other) => orderOf(other) - orderOf(one));
 }
 
-/** Whether a boot of a writer says that it decides by an activation, a boot of one whose key was not withdrawn. */
-export function isAdopted(state: LogState, { id, index }: Activation): boolean {
-  const writers = new Set<string>();
-  for (const [, { status, certificate }] of state.keys.entries()) {
-    if (status === 'certified' && certificate?.use === 'writer') writers.add(certificate.writer);
-  }
-  for (const [, { writer, policy, since }] of state.boots.entries()) {
-    if (policy === id && (since ?? -1) > (index ?? -1) && writers.has(writer)) return true;
+/**
+ * Whether a writer has adopted an activation, one whose key was not withdrawn. What it adopts later takes nothing back.
+ * @param by - Default: any writer.
+ */
+export function isAdopted(
+  { keys, policies }: LogState,
+  { id, index }: Pick<Activation, 'id' | 'index'>,
+  by?: string,
+): boolean {
+  const policy = policies.get(id);
+  if (policy?.index !== index) return false;
+  const adopters = policy.adopters.filter((writer) => by === undefined || writer === by);
+  if (adopters.length === 0) return false;
+  for (const [, { status, certificate }] of keys.entries()) {
+    if (status !== 'certified' || certificate?.use !== 'writer') continue;
+    if (adopters.includes(certificate.writer)) return true;
   }
   return false;
+}
+
+/** The policy that an entry says its boot decides with from here on; null where it says nothing. */
+export function adoptedPolicy({ payload: { kind, ctl } }: Entry): string | null {
+  if (kind === 'boot') return controlFacts(kind, ctl).policy;
+  if (kind !== 'policy') return null;
+  const facts = controlFacts(kind, ctl);
+  return facts.act === 'adopt' ? facts.id : null;
+}
+
+/** The state after an entry by which a boot says what it decides with. */
+export function withAdoption(state: LogState, entry: Entry, index: number): LogState {
+  const policy = state.policies.get(adoptedPolicy(entry) ?? '');
+  const writer = entry.payload.wtr.id;
+  if (policy === undefined || orderOf(policy) >= index || policy.adopters.includes(writer)) {
+    return state;
+  }
+  const adopters = [...policy.adopters, writer];
+  return { ...state, policies: state.policies.with(policy.id, { ...policy, adopters }) };
 }
 
 /**

@@ -10,8 +10,16 @@ import { withCertificates } from './key-status.ts';
 import { authorityOf } from './log-config.ts';
 import type { LogState } from './log-position.ts';
 import { isNewerFormat } from './newer-format.ts';
-import { mayDecideChange } from './policy-charge.ts';
+import { mayDecideChange, withAdoption } from './policy-charge.ts';
 import { caughtMalformed } from './schema.ts';
+
+/** What of an activation is there once its place in the log is judged. */
+interface Placed {
+  readonly id: string;
+  readonly digest: string;
+  /** The policy that decided it; empty where it names none. */
+  readonly by: string;
+}
 
 /** The state after an activation, or why it has no effect; other `policy` entries change heads alone. */
 export function policyEffect(
@@ -20,35 +28,60 @@ export function policyEffect(
   index: number,
 ): LogState | ControlFault {
   const facts = controlFacts('policy', entry.payload.ctl);
-  const { act, id, digest, previous, signer, grace } = facts;
-  const { activePolicy } = state;
-  if (act !== 'activate') return state;
-  if (id === null || digest === null) return noEffect('activation names no policy');
-  if (previous !== activePolicy) return noEffect('activation does not follow on the one in charge');
-  if (id === activePolicy) return noEffect('activation of the policy that is in charge');
-  const earlier = sameRequest(state, facts.approvals);
-  if (earlier !== null) return noEffect(`its approvals are those of the activation ${earlier}`);
+  if (facts.act === 'adopt') return withAdoption(state, entry, index);
+  if (facts.act !== 'activate') return state;
+  const placed = placeOf(state, entry, facts);
+  if ('code' in placed) return placed;
+  const { id, digest, by } = placed;
   const approved = approvedOf(state, index, changeOf(facts, { id, digest }, entry.payload.at));
   if ('code' in approved) return approved;
   if (!isDecided(state, entry)) {
     return { code: 'bad_approval', detail: 'undecided: no policy that may do so allowed it' };
   }
-  let { policies, approvals } = state;
-  const former = activePolicy === null ? undefined : policies.get(activePolicy);
-  if (former !== undefined) {
-    const until = entry.payload.at + (grace ?? 0);
-    policies = policies.with(former.id, { ...former, until, successor: index });
-  }
-  policies = policies.with(id, { id, digest, signer, index, until: null, successor: null });
+  let { approvals, alarms } = state;
   for (const { identity } of approved.approvers) approvals = approvals.with(identity, index);
   const certificates = new Map(approved.certificates.map((one) => [one.kid, one]));
   const keys = withCertificates(state.keys, certificates);
-  let { alarms } = state;
   if (facts.change === 'break_glass') {
     const writer = entry.payload.wtr.id;
     alarms = alarms.with(String(index), { index, policy: id, writer, raised: false });
   }
-  return { ...state, keys, policies, approvals, alarms, activePolicy: id };
+  const decider = state.policies.get(by)?.index ?? null;
+  const deciders = state.deciders.with(String(index), decider);
+  const policies = withActivation(state, facts, { ...placed, at: entry.payload.at, index });
+  return { ...state, keys, policies, deciders, approvals, alarms, activePolicy: id };
+}
+
+/** Whether an activation stands where it can have an effect. */
+function placeOf(
+  state: LogState,
+  { payload }: Entry,
+  { id, digest, previous, approvals }: ControlFacts<'policy'>,
+): Placed | ControlFault {
+  const { activePolicy, policies } = state;
+  if (id === null || digest === null) return noEffect('activation names no policy');
+  if (previous !== activePolicy) return noEffect('activation does not follow on the one in charge');
+  if (id === activePolicy) return noEffect('activation of the policy that is in charge');
+  const earlier = sameRequest(state, approvals);
+  if (earlier !== null) return noEffect(`its approvals are those of the activation ${earlier}`);
+  const by = payload.pol?.id ?? '';
+  // An honest gateway may have asked it a moment before another one took up the policy in charge.
+  if (policies.get(by) !== undefined && !mayDecideChange(state, by)) {
+    return noEffect(`policy ${by} decided it, and has no say any more`);
+  }
+  return { id, digest, by };
+}
+
+function withActivation(
+  { activePolicy, policies }: LogState,
+  { signer, grace }: ControlFacts<'policy'>,
+  { id, digest, at, index }: Placed & { readonly at: number; readonly index: number },
+): LogState['policies'] {
+  const next = { id, digest, signer, index, until: null, successor: null, adopters: [] };
+  const former = activePolicy === null ? undefined : policies.get(activePolicy);
+  if (former === undefined) return policies.with(id, next);
+  const until = at + (grace ?? 0);
+  return policies.with(former.id, { ...former, until, successor: index }).with(id, next);
 }
 
 function approvedOf(
@@ -73,7 +106,7 @@ function isDecided(state: LogState, { payload }: Entry): boolean {
   if (state.activePolicy === null) return true; // There is nobody to ask.
   const { pol, _sd } = payload;
   if (pol === undefined || pol.id === null || _sd === undefined) return false;
-  return pol.allow && pol.entrypoint === 'stele/admin' && mayDecideChange(state, pol.id);
+  return pol.allow && pol.entrypoint === 'stele/admin' && state.policies.get(pol.id) !== undefined;
 }
 
 /**

@@ -191,9 +191,11 @@ export class Activations {
     // charge cannot be run, it is the way out.
     const running = changes.prepared()?.identity.id ?? null;
     const isFormer = running !== whole.previous;
-    if (isFormer && (running === null || running !== ledger.policy().fallback)) {
+    const assertSay = async (): Promise<void> => {
+      if (!isFormer || (running !== null && running === ledger.policy().fallback)) return;
       throw await this.#refuse(asker, whole, 'policy_superseded');
-    }
+    };
+    await assertSay();
     const { random } = this.#components;
     const change = { ...prepared, request, id: this.#ids.next() };
     const answer = await decideChange(this.#served, asker, changes, change, random);
@@ -207,6 +209,8 @@ export class Activations {
     // and an activation in the log without good approvals is a violation for ever.
     await ledger.refresh();
     await this.#assertFollows(asker, whole);
+    // Another gateway may have taken up the one in charge: then nobody before it has a say.
+    await assertSay();
     await this.#approvals.judge(asker, { ...whole, at: decided.at, needed: decided.needed ?? 1 });
     changes.keep(staged);
     const [receipt] = await ledger.append([decided]);

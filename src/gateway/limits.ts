@@ -34,7 +34,10 @@ export const STRANGER_EVENTS_MAX = 10;
 export const STRANGER_CHANGE_BYTES_MAX = 65_536;
 
 /** Trials of a policy at once: each takes a thread for some tens of milliseconds, from the decisions that count. */
-export const EVALUATIONS_MAX = 2;
+export const TRIALS_MAX = 2;
+
+/** Trials that wait for their turn: some hundred milliseconds at the most. */
+export const TRIALS_WAITING_MAX = 4;
 
 /** About what an entry takes of locked storage besides its event: its leaf, and the frame of its record. */
 export const ENTRY_BYTES = 2_048;

@@ -25,8 +25,8 @@ export interface AdoptionParts {
   readonly signal: AbortSignal;
 }
 
-/** Policies before the one in charge that are tried at a start. */
-const FORMER_MAX = 8;
+/** Policies before the one in charge that are tried at a start: each had its approvals, and takes a second or so. */
+const FORMER_MAX = 64;
 
 interface Waiting {
   readonly index: number;
@@ -47,6 +47,8 @@ export class Adoption {
   #waiting: Waiting[] = [];
   /** Faults that are entries already, by activation and code. */
   readonly #told = new Set<string>();
+  /** Activations that were shown to be decided by right, by leaf index. */
+  readonly #shown = new Set<number>();
 
   constructor(parts: AdoptionParts) {
     this.#parts = parts;
@@ -93,7 +95,7 @@ export class Adoption {
       if (isTransient(error)) throw error;
       const former = decidersOfChange(this.#parts.view.state).slice(0, FORMER_MAX);
       for (const policy of former.filter(({ id }) => id !== active.id)) {
-        const go = await this.#open(policy).catch((fault: unknown) => {
+        const go = await this.#ready(policy).catch((fault: unknown) => {
           if (isTransient(fault)) throw fault;
           return null;
         });
@@ -198,8 +200,8 @@ export class Adoption {
   async #ready(active: Activation): Promise<() => void> {
     const { context, view, entry } = this.#parts;
     if (this.#switch !== null) {
-      const parts = { context, view, entry, policies: this.#switch };
-      await assertDecided(parts, active, this.#adopted?.id ?? null);
+      const parts = { context, view, entry, policies: this.#switch, shown: this.#shown };
+      await assertDecided(parts, active);
     }
     return this.#open(active);
   }

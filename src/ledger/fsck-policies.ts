@@ -76,8 +76,10 @@ export class PolicyCheck {
   readonly #opened = new Map<string, ExecutablePolicy | null>();
   /** The policy of its name, by this engine. */
   readonly #runnable = new Map<string, ExecutablePolicy>();
-  /** What no gateway adopts: not by the author that is named, or not decided so. */
-  readonly #unfit = new Set<string>();
+  /** What no gateway adopts, since its bundle is not by the author that is named. */
+  readonly #missigned = new Set<string>();
+  /** What no gateway adopts, since its last activation was not decided so. */
+  readonly #undecidedIds = new Set<string>();
   readonly #findings: Finding[] = [];
   /** Where batches begin, in order. */
   readonly #places: { readonly number: number; readonly first: number }[] = [];
@@ -190,7 +192,7 @@ export class PolicyCheck {
     const fault = await policy.signerFault({ signer, author: author?.jwk ?? null });
     if (fault !== undefined) {
       this.#mismatch(at, fault);
-      this.#unfit.add(id);
+      this.#missigned.add(id);
     }
     if (policy.revision !== revision) {
       this.#mismatch(at, `the bundle is of revision ${String(policy.revision)}`);
@@ -201,12 +203,21 @@ export class PolicyCheck {
   async #decided(change: Change): Promise<void> {
     const { facts, entry, batch, at } = change;
     const by = entry.payload.pol?.id ?? '';
-    const isFormer = by !== (facts.previous ?? '');
-    if (!claimsDecision(entry, by) || (isFormer && this.#isFit(facts.previous))) {
-      this.#undecided(change, 'no decision of the policy in charge');
+    this.#undecidedIds.delete(change.id);
+    // Where none was in charge there was nobody to ask.
+    if (facts.previous === null) return;
+    if (!claimsDecision(entry, by)) {
+      this.#unfit(change, 'no decision of a policy');
       return;
     }
-    if (isFormer) this.#findings.push(finding('former_decided', at, formerText(by, facts)));
+    if (this.#missigned.has(by) || this.#undecidedIds.has(by)) {
+      // Whoever was put in charge without right has put nobody in charge by right.
+      this.#unfit(change, `policy ${by}, which decided it, was not put in charge by right`);
+      return;
+    }
+    if (by !== facts.previous) {
+      this.#findings.push(finding('former_decided', at, formerText(by, facts.previous)));
+    }
     const policy = this.#runnable.get(by) ?? null;
     const record = await this.#recordOf(entry, batch, at.index);
     // That the record is what the leaf commits to, or why it is gone, is said with the other records.
@@ -215,7 +226,7 @@ export class PolicyCheck {
       return;
     }
     const fault = disagreement(change, record) ?? (await repeat(policy, record));
-    if (fault !== undefined) this.#undecided(change, fault);
+    if (fault !== undefined) this.#unfit(change, fault);
     this.#executed += 1;
   }
 
@@ -247,11 +258,6 @@ export class PolicyCheck {
     return { entry, record, isGone: record === null && entry.payload._sd !== undefined };
   }
 
-  /** Whether gateways would have adopted it, so that no other had a say. */
-  #isFit(id: string | null): boolean {
-    return id !== null && this.#runnable.has(id) && !this.#unfit.has(id);
-  }
-
   async #recordOf(entry: Entry, batch: Batch, index = 0): Promise<StoredRecord | null> {
     if (!this.#context.open) return null;
     const { ret, jti } = entry.payload;
@@ -273,14 +279,19 @@ export class PolicyCheck {
     this.#findings.push(finding('policy_mismatch', at, detail));
   }
 
-  #undecided({ id, at }: Change, detail: string): void {
-    this.#unfit.add(id);
+  /** What no gateway adopts. */
+  #unfit(change: Change, detail: string): void {
+    this.#undecidedIds.add(change.id);
+    this.#undecided(change, detail);
+  }
+
+  #undecided({ at }: Change, detail: string): void {
     this.#findings.push(finding('undecided_activation', at, detail));
   }
 }
 
-function formerText(by: string, { previous }: Change['facts']): string {
-  return `policy ${by} decided it: ${String(previous)}, which was in charge, cannot be run`;
+function formerText(by: string, previous: string): string {
+  return `policy ${by} decided it: nobody had taken up ${previous}, which was in charge`;
 }
 
 function verdict(found: number): 'pass' | 'fail' {

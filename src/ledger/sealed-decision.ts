@@ -1,12 +1,14 @@
 /**
  * Whether an activation in the log was decided as it says: its record opens its leaf, speaks of this very change, and the
- * policy that may decide it gives the same result again. What does not agree is adopted by nobody (docs/decisions/0017).
+ * policy that may decide it gives the same result again; and so for the activation of that policy, back to one that this
+ * writer has adopted, or to genesis. What does not agree is adopted by nobody (docs/decisions/0017).
  */
 import { canonicalJson } from '../core/canonical-json.ts';
 import { parseEntry } from '../core/entry.ts';
 import type { Entry } from '../core/entry.ts';
 import { SteleError } from '../core/errors.ts';
 import type { Activation } from '../core/log-state.ts';
+import { isAdopted } from '../core/policy-charge.ts';
 import { checkFullOpening, parseRecord } from '../core/record.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { caughtMalformed } from '../core/schema.ts';
@@ -17,10 +19,9 @@ import type { EffectiveChange } from './fsck-activation.ts';
 import type { LogView } from './log-view.ts';
 import { readArchivedPolicy } from './policy-archive.ts';
 import type { FoundEntry } from './receipt.ts';
-import { isTransient } from './retry.ts';
 
-/** Changes in a row that a policy before the one in charge decided, and that are looked back on. */
-const LOOK_BACK_MAX = 4;
+/** Changes in a row that are looked back on: more than a ledger sees in years, and each had its approvals. */
+const LOOK_BACK_MAX = 1024;
 
 /** What a check works with. */
 export interface SealedDecisionParts {
@@ -29,7 +30,12 @@ export interface SealedDecisionParts {
   readonly policies: PolicySwitch;
   /** Reads a sealed entry, proven. */
   readonly entry: (index: number) => Promise<FoundEntry | null>;
+  /** Leaf indices of activations that were shown to be decided by right. Added to. */
+  readonly shown: Set<number>;
 }
+
+/** Which activation of a policy: it may be in charge twice. */
+type Placed = Pick<Activation, 'id' | 'index'>;
 
 /** Reads a policy of the log with all that a switch wants of it. */
 export async function chargedPolicy(
@@ -45,34 +51,38 @@ export async function chargedPolicy(
 }
 
 /**
- * Executes the decision of an activation again.
+ * Executes the decision of an activation again, and of those that it rests on.
  *
- * @param deciding - The policy that decides here already, so that it can be run.
  * @throws {@link SteleError} `policy_undecided` where it does not agree; what keeps the policy that decided it from being
  *   run; and the store's errors.
  */
 export async function assertDecided(
   parts: SealedDecisionParts,
-  active: Activation,
-  deciding: string | null,
+  { id, index }: Placed,
   depth = 0,
 ): Promise<void> {
+  const { shown, view, context } = parts;
+  const { state } = view;
   // The root has signed the policy of genesis.
-  if (active.index === null) return;
-  const found = await parts.entry(active.index);
+  if (index === null) return;
+  // What this writer adopted in an earlier life it had looked at then.
+  if (shown.has(index) || isAdopted(state, { id, index }, context.writer)) return;
+  if (depth > LOOK_BACK_MAX) throw undecided('it rests on too many changes before it');
+  const found = await parts.entry(index);
   if (found === null) throw undecided('its entry cannot be read');
   const entry = parseEntry(Buffer.from(found.jws));
-  const change = effectiveChange(entry, active.index, parts.view.state);
-  if (change === null) throw undecided('it took no effect');
-  const { previous } = change.facts;
-  // There was nobody to ask.
-  if (previous === null) return;
-  const by = deciderOf(entry);
-  if (by !== previous && (previous === deciding || (await isFit(parts, previous, active, depth)))) {
-    throw undecided(`policy ${by} decided it, and ${previous}, which was in charge, can be run`);
+  const change = effectiveChange(entry, index, state);
+  const decider = state.deciders.get(String(index));
+  if (change === null || decider === undefined) throw undecided('it took no effect');
+  // Where none was in charge there was nobody to ask.
+  if (change.facts.previous !== null) {
+    const by = deciderOf(entry);
+    const record = recordOf(entry, found, context.clock());
+    if (record !== null) await assertRepeated(parts, change, by, record);
+    // Whoever was put in charge without right has put nobody in charge by right.
+    await assertDecided(parts, { id: by, index: decider }, depth + 1);
   }
-  const record = recordOf(entry, found, parts.context.clock());
-  if (record !== null) await assertRepeated(parts, change, by, record);
+  shown.add(index);
 }
 
 /** The policy that a leaf says allowed it. */
@@ -94,26 +104,6 @@ async function assertRepeated(
   const again = await evaluate(ADMIN, canonicalJson(record.input));
   if (canonicalJson(again) === canonicalJson(record.result)) return;
   throw undecided(`executed again, policy ${by} gives another result`);
-}
-
-/** Whether a policy that is not in charge any more could have decided: it runs, and was put in charge by right. */
-async function isFit(
-  parts: SealedDecisionParts,
-  id: string,
-  next: Activation,
-  depth: number,
-): Promise<boolean> {
-  const policy = parts.view.state.policies.get(id);
-  // One that was in charge again since is no longer found as it was then.
-  if (policy === undefined || (policy.index ?? -1) >= (next.index ?? -1)) return true;
-  try {
-    await opened(parts, id);
-    if (depth < LOOK_BACK_MAX) await assertDecided(parts, policy, null, depth + 1);
-    return true;
-  } catch (error) {
-    if (isTransient(error) || !(error instanceof SteleError)) throw error;
-    return false;
-  }
 }
 
 async function opened({ context, view, policies }: SealedDecisionParts, id: string) {

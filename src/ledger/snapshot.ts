@@ -23,7 +23,7 @@ export interface Snapshot {
 }
 
 /** Grows with every change of what a {@link Snapshot} holds: those of another number are not read. */
-export const SNAPSHOT_FORMAT = 5;
+export const SNAPSHOT_FORMAT = 6;
 
 const FILE = 'learnt';
 

@@ -101,5 +101,5 @@ test('a policy before the one in charge decides nothing where that one is run, w
   expect(w.active).toBe(before);
   const { findings } = await w.check();
   const found = findings.filter(({ at }) => at.index === index);
-  expect(found.map(({ code }) => code)).toContain('bad_approval');
+  expect(found.map(({ code }) => code)).toContain('no_effect');
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { Connection } from '../../src/cli/client.ts';
@@ -163,7 +164,10 @@ describe('a trial of the policy in charge', () => {
     const body = { entrypoint: 'stele/append', input };
     const before = entries();
     const answers = await Promise.all(
-      Array.from({ length: 12 }, async () => (await ask('admin', '/evaluate', body)).status),
+      Array.from({ length: 40 }, async (_, i) => {
+        await sleep(i * 4);
+        return (await ask('admin', '/evaluate', body)).status;
+      }),
     );
     expect(new Set(answers)).toEqual(new Set([200, 503]));
     // What was not tried is not in the log as tried.

@@ -23,6 +23,8 @@ export interface Lie {
   readonly isAbsent?: boolean;
   /** The policy that it asks; default: the one that may decide. */
   readonly by?: string;
+  /** What answers instead, under the name of that policy. */
+  readonly really?: Bundle;
 }
 
 const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
@@ -31,7 +33,7 @@ const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes))
 export async function sealActivation(
   w: PolicyWorld,
   bundle: Bundle,
-  { approvers, author, told = {}, report, isAbsent = false, by }: Lie,
+  { approvers, author, told = {}, report, isAbsent = false, by, really }: Lie,
 ): Promise<number> {
   const named = report === undefined ? {} : { report };
   const { ledger } = w.gateway;
@@ -40,7 +42,9 @@ export async function sealActivation(
   const secret = await loadLedgerSecret(homeOf(w.configuration).ledgerSecret);
   const shared = { origin, gen, classes, fallbackClass, labels, maxSealMs };
   const settings = { ...shared, secret, limits: DEFAULT_INPUT_LIMITS };
-  const policy = (await stageArchived((await ledger.archivedPolicy(decider))!)).prepared;
+  const { identity } = (await stageArchived((await ledger.archivedPolicy(decider))!)).prepared;
+  const answering = really?.archive ?? (await ledger.archivedPolicy(decider))!;
+  const policy = { ...(await stageArchived(answering)).prepared, identity };
   const { id, digest, revision, archive } = bundle;
   const expiry = Date.now() + 3_600_000;
   const request = await w.request(bundle, approvers, { expiry, ...named });

@@ -13,7 +13,7 @@ import { pathParameter, queryOf } from '../arrival.ts';
 import { jsonAnswer } from '../answer.ts';
 import { readBody } from '../body.ts';
 import type { Desk } from '../desk.ts';
-import { EVALUATIONS_MAX, STRANGER_CHANGE_BYTES_MAX } from '../limits.ts';
+import { STRANGER_CHANGE_BYTES_MAX, TRIALS_MAX, TRIALS_WAITING_MAX } from '../limits.ts';
 import { mediaTypeOf } from '../media-type.ts';
 import { again } from '../outcomes.ts';
 import { readRoute, writeRoute } from '../pipeline.ts';
@@ -66,8 +66,9 @@ export const policyBundleRoute = readRoute(
   },
 );
 
-/** Evaluations under way in this process: each has a thread of its own. */
+/** Trials under way in this process, and those that were allowed and wait for one to end. */
 let running = 0;
+const waiting: (() => void)[] = [];
 
 /** `POST /v1/ledgers/{ledger}/policies/evaluate`: what the policy in charge answers to an input. Nothing comes of it. */
 export const evaluateRoute = writeRoute(
@@ -83,18 +84,28 @@ export const evaluateRoute = writeRoute(
     const asked = { action: 'policy.evaluate', resource, mediaType: JSON_TYPE } as const;
     if (changes === undefined || prepared === null) throw new ProblemError('engine_unavailable');
     // Before it is decided: an entry would say that it was tried.
-    if (running >= EVALUATIONS_MAX) throw new ProblemError('overloaded');
-    running += 1;
-    try {
-      await again(async () => desk.reads.decide(asker, asked));
+    if (waiting.length >= TRIALS_WAITING_MAX) throw new ProblemError('overloaded');
+    await again(async () => desk.reads.decide(asker, asked));
+    return inTurn(async () => {
       const outcome = await evaluated(changes.evaluate, prepared, evaluation);
       return jsonAnswer(200, { policy: id, entrypoint: evaluation.entrypoint, ...outcome });
-    } finally {
-      running -= 1;
-    }
+    });
   },
   'policy.evaluate',
 );
+
+/** Whoever may not try the policy takes nobody's turn, so turns are given once it is decided. */
+async function inTurn<T>(act: () => Promise<T>): Promise<T> {
+  if (running < TRIALS_MAX) running += 1;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+  try {
+    return await act();
+  } finally {
+    const next = waiting.shift();
+    if (next === undefined) running -= 1;
+    else next();
+  }
+}
 
 async function evaluated(
   evaluate: NonNullable<Desk['served']['changes']>['evaluate'],

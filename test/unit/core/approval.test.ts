@@ -1,6 +1,11 @@
 /** Which approvals put a policy in charge, and why others do not. */
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { approvalFacts, approvalRefusals, makeApproval, parseApproval } from '../../../src/core/approval.ts';
+import {
+  approvalFacts,
+  approvalRefusals,
+  makeApproval,
+  parseApproval,
+} from '../../../src/core/approval.ts';
 import type { Approval } from '../../../src/core/approval.ts';
 import { findingsOf } from '../../../src/core/batch-findings.ts';
 import { signJws } from '../../../src/core/jws.ts';
@@ -323,9 +328,9 @@ describe('an activation has no effect with', () => {
       expect.stringMatching(/^no_effect: its approvals are those of the activation \d+$/),
     ]);
     const fresh = await approve(first, 'ann', { expiry: EXPIRY + 2 });
-    expect(await activate({ ...first, approvals: [fresh, (first['approvals'] as string[])[1]!] })).toEqual([
-      expect.stringMatching(/^bad_approval: change_mismatch: /),
-    ]);
+    expect(
+      await activate({ ...first, approvals: [fresh, (first['approvals'] as string[])[1]!] }),
+    ).toEqual([expect.stringMatching(/^bad_approval: change_mismatch: /)]);
     const back = await approvedActivation(log, two, { change: 'rollback' });
     expect(await activate(back)).toEqual([]);
     const again = await approvedActivation(log, one, { change: 'rollback' });

@@ -49,7 +49,7 @@ test('one that a writer has adopted, or begun a boot with, decides alone', async
   expect(mayDecide()).toEqual([two]);
   expect(await activate(three!, one!)).toEqual([
     `not_adopted: ${one}`,
-    'bad_approval: undecided: no policy that may do so allowed it',
+    `no_effect: policy ${one} decided it, and has no say any more`,
   ]);
   expect(log.state.activePolicy).toBe(two);
   // Of those before one that nobody runs, the last that somebody ran: an older one might want fewer approvals.
@@ -57,8 +57,27 @@ test('one that a writer has adopted, or begun a boot with, decides alone', async
   expect(mayDecide()).toEqual([three, two]);
   expect(await activate(four!, one!)).toEqual([
     `not_adopted: ${one}`,
-    expect.stringMatching(/^bad_approval: undecided/),
+    `no_effect: policy ${one} decided it, and has no say any more`,
   ]);
+});
+
+test('whoever goes back to the one before takes no adoption back', async () => {
+  await activate(two!, one!);
+  await adopt(two!);
+  await adopt(one!);
+  expect(mayDecide()).toEqual([two]);
+});
+
+test('the log remembers which activation the policy that decided a change came from', async () => {
+  const deciders = (): (readonly [string, number | null])[] => [...log.state.deciders.entries()];
+  await activate(two!, one!);
+  await adopt(two!);
+  const { index } = log.state.policies.get(two!)!;
+  await activate(one!, two!, { change: 'rollback' });
+  await adopt(one!);
+  const again = log.state.policies.get(one!)!.index;
+  await activate(three!, one!);
+  expect(deciders().map(([, by]) => by)).toEqual([null, index, again]);
 });
 
 test('a boot that names it counts as an adoption, and one of before it does not', async () => {

@@ -113,7 +113,7 @@ test('a snapshot is of one form: whoever changes what it holds has to number it 
     '[].low',
     '[].time',
   ]);
-  expect(SNAPSHOT_FORMAT).toBe(5);
+  expect(SNAPSHOT_FORMAT).toBe(6);
   expect([...new Set(shape)].sort()).toEqual([
     '.activePolicy',
     '.boots{}.at',
@@ -145,10 +145,12 @@ test('a snapshot is of one form: whoever changes what it holds has to number it 
     '.keys{}.status',
     '.keys{}.until',
     '.number',
+    '.policies{}.adopters[]',
     '.policies{}.digest',
     '.policies{}.id',
     '.policies{}.index',
     '.policies{}.signer',
+    '.policies{}.successor',
     '.policies{}.until',
     '.sha256:bytes',
     '.size',
