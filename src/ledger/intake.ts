@@ -133,6 +133,8 @@ export class Intake {
         ...{ act: 'adopt', id, digest: null, revision: null, previous: before, signer: null },
         ...{ approvals: [], grace: null, activation: index },
       });
+      // Until it is sealed, others cannot tell that somebody runs it.
+      this.#parts.onAwaited();
     } catch (error) {
       // It has no place after all, nor has anything behind it.
       this.#deciding = before;
