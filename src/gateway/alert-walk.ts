@@ -237,16 +237,15 @@ export class AlertWalk {
     const now = this.#parts.clock();
     if (!this.#waiting.some(({ due }) => due <= now)) return;
     await this.#learn();
-    const rest: Waiting[] = [];
+    const due = this.#waiting.filter((each) => each.due <= now);
+    const made = new Set<Waiting>();
     try {
-      while (this.#waiting.length > 0) {
-        const [first, ...others] = this.#waiting as [Waiting, ...Waiting[]];
-        if (first.due > now) rest.push(first);
-        else await this.#make(first);
-        this.#waiting = others;
+      for (const each of due) {
+        await this.#make(each);
+        made.add(each);
       }
     } finally {
-      this.#waiting = [...rest, ...this.#waiting];
+      this.#waiting = this.#waiting.filter((each) => !made.has(each));
     }
     const sources = this.#waiting.map(({ source }) => source);
     this.#known.forget(Math.min(this.#next ?? 0, ...sources));

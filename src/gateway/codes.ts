@@ -154,6 +154,7 @@ const tryAgain = rows({
 const unsure = rows({
   idempotency_in_flight:     [409, 'A request with this identity is being answered', 'Try again in a moment, with the same Idempotency-Key.'],
   store_unavailable:         [503, 'The store does not answer', 'Try again.'],
+  view_incomplete:           [503, 'The entry or proof cannot be read: the store has lost or changed it', 'Tell whoever runs the gateway: `stele fsck --rebuild` makes the static view again. Then try again.'],
 }, 'unknown', true);
 
 // prettier-ignore

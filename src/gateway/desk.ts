@@ -1,5 +1,6 @@
 /** One served ledger at work: decides, records, waits. The order is the design: nothing has an effect unrecorded. */
 import { canonicalJson } from '../core/canonical-json.ts';
+import { SteleError } from '../core/errors.ts';
 import type { Statement } from '../core/statement.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { formatTlogProof } from '../core/tlog-proof.ts';
@@ -221,7 +222,9 @@ export class Desk {
   ): Promise<Accepted> {
     if (write.receipt !== null) return this.settle(write.receipt, ack, true);
     const found = await this.served.ledger.entry(write.jti).catch((cause: unknown) => {
-      throw new ProblemError('store_unavailable', { durability: 'durable', cause });
+      const lost = cause instanceof SteleError && cause.code === 'view_incomplete';
+      const code = lost ? 'view_incomplete' : 'store_unavailable';
+      throw new ProblemError(code, { durability: 'durable', cause });
     });
     if (found === null) throw new ProblemError('internal', { durability: 'durable' });
     const { jti, jws, index } = found;

@@ -2,6 +2,7 @@
  * Finds batches in the store by leaf index or by time, with a binary search over headers. Nothing is kept in memory
  * for each entry or batch but a bounded cache; what is read here is believed only after a proof against the tree.
  */
+import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { parseBatchHeader } from '../core/batch-header.ts';
 import type { BatchHeader } from '../core/batch-header.ts';
@@ -149,6 +150,22 @@ export class BatchReader {
     const bytes = slot?.bytes;
     if (bytes == null) return null;
     return orNull(() => frameBatch(bytes, this.#view.state.config.limits).leaves);
+  }
+
+  /** The leaves [`first`, `end`), batch by batch; it ends early at a batch that the store does not give any more. */
+  async *between(first: number, end: number): AsyncGenerator<readonly Uint8Array[]> {
+    let range = await this.byIndex(first);
+    for (let at = first; range !== null && range.first <= at && at < end;) {
+      const leaves = await this.leaves(range.number);
+      if (leaves === null) return;
+      const part = leaves.slice(at - range.first, end - range.first);
+      if (part.length === 0) return;
+      yield part;
+      at += part.length;
+      if (at < end) range = await this.#atOrAfter(range.number + 1, this.#view.state.number);
+      // A file store answers before anything else gets a turn.
+      await setImmediate();
+    }
   }
 
   /** The first batch of a stretch of which `isThere` holds, given that it holds of all after it. */

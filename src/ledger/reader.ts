@@ -11,6 +11,7 @@ import type { FoundEntry } from './receipt.ts';
 import { parseRecordLine } from './recovered.ts';
 import { readStretch } from './stretch-reader.ts';
 import type { IsWanted, StretchParts } from './stretch-reader.ts';
+import { incomplete } from './tile-reader.ts';
 
 /** What a reader reads from. */
 export interface ReaderParts extends StretchParts {
@@ -43,7 +44,10 @@ export class EntryReader {
     return readStretch(this.#parts, first, count, isWanted);
   }
 
-  /** @returns null for an entry that this ledger does not have, as far as it is known. */
+  /**
+   * @returns null for an entry that this ledger does not have, as far as it is known.
+   * @throws SteleError `view_incomplete` for one that it has, and that neither its batch nor the static view gives.
+   */
   async find(idOrIndex: string | number): Promise<FoundEntry | null> {
     if (typeof idOrIndex === 'number') return this.#sealed(idOrIndex);
     const pending = this.#parts.pending.find(idOrIndex);
@@ -78,7 +82,8 @@ export class EntryReader {
   }
 
   async #sealed(index: number): Promise<FoundEntry | null> {
-    const [found = null] = await readStretch(this.#parts, index, 1);
-    return found;
+    const [found] = await readStretch(this.#parts, index, 1);
+    if (found === null) throw incomplete(index);
+    return found ?? null;
   }
 }

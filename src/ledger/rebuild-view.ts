@@ -86,7 +86,9 @@ class Rebuild {
     const keys = objectKeys(ledger);
     this.#context = { store, keys, now: options.now, locks: false, open: false };
     this.#options = options;
-    this.#reader = new TileReader(this.#context, this.#tree);
+    // It is made from the batches already, and what was put right is no finding any more.
+    const parts = { store, keys, finding: () => undefined, leaves: () => [] };
+    this.#reader = new TileReader(parts, this.#tree);
   }
 
   async run(): Promise<Step> {

@@ -67,8 +67,12 @@ export class Replica {
     this.#parts = parts;
     this.#context = context;
     this.#view = view;
-    this.#tiles = new TileReader(context, this.#tree);
-    const tiles = this.#tiles;
+    const batches = new BatchReader(context, view, this.#times);
+    this.#batches = batches;
+    const leaves = (first: number, end: number) => batches.between(first, end);
+    const { store, keys, finding } = context;
+    const tiles = new TileReader({ store, keys, finding, leaves }, this.#tree);
+    this.#tiles = tiles;
     this.#guard = new SignerGuard({
       files: context.files,
       folder: parts.heads,
@@ -76,8 +80,6 @@ export class Replica {
       origin: context.genesis.origin,
       prove: async (from, to) => tiles.path(from, to),
     });
-    const batches = new BatchReader(context, view, this.#times);
-    this.#batches = batches;
     this.#entries = new EntryReader({ context, view, pending, tiles, batches });
     this.#publisher = new ViewPublisher(context, this.#tree, tiles);
     this.#signer = new HeadSigner(context, this.#guard, parts.onHalt);

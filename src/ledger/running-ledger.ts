@@ -133,7 +133,9 @@ export class RunningLedger implements Ledger {
     this.#next = next;
     const intake = (): Intake => this.#intake;
     const { signal } = this.#closing;
-    const entry = async (index: number): Promise<FoundEntry | null> => this.#replica.entry(index);
+    const entry = async (index: number): Promise<FoundEntry | null> => {
+      return (await this.#replica.stretch(index, 1))[0] ?? null;
+    };
     this.#adoption = new Adoption({ context, view, intake, entry, signal });
     this.#alarms = new Alarms({ context, view, intake, signal });
     const between = async (): Promise<void> => this.#intake.settle();

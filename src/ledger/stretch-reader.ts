@@ -9,11 +9,11 @@ import type { PayloadReference } from '../core/batch-header.ts';
 import { equalBytes, utf8Text } from '../core/bytes.ts';
 import { parseEntry } from '../core/entry.ts';
 import type { Entry, EntryPayload } from '../core/entry.ts';
-import { MalformedError } from '../core/errors.ts';
+import { MalformedError, SteleError } from '../core/errors.ts';
 import { hashLeaf } from '../core/hash.ts';
 import { memberRange } from '../core/payload-object.ts';
 import { checkFullOpening, parseRecord } from '../core/record.ts';
-import { entryBundlePath, parseEntryBundle, TILE_WIDTH } from '../core/tile.ts';
+import { TILE_WIDTH } from '../core/tile.ts';
 import { edgeHead } from '../core/tree.ts';
 import type { TreeHead } from '../core/tree.ts';
 import type { BatchRange, BatchReader, ReadHeader } from './batch-reader.ts';
@@ -51,7 +51,7 @@ interface OpenBatch {
  * changed, and a `leaf_unreadable` finding.
  *
  * @param isWanted - Of leaves of which it does not hold, the record is not read.
- * @throws SteleError `view_incomplete`, and the store's errors.
+ * @throws The store's errors.
  */
 export async function readStretch(
   parts: StretchParts,
@@ -79,7 +79,7 @@ class Stretch {
   /** The tree as it was when the reading began: it may grow meanwhile. */
   readonly #head: TreeHead;
   #proven: { readonly tile: number; readonly hashes: readonly Uint8Array[] } | null = null;
-  #bundle: { readonly tile: number; readonly leaves: readonly Uint8Array[] } | null = null;
+  #bundle: { readonly tile: number; readonly leaves: readonly (Uint8Array | null)[] } | null = null;
   #batch: OpenBatch | null = null;
   readonly #members = new Map<string, { readonly start: number; readonly lines: string[] }>();
 
@@ -104,23 +104,38 @@ class Stretch {
   async #leaf(index: number): Promise<Uint8Array | null> {
     const tile = Math.floor(index / TILE_WIDTH);
     if (this.#proven?.tile !== tile) {
-      this.#proven = { tile, hashes: await this.#parts.tiles.leafHashes(tile, this.#head) };
+      this.#proven = { tile, hashes: await this.#hashes(tile) };
     }
     const hash = this.#proven.hashes[index % TILE_WIDTH];
+    // Without it no bytes prove to be the leaf.
+    if (hash === undefined) return this.#lost(index);
     for (const read of [async () => this.#bundled(index), async () => this.#batched(index)]) {
       const leaf = await read();
-      if (leaf !== null && hash !== undefined && equalBytes(hashLeaf(leaf), hash)) return leaf;
+      if (leaf !== null && equalBytes(hashLeaf(leaf), hash)) return leaf;
     }
+    return this.#lost(index);
+  }
+
+  #lost(index: number): null {
     this.#parts.context.finding('leaf_unreadable', { index });
     return null;
+  }
+
+  /** The leaf hashes of a tile; none where nothing proves. */
+  async #hashes(tile: number): Promise<readonly Uint8Array[]> {
+    try {
+      return await this.#parts.tiles.leafHashes(tile, this.#head);
+    } catch (error) {
+      if (error instanceof SteleError && error.code === 'view_incomplete') return [];
+      throw error;
+    }
   }
 
   async #bundled(index: number): Promise<Uint8Array | null> {
     const tile = Math.floor(index / TILE_WIDTH);
     if (this.#bundle?.tile !== tile) {
       const width = Math.min(this.#end - tile * TILE_WIDTH, TILE_WIDTH);
-      const bytes = await this.#parts.tiles.read(entryBundlePath(tile, width));
-      this.#bundle = { tile, leaves: bytes === null ? [] : parseEntryBundle(bytes) };
+      this.#bundle = { tile, leaves: await this.#parts.tiles.leaves(tile, width) };
     }
     return this.#bundle.leaves[index % TILE_WIDTH] ?? null;
   }

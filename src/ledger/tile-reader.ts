@@ -1,6 +1,6 @@
 /**
- * Proofs from tiles. Tiles are read from memory, then from the static view, which nobody trusts: a proof is verified
- * against a head that this process computed itself before anybody gets it.
+ * Proofs from tiles. Tiles are read from memory, then proven from the static view, which nobody trusts; and a proof is
+ * verified against a head that this process computed itself before anybody gets it.
  */
 import { LRUCache } from 'lru-cache';
 import { SteleError } from '../core/errors.ts';
@@ -16,19 +16,19 @@ import {
 } from '../core/proof.ts';
 import type { ProofPlan } from '../core/proof.ts';
 import {
-  entryBundlePath,
   nodeInTile,
+  parseEntryBundle,
   parseTile,
   parseTilePath,
   TILE_WIDTH,
   tileOfNode,
-  tilePath,
 } from '../core/tile.ts';
 import type { Tile, TileNode } from '../core/tile.ts';
 import { parseLeafIndex, parseTreeSize } from '../core/tree.ts';
 import type { NodeAddress, TreeHead } from '../core/tree.ts';
-import type { LedgerContext } from './context.ts';
-import { TILE_BYTES_MAX, TILE_CACHE_BYTES, TREE_NODES_KEPT } from './limits.ts';
+import { TREE_NODES_KEPT } from './limits.ts';
+import { ProvenView } from './proven-view.ts';
+import type { ViewParts } from './proven-view.ts';
 import { firstEntries } from './tiles.ts';
 import type { TileTree } from './tiles.ts';
 
@@ -42,29 +42,25 @@ export interface ProvenLeaf {
 
 /** Reads tiles and entry bundles, and makes proofs. */
 export class TileReader {
-  readonly #context: Pick<LedgerContext, 'store' | 'keys'>;
   readonly #tree: TileTree;
-  /** Full tiles and bundles only: they never change. */
-  readonly #cache = new LRUCache<string, Uint8Array>({
-    maxSize: TILE_CACHE_BYTES,
-    sizeCalculation: (bytes) => bytes.length + 1,
-  });
+  readonly #view: ProvenView;
   /** Complete subtrees, by level and index, which never change either: proofs of neighbours share most of theirs. */
   readonly #nodes = new LRUCache<string, Sha256Hash>({ max: TREE_NODES_KEPT });
 
-  constructor(context: Pick<LedgerContext, 'store' | 'keys'>, tree: TileTree) {
-    this.#context = context;
+  constructor(parts: ViewParts, tree: TileTree) {
     this.#tree = tree;
+    this.#view = new ProvenView(parts, tree);
   }
 
   /** Keeps a full tile or bundle that was just published: who proves, mostly proves what is new. */
   remember(path: string, bytes: Uint8Array): void {
-    this.#cache.set(path, bytes);
+    this.#view.remember(path, bytes);
   }
 
   /**
-   * A tile or entry bundle by its C2SP path: memory, then the store, then cut from a fuller form.
-   * @returns null when the tree does not reach that far, or the static view has lost it.
+   * A tile or entry bundle by its C2SP path, proven: memory, then the store, then cut from a fuller form.
+   * @returns null when the tree does not reach that far.
+   * @throws SteleError `view_incomplete` when the static view has lost it, and the batches do not give it back.
    */
   async read(path: string): Promise<Uint8Array | null> {
     const parsed = parseTilePath(path);
@@ -73,12 +69,19 @@ export class TileReader {
       if (index * TILE_WIDTH + width > this.#tree.size) return null;
       const held = this.#tree.entries(index, width);
       if (held !== null) return held;
-      const full = await this.#stored(entryBundlePath(index, TILE_WIDTH), width);
-      return full && (width === TILE_WIDTH ? full : firstEntries(full, width));
+      const full = await this.#view.bundle(index);
+      if (full === null) throw incomplete(index * TILE_WIDTH);
+      return width === TILE_WIDTH ? full : firstEntries(full, width);
     }
     const { level, index, width } = parsed.tile;
     const hashes = Math.floor(this.#tree.size / TILE_WIDTH ** level);
     return index * TILE_WIDTH + width > hashes ? null : this.#tile({ level, index, width });
+  }
+
+  /** The first entries of a bundle, null for those that the static view has lost or changed. */
+  async leaves(index: number, width: number): Promise<readonly (Uint8Array | null)[]> {
+    const held = this.#tree.entries(index, width);
+    return held === null ? this.#view.leaves(index) : parseEntryBundle(held);
   }
 
   /**
@@ -92,7 +95,7 @@ export class TileReader {
       this.#complete(plan, head.size),
       this.#leafHash(index),
     ]);
-    if (!verifyInclusion({ leafIndex, path }, leaf, head).ok) throw this.#wrong(index);
+    if (!verifyInclusion({ leafIndex, path }, leaf, head).ok) throw incomplete(index);
     return { path, leaf };
   }
 
@@ -104,7 +107,6 @@ export class TileReader {
     const first = parseLeafIndex(index * TILE_WIDTH);
     const width = Math.min(head.size - first, TILE_WIDTH);
     const bytes = await this.#tile({ level: 0, index, width });
-    if (bytes === null) throw incomplete(first);
     const hashes = parseTile(bytes);
     const leaf = hashes[0] ?? new Uint8Array();
     const plan = planInclusion(first, head.size);
@@ -116,14 +118,14 @@ export class TileReader {
     });
     const path = completeProof(plan, await Promise.all(nodes));
     const isProven = verifyInclusion({ leafIndex: first, path }, parseLeafHash(leaf), head).ok;
-    if (!isProven) throw this.#wrong(first);
+    if (!isProven) throw incomplete(first);
     return hashes;
   }
 
   /** The consistency path between two heads. @throws as {@link inclusion}. */
   async consistency(older: TreeHead, newer: TreeHead): Promise<readonly Sha256Hash[]> {
     const path = await this.path(older.size, newer.size);
-    if (!verifyConsistency({ path }, older, newer).ok) throw this.#wrong(older.size);
+    if (!verifyConsistency({ path }, older, newer).ok) throw incomplete(older.size);
     return path;
   }
 
@@ -158,13 +160,6 @@ export class TileReader {
     return parseLeafHash(hash ?? new Uint8Array());
   }
 
-  /** Tiles that do not prove are not kept: somebody may put them right. */
-  #wrong(at: number): SteleError {
-    this.#cache.clear();
-    this.#nodes.clear();
-    return incomplete(at);
-  }
-
   async #complete(plan: ProofPlan, size: TreeHead['size']): Promise<Sha256Hash[]> {
     const nodes = planNodes(plan);
     const hashes = await Promise.all(nodes.map(async (node) => this.#node(node, size)));
@@ -187,36 +182,24 @@ export class TileReader {
     const held = this.#tree.hashes(tile, first, count);
     if (held !== null) return held;
     const bytes = await this.#tile(tile);
-    if (bytes === null) throw incomplete(tile.index * TILE_WIDTH + first);
     return parseTile(bytes.subarray(first * HASH_BYTES, (first + count) * HASH_BYTES));
   }
 
-  async #tile({ level, index, width }: Tile): Promise<Uint8Array | null> {
+  /** @throws SteleError `view_incomplete` */
+  async #tile({ level, index, width }: Tile): Promise<Uint8Array> {
     const held = this.#tree.tile(level, index, width);
     if (held !== null) return held;
-    const full = await this.#stored(
-      tilePath({ level, index, width: TILE_WIDTH }),
-      width * HASH_BYTES,
-    );
-    return full?.subarray(0, width * HASH_BYTES) ?? null;
-  }
-
-  async #stored(path: string, bytesMin: number): Promise<Uint8Array | null> {
-    const cached = this.#cache.get(path);
-    if (cached !== undefined) return cached;
-    const { store, keys } = this.#context;
-    const range = { start: 0, end: TILE_BYTES_MAX };
-    const found = await store.get(keys.tile(path), { range });
-    if (found === null || found.bytes.length < bytesMin) return null;
-    this.#cache.set(path, found.bytes);
-    return found.bytes;
+    const full = await this.#view.tile(level, index);
+    if (full === null) throw incomplete(index * TILE_WIDTH ** (level + 1));
+    return full.subarray(0, width * HASH_BYTES);
   }
 }
 
-function incomplete(at: number): SteleError {
+/** What nobody can read around a leaf. */
+export function incomplete(at: number): SteleError {
   return new SteleError(
     'view_incomplete',
-    `tiles of the static view around ${at} are lost or changed`,
+    `the static view around leaf ${at} is lost or changed, and its batches do not give it back`,
     {
       disposition: 'halt',
     },

@@ -5,11 +5,18 @@ import type { Checkpoint } from '../../core/checkpoint.ts';
 import { checkControl } from '../../core/ctl.ts';
 import { parseEntry } from '../../core/entry.ts';
 import { MalformedError, SteleError } from '../../core/errors.ts';
-import { hashLeaf } from '../../core/hash.ts';
+import { hashLeaf, parseLeafHash } from '../../core/hash.ts';
+import type { Sha256Hash } from '../../core/hash.ts';
 import { step, verdictOf } from '../../core/report.ts';
 import type { Report, Step } from '../../core/report.ts';
 import { parseSignedNote, parseVkey, verifierOf } from '../../core/signed-note.ts';
-import { entryBundlePath, parseEntryBundle, TILE_WIDTH } from '../../core/tile.ts';
+import {
+  entryBundlePath,
+  parseEntryBundle,
+  parseTile,
+  TILE_WIDTH,
+  tilePath,
+} from '../../core/tile.ts';
 import { edgeRoot, emptyEdge, extendEdge } from '../../core/tree.ts';
 import { NOTE_BYTES_MAX, TILE_BYTES_MAX } from '../../ledger/limits.ts';
 import type { Output } from '../output.ts';
@@ -68,23 +75,32 @@ async function checkTree(
   output: Output,
 ): Promise<void> {
   const bar = output.progress('entries', size);
+  const bundles: Bundle[] = [];
   let edge = emptyEdge();
   let malformed = 0;
   try {
     for (let first = 0; first < size; first += TILE_WIDTH) {
       const width = Math.min(TILE_WIDTH, size - first);
       const leaves = await readBundle(base, first / TILE_WIDTH, width);
+      if (leaves?.length !== width) {
+        const path = entryBundlePath(first / TILE_WIDTH, width);
+        const what = leaves === null ? 'is not served' : 'is no bundle of as many entries';
+        steps.push(step('tree', leaves === null ? 'unverifiable' : 'fail', `${path} ${what}`));
+        return;
+      }
       malformed += leaves.filter((leaf) => !isEntryOf(leaf, origin)).length;
-      edge = extendEdge(edge, leaves.map(hashLeaf));
+      const hashes = leaves.map(hashLeaf);
+      bundles.push({ width, root: edgeRoot(extendEdge(emptyEdge(), hashes)) });
+      edge = extendEdge(edge, hashes);
       bar.update(edge.size);
     }
   } finally {
     bar.stop();
   }
-  const same = edge.size === size && equalBytes(edgeRoot(edge), root);
-  steps.push(
-    step('tree', same ? 'pass' : 'fail', `root ${toBase64Url(root)} over ${size} entries`),
-  );
+  const same = equalBytes(edgeRoot(edge), root);
+  const over = `root ${toBase64Url(root)} over ${size} entries`;
+  const detail = same ? over : `${over}: ${await differing(base, bundles)}`;
+  steps.push(step('tree', same ? 'pass' : 'fail', detail));
   steps.push(
     step(
       'entries',
@@ -94,14 +110,49 @@ async function checkTree(
   );
 }
 
-/** The partial bundle, or the full one where the partial is gone (C2SP tlog-tiles, Partial Tiles). */
-async function readBundle(base: string, index: number, width: number): Promise<Uint8Array[]> {
-  const partial = `${base}/${entryBundlePath(index, width)}`;
-  const full = `${base}/${entryBundlePath(index, TILE_WIDTH)}`;
-  const bytes =
-    (width === TILE_WIDTH ? null : await tryRead(partial, TILE_BYTES_MAX)) ??
-    (await read(full, TILE_BYTES_MAX));
-  return parseEntryBundle(bytes).slice(0, width);
+/** What a bundle folds to, for a closer look where the whole is not the tree of the checkpoint. */
+interface Bundle {
+  readonly width: number;
+  readonly root: Sha256Hash;
+}
+
+/** Which bundle and tile do not belong together: one of the two was changed. */
+async function differing(base: string, bundles: readonly Bundle[]): Promise<string> {
+  for (const [index, { width, root }] of bundles.entries()) {
+    const path = tilePath({ level: 0, index, width });
+    const bytes = await readOf(base, path, tilePath({ level: 0, index, width: TILE_WIDTH }));
+    const hashes = bytes && orNone(() => parseTile(bytes).slice(0, width));
+    const tile = extendEdge(emptyEdge(), (hashes ?? []).map(parseLeafHash));
+    if (equalBytes(edgeRoot(tile), root)) continue;
+    return `${entryBundlePath(index, width)} and ${path} do not agree`;
+  }
+  return 'the entries served are of another tree';
+}
+
+/** A bundle; null where it is not served, and no entries where it is none. */
+async function readBundle(
+  base: string,
+  index: number,
+  width: number,
+): Promise<Uint8Array[] | null> {
+  const full = entryBundlePath(index, TILE_WIDTH);
+  const bytes = await readOf(base, entryBundlePath(index, width), full);
+  return bytes && orNone(() => parseEntryBundle(bytes).slice(0, width));
+}
+
+/** The partial file, or the full one where the partial is gone (C2SP tlog-tiles, Partial Tiles). */
+async function readOf(base: string, partial: string, full: string): Promise<Uint8Array | null> {
+  const bytes = await tryRead(`${base}/${partial}`, TILE_BYTES_MAX);
+  return bytes ?? (partial === full ? null : tryRead(`${base}/${full}`, TILE_BYTES_MAX));
+}
+
+function orNone<T>(parse: () => T[]): T[] {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof MalformedError) return [];
+    throw error;
+  }
 }
 
 function isEntryOf(leaf: Uint8Array, origin: string): boolean {

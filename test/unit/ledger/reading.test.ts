@@ -13,6 +13,9 @@ import { FaultyFiles } from '../../support/faulty-files.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';
 import { keys, TestWorld } from '../../support/test-ledger.ts';
 
+/** Longer than a byte an entry: what is shorter was taken for lost before. */
+const GARBAGE = utf8Bytes('x'.repeat(1000));
+
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 2));
 }
@@ -66,13 +69,15 @@ describe('proofs', () => {
     await ledger.close();
   });
 
-  test('are refused rather than wrong when tiles are lost or changed', async () => {
+  test('are refused rather than wrong when tiles are lost or changed, and bundle and batch with them', async () => {
     const { world, ledger, gateway } = await grown();
     await ledger.close();
     const path = keys.tile(tilePath({ level: 0, index: 0, width: 256 }));
     world.store.corrupt(path, (bytes) => bytes.map((byte, i) => (i === 40 ? byte ^ 1 : byte)));
+    world.store.overwrite(keys.tile(entryBundlePath(0, 256)), GARBAGE);
     const again = await world.open({ folder: gateway.folder });
     await until(() => again.ledger.head() !== null);
+    world.store.corrupt(keys.batch(1), (bytes) => bytes.fill(0));
     await expect(again.ledger.inclusion(1)).rejects.toMatchObject({ code: 'view_incomplete' });
     const [version] = await world.store.listVersions(path);
     world.store.eraseVersion(path, version!.versionId);
@@ -211,6 +216,71 @@ describe('entries in a row', () => {
     const damaged = await again.ledger.stretch(0, 40);
     expect(damaged[hole]).toBeNull();
     expect(again.ledger.status().findings).toMatchObject({ leaf_unreadable: 1 });
+    await again.ledger.close();
+  });
+});
+
+describe('what somebody put over the static view', () => {
+  const bundle = entryBundlePath(0, 256);
+  const tile = tilePath({ level: 0, index: 0, width: 256 });
+  const flip = (bytes: Uint8Array): Uint8Array =>
+    bytes.map((byte, i) => (i === 100 ? byte ^ 1 : byte));
+
+  test.each([
+    ['garbage for an entry bundle', [bundle], () => GARBAGE],
+    ['garbage for a tile', [tile], () => GARBAGE],
+    ['garbage for both', [tile, bundle], () => GARBAGE],
+    ['a tile of other hashes', [tile], () => new Uint8Array(8192)],
+    ['a bit of each', [tile, bundle], flip],
+    ['nothing', [tile, bundle], () => new Uint8Array()],
+  ])(
+    'as %s hides nothing: batches answer, and what is served proves',
+    async (_name, paths, spoil) => {
+      const { world, ledger, gateway, jtis } = await grown();
+      const [right, leaf] = [await ledger.readView(bundle), await ledger.readView(tile)];
+      const before = await ledger.stretch(0, 300);
+      await ledger.close();
+      for (const path of paths) world.store.corrupt(keys.tile(path), spoil);
+      const again = await world.open({ folder: gateway.folder });
+      await until(() => again.ledger.head() !== null);
+      expect(await again.ledger.stretch(0, 300)).toEqual(before);
+      expect(await again.ledger.entry(jtis[5]!)).toMatchObject({ jti: jtis[5] });
+      const { path, head } = await again.ledger.inclusion(7);
+      const hash = hashLeaf(utf8Bytes(before[7]!.jws));
+      expect(verifyInclusion({ leafIndex: parseLeafIndex(7), path }, hash, head).ok).toBe(true);
+      expect(equalBytes((await again.ledger.readView(bundle))!, right!)).toBe(true);
+      expect(equalBytes((await again.ledger.readView(tile))!, leaf!)).toBe(true);
+      expect(again.ledger.status().findings).toEqual({ view_mismatch: paths.length });
+      await again.ledger.close();
+    },
+  );
+
+  test('is not kept: a file that is put right is right at once, in the process that read the other', async () => {
+    const { world, ledger, gateway } = await grown();
+    await ledger.close();
+    const right = new Map<string, Uint8Array>();
+    for (const path of [bundle, tile].map((each) => keys.tile(each))) {
+      right.set(path, (await world.store.get(path))!.bytes.slice());
+      world.store.overwrite(path, GARBAGE);
+    }
+    const again = await world.open({ folder: gateway.folder });
+    await until(() => again.ledger.head() !== null);
+    world.store.corrupt(keys.batch(1), (bytes) => bytes.map((byte) => byte ^ 1));
+    expect((await again.ledger.stretch(0, 40)).every((entry) => entry === null)).toBe(true);
+    for (const read of [
+      again.ledger.entry(20),
+      again.ledger.inclusion(20),
+      again.ledger.readView(bundle),
+      again.ledger.readView(tile),
+    ]) {
+      await expect(read).rejects.toMatchObject({ code: 'view_incomplete' });
+    }
+    for (const [path, bytes] of right) world.store.overwrite(path, bytes);
+    expect((await again.ledger.stretch(0, 40)).every((entry) => entry !== null)).toBe(true);
+    await again.ledger.inclusion(20);
+    expect(equalBytes((await again.ledger.readView(bundle))!, right.get(keys.tile(bundle))!)).toBe(
+      true,
+    );
     await again.ledger.close();
   });
 });
