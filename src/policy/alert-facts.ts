@@ -11,7 +11,7 @@ export interface KeptFact {
 
 /** Milliseconds for which a fact is kept. */
 const KEPT_MS = 300_000;
-/** Facts of one actor: with the largest ones some 200 KB of input, where an engine takes 384. */
+/** Facts of one actor: with the largest ones some 200 KB of input. What does not fit beside an entry is left out there. */
 const ACTOR_FACTS_MAX = 100;
 /** Facts of all actors: 16 MiB with the largest ones. Whoever was heard of longest ago is forgotten first. */
 const FACTS_MAX = 8192;

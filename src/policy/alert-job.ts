@@ -55,19 +55,27 @@ export interface AlertAnswer {
 const TITLE_MAX = 256;
 /** Alerts of one entry: each is an entry that nobody can take away. */
 const ALERTS_MAX = 16;
-/** Characters of what is kept of one entry, as canonical JSON. */
-const FACT_MAX = 2048;
+/** UTF-8 bytes of what is kept of one entry, as canonical JSON. */
+const FACT_BYTES_MAX = 2048;
+
+/** What of a policy is asked, and how much it can be asked with. */
+export interface AskedPolicy {
+  readonly entrypoints: readonly string[];
+  /** UTF-8 bytes of an input that its engine takes. */
+  readonly inputBytes: number;
+}
 
 /** Asks both rules about entries in a row, and keeps what is to be kept. */
 export class AlertJob {
   readonly #evaluator: Evaluator;
   readonly #hasFacts: boolean;
+  readonly #inputBytes: number;
   readonly #recent: RecentFacts;
 
-  /** @param entrypoints - Of the policy. */
-  constructor(evaluator: Evaluator, entrypoints: readonly string[], recent: RecentFacts) {
+  constructor(evaluator: Evaluator, policy: AskedPolicy, recent: RecentFacts) {
     this.#evaluator = evaluator;
-    this.#hasFacts = entrypoints.includes(ALERT_ENTRYPOINTS.fact);
+    this.#hasFacts = policy.entrypoints.includes(ALERT_ENTRYPOINTS.fact);
+    this.#inputBytes = policy.inputBytes;
     this.#recent = recent;
   }
 
@@ -77,7 +85,7 @@ export class AlertJob {
     const asked = { ...input, entry };
     const { recent, kept, failed } = this.#fact(asked, timeOf(input) ?? at);
     if (past) return { alerts: [], kept, failed };
-    const found = this.#alerts({ ...asked, recent });
+    const found = this.#alerts(asked, recent);
     return { alerts: found.alerts, kept, failed: found.failed ?? failed };
   }
 
@@ -88,14 +96,15 @@ export class AlertJob {
   ): Pick<AlertAnswer, 'kept' | 'failed'> & { recent: JsonObject[] } {
     const none = { recent: [], kept: null };
     if (!this.#hasFacts) return { ...none, failed: null };
-    const [fact, failed] = this.#tried(ALERT_ENTRYPOINTS.fact, { ...asked, recent: [] });
+    const input = canonicalJson({ ...asked, recent: [] });
+    const [fact, failed] = this.#tried(ALERT_ENTRYPOINTS.fact, input);
     if (fact === null) return { ...none, failed };
     const actor = isJsonObject(fact) ? fact['actor'] : undefined;
     if (!isJsonObject(fact) || typeof actor !== 'string') {
       return { ...none, failed: 'policy_bad_output' };
     }
     const recent = this.#recent.of(actor, ms);
-    if (canonicalJson(fact).length > FACT_MAX) {
+    if (bytesOf(canonicalJson(fact)) > FACT_BYTES_MAX) {
       return { recent, kept: null, failed: 'policy_bad_output' };
     }
     const kept = { actor, ms, fact };
@@ -103,16 +112,35 @@ export class AlertJob {
     return { recent, kept, failed: null };
   }
 
-  #alerts(asked: JsonObject): Pick<AlertAnswer, 'alerts' | 'failed'> {
-    const [value, failed] = this.#tried(ALERT_ENTRYPOINTS.alert, asked);
+  #alerts(asked: JsonObject, recent: JsonObject[]): Pick<AlertAnswer, 'alerts' | 'failed'> {
+    const input = this.#fitted(asked, recent);
+    const [value, failed] = this.#tried(ALERT_ENTRYPOINTS.alert, input);
+    if (failed === 'policy_error' && recent.length > 0) {
+      // What was kept may be what it fails at. Rules about this entry alone are heard all the same.
+      return { alerts: this.#alerts(asked, []).alerts, failed };
+    }
     if (failed !== null) return { alerts: [], failed };
     const alerts = alertsOf(value);
     return alerts === null ? { alerts: [], failed: 'policy_bad_output' } : { alerts, failed };
   }
 
-  #tried(entrypoint: string, input: JsonObject): [JsonValue, DenialCode | null] {
+  /** With as much of what was kept as the engine takes beside the entry; the oldest is left out first. */
+  #fitted(asked: JsonObject, recent: JsonObject[]): string {
+    const whole = canonicalJson({ ...asked, recent });
+    let over = bytesOf(whole) - this.#inputBytes;
+    if (over <= 0) return whole;
+    const first = recent.findIndex((fact) => {
+      if (over <= 0) return true;
+      // And its comma.
+      over -= bytesOf(canonicalJson(fact)) + 1;
+      return false;
+    });
+    return canonicalJson({ ...asked, recent: first === -1 ? [] : recent.slice(first) });
+  }
+
+  #tried(entrypoint: string, input: string): [JsonValue, DenialCode | null] {
     try {
-      return [this.#evaluator.evaluate(entrypoint, canonicalJson(input)), null];
+      return [this.#evaluator.evaluate(entrypoint, input), null];
     } catch (error) {
       if (!(error instanceof PolicyError)) throw error;
       return [null, error.code];
@@ -136,6 +164,10 @@ function alertsOf(value: JsonValue): readonly FoundAlert[] | null {
     alerts.set(title, { severity, title });
   }
   return [...alerts.values()];
+}
+
+function bytesOf(text: string): number {
+  return Buffer.byteLength(text, 'utf8');
 }
 
 function rank({ severity }: Pick<FoundAlert, 'severity'>): number {

@@ -25,7 +25,8 @@ stepBack();
 const memory = new RecentFacts();
 for (const fact of recent) memory.keep(fact);
 const engine = new PolicyEngine(compiled);
-const job = new AlertJob(engine, engine.facts.entrypoints, memory);
+const { inputBytes } = compiled.limits;
+const job = new AlertJob(engine, { ...engine.facts, inputBytes }, memory);
 
 // One answer an entry: whoever waits knows at which one the thread is.
 port.on('message', (tasks: readonly AlertTask[]) => {
