@@ -205,6 +205,9 @@ export class AlertWalk {
         const answer = answers[at];
         if (answer !== undefined) this.#answered(task, payload.wtr.id, policy, answer);
       }
+      // What has no answer is asked about next.
+      const rest = asked[answers.length];
+      if (rest !== undefined) this.#next = rest.task.entry.index;
     } catch (error) {
       // Nothing of it came to anything: it is asked again.
       this.#next = first.task.entry.index;

@@ -23,7 +23,10 @@ export interface AlertThreadSettings {
 
 /** Asks about sealed entries. */
 export interface AlertAsker {
-  /** The answers, in order. @throws {@link SteleError} `engine_unavailable`: nothing of it was asked. */
+  /**
+   * The answers, in order: at least one, and fewer than tasks where it cannot go on. What has an answer is kept and must
+   * not be asked again. @throws {@link SteleError} `engine_unavailable`: there is no answer.
+   */
   ask(tasks: readonly AlertTask[]): Promise<readonly AlertAnswer[]>;
   close(): Promise<void>;
 }
@@ -39,15 +42,10 @@ const WORKER_URL = new URL(
   import.meta.url,
 );
 
-interface Run {
-  readonly answers: readonly AlertAnswer[];
-  /** Why the thread is gone, at the entry after those answers; null where it is there. */
-  readonly lost: DenialCode | null;
-}
-
 /** See above. */
 export class AlertThread implements AlertAsker {
   readonly #settings: AlertThreadSettings;
+  /** From its start on, so that it can be ended while it starts. */
   #worker: Worker | null = null;
   #closed = false;
 
@@ -56,17 +54,11 @@ export class AlertThread implements AlertAsker {
   }
 
   async ask(tasks: readonly AlertTask[]): Promise<readonly AlertAnswer[]> {
-    const { deadlineMs } = this.#settings;
     const answers: AlertAnswer[] = [];
-    let isSecond = false;
-    while (answers.length < tasks.length) {
-      const rest = tasks.slice(answers.length, isSecond ? answers.length + 1 : tasks.length);
-      const run = await this.#run(rest, deadlineMs * (isSecond ? SECOND_TIME : 1));
-      answers.push(...run.answers);
-      if (run.lost !== null && isSecond) {
-        answers.push({ alerts: [], kept: null, failed: run.lost });
-      }
-      isSecond = run.lost !== null && !isSecond;
+    try {
+      await this.#askAll(tasks, answers);
+    } catch (error) {
+      if (answers.length === 0) throw error;
     }
     return answers;
   }
@@ -76,9 +68,25 @@ export class AlertThread implements AlertAsker {
     await this.#worker?.terminate();
   }
 
-  async #run(tasks: readonly AlertTask[], deadlineMs: number): Promise<Run> {
-    const worker = (this.#worker ??= await this.#start());
-    const answers: AlertAnswer[] = [];
+  async #askAll(tasks: readonly AlertTask[], answers: AlertAnswer[]): Promise<void> {
+    const { deadlineMs } = this.#settings;
+    let isSecond = false;
+    while (answers.length < tasks.length) {
+      const rest = tasks.slice(answers.length, isSecond ? answers.length + 1 : tasks.length);
+      const lost = await this.#run(rest, deadlineMs * (isSecond ? SECOND_TIME : 1), answers);
+      if (lost !== null && isSecond) answers.push({ alerts: [], kept: null, failed: lost });
+      isSecond = lost !== null && !isSecond;
+    }
+  }
+
+  /** @returns why the thread is gone, at the entry after what it added to `answers`; null where it is there. */
+  async #run(
+    tasks: readonly AlertTask[],
+    deadlineMs: number,
+    answers: AlertAnswer[],
+  ): Promise<DenialCode | null> {
+    const worker = this.#worker ?? (await this.#start());
+    const wanted = answers.length + tasks.length;
     const lost = await new Promise<DenialCode | null>((resolve) => {
       let timer: NodeJS.Timeout;
       const end = (why: DenialCode | null): void => {
@@ -99,7 +107,7 @@ export class AlertThread implements AlertAsker {
         clearTimeout(timer);
         answers.push(answer);
         if (answer.kept !== null) this.#settings.recent.keep(answer.kept);
-        if (answers.length === tasks.length) end(null);
+        if (answers.length === wanted) end(null);
         else watch();
       };
       const unheard = hear(worker, heard, () => {
@@ -111,20 +119,21 @@ export class AlertThread implements AlertAsker {
     if (lost !== null) {
       this.#worker = null;
       await worker.terminate();
-      if (this.#closed) throw unavailable('it was closed');
+      this.#assertOpen();
     }
-    return { answers, lost };
+    return lost;
   }
 
   async #start(): Promise<Worker> {
     const { compiled, recent, workerUrl } = this.#settings;
-    if (this.#closed) throw unavailable('it was closed');
+    this.#assertOpen();
     const workerData: AlertStart = { compiled, recent: recent.all() };
     const worker = new Worker(workerUrl ?? WORKER_URL, {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
       env: {},
     });
+    this.#worker = worker;
     worker.unref();
     // It may die while nobody listens: then the next message finds out.
     worker.on('error', () => undefined);
@@ -142,9 +151,17 @@ export class AlertThread implements AlertAsker {
         end(false);
       });
     });
-    if (isReady) return worker;
-    await worker.terminate();
-    throw unavailable('its thread does not start');
+    if (!isReady) {
+      this.#worker = null;
+      await worker.terminate();
+    }
+    this.#assertOpen();
+    if (!isReady) throw unavailable('its thread does not start');
+    return worker;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw unavailable('it was closed');
   }
 }
 
