@@ -66,6 +66,9 @@ _table := [
 	[_call("PutRolePolicy", {"policyDocument": _policy(_allow("ec2:Describe*"))}), []],
 	[_call("PutRolePolicy", {"policyDocument": _policy({"Effect": "Deny", "Action": "*"})}), []],
 	[_call("PutRolePolicy", {"policyDocument": "no JSON"}), []],
+	[_call("PutRolePolicy", {"policyDocument": {"Statement": _allow("*")}}), ["rights_without_bounds"]],
+	[_call("PutRolePolicy", {"policyDocument": "{\"a\": &a [1], \"Statement\": [*a]}"}), []],
+	[_call("PutRolePolicy", {"policyDocument": _deep}), []],
 	[_call("CreateRole", {"assumeRolePolicyDocument": _policy(_trust({"AWS": "222"}))}), ["role_opened"]],
 	[_call("UpdateAssumeRolePolicy", {"policyDocument": _policy(_trust({"AWS": ["arn:aws:iam::222:root"]}))}), ["role_opened"]],
 	[_call("UpdateAssumeRolePolicy", {"policyDocument": _policy(_trust("*"))}), ["role_opened"]],
@@ -78,6 +81,39 @@ _table := [
 	[[], []],
 	[null, []],
 ]
+
+_everything := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+
+_deep := concat("", [`{"Statement":`, concat("", [bracket | some bracket in ["[", "]"]; some _ in numbers.range(1, 20)]), "}"])
+
+# Spellings of one document.
+_spelt := [
+	_everything,
+	concat("", ["\n", _everything]),
+	concat("", [" \t\r\n", _everything, "\n"]),
+	concat("", ["\uFEFF", _everything]),
+	replace(_everything, ",", ",\n\t"),
+	replace(_everything, ",", ",\r\n    "),
+	urlquery.encode(_everything),
+	urlquery.encode(replace(_everything, ",", ",\n\t")),
+	replace(_everything, `"*"`, `"\u002a"`),
+	replace(_everything, `"*"`, `"\u002A"`),
+	replace(_everything, `"*"`, `["s3:Get*", " iam:?*"]`),
+	replace(_everything, `"Effect"`, `"Sid":"\\\u0022 \u00e9 \uD83D\uDE00 é \" {","Effect"`),
+]
+
+test_rights_without_bounds_are_found_however_they_are_spelt if {
+	missed := [text | some text in _spelt; _rules(_call("PutUserPolicy", {"policyDocument": text})) != ["rights_without_bounds"]]
+	print(missed)
+	count(missed) == 0
+}
+
+test_an_opened_role_is_found_however_it_is_spelt if {
+	document := replace(_everything, `"Resource":"*"`, `"Principal":{"AWS":"arn:aws:iam::222:root"}`)
+	every text in [document, replace(document, ",", ",\n\t"), concat("", ["\n", document]), urlquery.encode(document)] {
+		_rules(_call("UpdateAssumeRolePolicy", {"policyDocument": text})) == ["role_opened"]
+	}
+}
 
 _rule(expiration) := {"Status": "Enabled", "Expiration": expiration}
 
@@ -110,15 +146,59 @@ test_an_attempt_that_failed_is_an_alert_and_says_so if {
 	stele.alert == [{
 		"rule": "log_stopped",
 		"severity": "critical",
-		"title": "a log was stopped or removed",
+		"title": "failed: a log was stopped or removed",
 		"outcome": "failure",
 	}] with input as _entry(failed)
 }
 
+test_what_came_with_a_denied_request_is_no_event if {
+	stop := object.union(_call("StopLogging", {}), {"readOnly": false, "userIdentity": {"type": "Root"}})
+	denied := object.union(_entry(stop), {"entry": {"kind": "denial"}})
+	_found(denied) == []
+}
+
 test_an_attempt_that_this_ledger_denied_says_so if {
-	denied := object.union(_entry(_call("StopLogging", {})), {"entry": {"kind": "denial"}})
-	alerts := stele.alert with input as denied
-	[alert.outcome | some alert in alerts] == ["failure"]
+	activation := {"action": {"name": "policy.activate"}, "entry": {"kind": "denial"}}
+	alerts := stele.alert with input as object.union(_at(3, null), activation)
+	alerts == [{
+		"rule": "off_hours_administration",
+		"severity": "low",
+		"title": "denied: a person changed something outside of business hours",
+		"outcome": "failure",
+	}]
+}
+
+_denied(event) := object.union(_entry(event), {"subject": {"id": "mallory"}, "entry": {"kind": "denial"}})
+
+test_who_is_denied_is_whom_the_gateway_knows_whatever_he_writes if {
+	claims := [
+		{"userIdentity": {"arn": "arn:aws:iam::1:user/ceo"}},
+		{"data": {"userIdentity": {"arn": "arn:aws:iam::1:user/ceo"}}},
+		{"userAgent": concat("", [text | some _ in numbers.range(1, 3000); text := "x"])},
+		null,
+	]
+	every claim in claims {
+		fact := stele.fact with input as _denied(claim)
+		[fact.actor, fact.agent, fact.refused] == ["service/mallory", "", true]
+		recent := [fact | some _ in numbers.range(1, 9)]
+		alerts := stele.alert with input as object.union(_denied(claim), {"recent": recent})
+		[[alert.rule, alert.title] | some alert in alerts] == [["many_refusals", "one caller was refused again and again"]]
+	}
+}
+
+test_what_is_kept_stays_small_and_two_things_stay_two if {
+	long := concat("", [text | some _ in numbers.range(1, 3000); text := "\t"])
+	names := [sprintf("%s%d", [long, n]) | some n in numbers.range(1, 300)]
+	fact := _fact({
+		"eventName": "GetParameters",
+		"userAgent": long,
+		"userIdentity": {"type": "AssumedRole", "arn": concat("", ["arn:aws:sts::1:assumed-role/", long, "/i-1"])},
+		"sourceIPAddress": long,
+		"requestParameters": {"names": names},
+	})
+	count(json.marshal_with_options(fact, {})) < 2048
+	count({target | some target in fact.targets}) == 10
+	_fact({"errorCode": "AccessDenied", "userIdentity": {"arn": 5}, "userAgent": {}}).actor == "service/trail"
 }
 
 _change(type) := {"eventName": "CreateUser", "readOnly": false, "userIdentity": {"type": type}}

@@ -15,7 +15,7 @@ fact := {
 	"address": _address,
 	"agent": facts.agent,
 	"refused": _refused,
-	"targets": sort(_targets),
+	"targets": array.slice(sort(_targets), 0, _bound),
 	"topic": _topic,
 } if {
 	_is_worth_keeping
@@ -23,24 +23,24 @@ fact := {
 
 # METADATA
 # title: What was found
-found contains facts.alert("mass_export", "high", "secrets, passwords or records were fetched in bulk") if {
+found contains facts.alert_of_many("mass_export", "high", "secrets, passwords or records were fetched in bulk") if {
 	count(_before) < _bound
 	count(_before | _targets) >= _bound
 }
 
-found contains facts.alert("many_refusals", "medium", "one caller was refused again and again") if {
+found contains facts.alert_of_many("many_refusals", "medium", "one caller was refused again and again") if {
 	_refused
 	count([seen | some seen in input.recent; seen.refused]) == _bound - 1
 }
 
-found contains facts.alert("credentials_moved", "critical", "a machine's credentials are used from another address") if {
+found contains facts.alert_of_many("credentials_moved", "critical", "a machine's credentials are used from another address") if {
 	_address != ""
 	addresses := {seen.address | some seen in input.recent; seen.address != ""}
 	count(addresses) > 0
 	not _address in addresses
 }
 
-# Distinct things, or refusals, within what is kept.
+# Distinct things, or refusals, within what is kept; one entry is never worth more.
 _bound := 10
 
 _before := {target |
@@ -76,24 +76,24 @@ _topic := "user data" if {
 
 _topic := "records" if input.action.name == "entry.read"
 
-_targets contains facts.request.secretId if _topic == "secrets"
+_targets contains facts.short(facts.request.secretId) if _topic == "secrets"
 
-_targets contains facts.request.name if _topic == "parameters"
+_targets contains facts.short(facts.request.name) if _topic == "parameters"
 
-_targets contains name if {
+_targets contains facts.short(name) if {
 	_topic == "parameters"
 	some name in facts.request.names
 }
 
-_targets contains facts.request.instanceId if _topic in {"passwords", "user data"}
+_targets contains facts.short(facts.request.instanceId) if _topic in {"passwords", "user data"}
 
-_targets contains input.resource.id if _topic == "records"
+_targets contains facts.short(input.resource.id) if _topic == "records"
 
 # Where a machine's own credentials were used: the session of an instance is named as the instance.
 default _address := ""
 
-_address := facts.event.sourceIPAddress if {
+_address := facts.short(facts.event.sourceIPAddress) if {
 	facts.event.userIdentity.type == "AssumedRole"
-	some name in array.slice(split(facts.event.userIdentity.arn, "/"), 2, 3)
+	some name in array.slice(split(facts.arn, "/"), 2, 3)
 	startswith(name, "i-")
 }

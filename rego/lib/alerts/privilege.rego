@@ -19,7 +19,7 @@ found contains facts.alert("rights_without_bounds", "critical", "a policy allows
 	some statement in _statements(facts.request.policyDocument)
 	statement.Effect == "Allow"
 	some action in _list(statement.Action)
-	lower(action) in {"*", "*:*", "iam:*"}
+	regex.match(_boundless, trim_space(lower(action)))
 }
 
 found contains facts.alert("role_opened", "critical", "a role may be taken from outside its account") if {
@@ -38,8 +38,48 @@ found contains facts.alert("credentials_for_another", "high", "credentials were 
 
 _trusts := {"assumeRolePolicyDocument": "CreateRole", "policyDocument": "UpdateAssumeRolePolicy"}
 
-# CloudTrail has the document as a text, and IAM takes JSON only, which is YAML too.
-_statements(text) := _list(yaml.unmarshal(text).Statement) if startswith(text, "{")
+# Everything, or everything of IAM, with whatever wildcards it is written.
+_boundless := `^([*?]+|[iam*?]+:[*?]+)$`
+
+# CloudTrail has the document as a text. IAM takes JSON only, which is YAML too, and as long and as deep as this.
+_statements(text) := _list(yaml.unmarshal(document).Statement) if {
+	document := _normal(_decoded(text))
+	count(document) <= 20480
+	regex.match(_json, document)
+	_peeled(_peeled(_peeled(_peeled(regex.replace(document, `"[^"]*"|[^\[\]{}"]+`, ""))))) == ""
+}
+
+_statements(document) := _list(document.Statement) if is_object(document)
+
+# JSON has quotes, so a text without any is URL-encoded.
+_decoded(text) := text if {
+	contains(text, `"`)
+	not startswith(trim_space(text), "%")
+} else := urlquery.decode(text)
+
+# One spelling of everything: `*` as an escape is `*`, white space is one space. What no rule looks for need not stay as it is.
+_normal(text) := trim_space(regex.replace(plain, `\\u[0-9a-fA-F]{4}|[^!-~]+`, " ")) if {
+	plain := strings.replace_n(_spellings, text)
+}
+
+_spellings := object.union(
+	{`\\`: "/", `\/`: "/", `\"`: "'", `\u0022`: "'", `\u005c`: "/", `\u005C`: "/"},
+	{escape: character |
+		some code in numbers.range(33, 126)
+		not code in {34, 92}
+		some form in ["\\u%04x", "\\u%04X"]
+		escape := sprintf(form, [code])
+		character := urlquery.decode(sprintf("%%%02x", [code]))
+	},
+)
+
+# What else `yaml.unmarshal` takes would end the evaluation, and all other alerts with it.
+_json := `^\{([ {}\[\],:0-9.eE+truefalsn-]|"([^"\\]|\\[bfnrt])*")*\}$`
+
+# Without its two innermost levels.
+_peeled(brackets) := strings.replace_n(_pairs, strings.replace_n(_pairs, brackets))
+
+_pairs := {"[]": "", "{}": ""}
 
 _principals(statement) := _list(statement.Principal.AWS) if is_object(statement.Principal)
 
