@@ -63,6 +63,11 @@ export class ActivationApprovals {
       const named = { id: approval.id, digest, previous, change, reason, at };
       const whole = { ...named, approvals, certificates, signer: null, needed: 1 };
       if (approval.id !== previous) return whole;
+      if (digest !== approval.digest) {
+        // Approvals of last time: there is something to do still.
+        const detail = `it is of the policy in charge, bundle ${approval.digest}; sent is ${digest}`;
+        throw await this.#refuse(asker, whole, 'approval_other', detail);
+      }
       throw await this.#refuse(asker, whole, 'policy_active_already');
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;

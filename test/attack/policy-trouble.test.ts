@@ -110,6 +110,9 @@ describe('whatever is refused leaves an entry', () => {
     const archive = (await w.gateway.ledger.archivedPolicy(id))!;
     const again = await w.request(await w.named(archive), [ann, ben]);
     expect(await refusedWith(await w.activate(again))).toBe('policy_active_already');
+    // With the approvals of last time another bundle is not in charge, and there is something to do.
+    const { bundle } = await w.request(await w.bundle('forgotten'), [ann, ben]);
+    expect(await refusedWith(await w.activate({ ...again, bundle }))).toBe('approval_other');
   });
 
   test('a body that is no request', async () => {
