@@ -66,9 +66,11 @@ test('an allowed append is explained by the rules that allowed it, with file and
   const source = readFileSync('rego/policy/append.rego', 'utf8').split('\n');
   expect(rule?.file).toBe('policy/append.rego');
   expect(source[(rule?.row ?? 0) - 1]).toContain(rule?.text);
-  const text = explainedText(answer);
+  const text = explainedText(answer, false);
   expect(text).toContain('executed again: identical');
   expect(text).toContain(`policy/append.rego:${rule?.row}`);
+  expect(text).toContain('lines are those of the Rego in the bundle; --source');
+  expect(explainedText(answer, true)).not.toContain('of the Rego in the bundle');
   expect((await stored(answer.id)).index).toBe(1);
 }, 60_000);
 
@@ -77,7 +79,7 @@ test('a denial is explained, and its expressions that were not true are at hand'
   expect(answer).toMatchObject({ allow: false, reexecution: { verdict: 'identical' } });
   expect(answer.trace?.failed).toContain('Fail');
   expect(answer.trace?.queries).toEqual(['data.policy.append']);
-  expect(explainedText(answer)).toMatch(/stele\/append denied, by policy/);
+  expect(explainedText(answer, false)).toMatch(/stele\/append denied, by policy/);
 }, 60_000);
 
 test.each([
@@ -99,7 +101,7 @@ test('a result that the rules do not give is not explained by them', async () =>
     verdict: 'different',
     detail: 'differs at /result/reasons',
   });
-  expect(explainedText(answer)).toContain('they do not explain the recorded one');
+  expect(explainedText(answer, false)).toContain('they do not explain the recorded one');
 }, 60_000);
 
 test('what failed, was withheld, or has no policy at hand is not guessed', async () => {
@@ -112,7 +114,7 @@ test('what failed, was withheld, or has no policy at hand is not guessed', async
     Promise.resolve({ why: 'no policy is at hand', finding: null });
   const missing = await explained(await stored('1'), none);
   expect(missing).toMatchObject({ trace: null, result: null });
-  expect(explainedText(missing)).toMatch(/not re-executable: no policy is at hand$/);
+  expect(explainedText(missing, false)).toMatch(/not re-executable: no policy is at hand$/);
 });
 
 test('a bundle without Rego decides again, and names no rule', async () => {
@@ -120,7 +122,7 @@ test('a bundle without Rego decides again, and names no rule', async () => {
   const bare = await stageArchived(await pack(files));
   const answer = await explained(await stored('1'), async () => Promise.resolve(bare));
   expect(answer).toMatchObject({ reexecution: { verdict: 'identical' }, trace: null });
-  expect(explainedText(answer)).toContain('no rule can be named');
+  expect(explainedText(answer, false)).toContain('no rule can be named');
 }, 60_000);
 
 test('Rego that contradicts itself is no explanation', async () => {

@@ -97,7 +97,10 @@ async function explainRecorded(target: string, flags: Flags, command: Command): 
     );
     const { trace } = explained;
     const shown = flags.failed === true ? trace : trace && { ...trace, failed: undefined };
-    output.result({ ...explained, trace: shown }, explainedText(explained));
+    output.result(
+      { ...explained, trace: shown },
+      explainedText(explained, flags.source !== undefined),
+    );
     if (flags.failed === true && trace !== null) output.note(trace.failed.trimEnd());
     process.exitCode = EXIT[explained.reexecution.verdict];
   });

@@ -6,6 +6,10 @@ import type { Trace } from './explain-trace.ts';
 /** Columns for the place of a rule; longer ones push their line. */
 const PLACE_COLUMNS = 28;
 
+/** A build drops comments that are no metadata: what the bundle holds has other lines than what the author wrote. */
+const BUNDLE_LINES =
+  'lines are those of the Rego in the bundle; --source <folder> gives those of yours';
+
 /** The rules that gave a value, each with its place and its first line; why it is allowed or denied comes first. */
 export function rulesText(fired: readonly FiredRule[]): string[] {
   const rules = [...fired]
@@ -25,8 +29,8 @@ function rank({ rule }: FiredRule): number {
   return name.startsWith('_') ? 2 : 1;
 }
 
-/** An explained entry for a terminal. */
-export function explainedText(explained: ExplainedEntry): string {
+/** An explained entry for a terminal. @param isOfSource - Whether lines are those of the author's files. */
+export function explainedText(explained: ExplainedEntry, isOfSource: boolean): string {
   const { id, index, kind, at, entrypoint, allow, err, policy, checked } = explained;
   const { result, reexecution, trace } = explained;
   const { verdict, detail } = reexecution;
@@ -41,7 +45,9 @@ export function explainedText(explained: ExplainedEntry): string {
   if (verdict === 'not_reexecutable') return [...head, `not re-executable: ${detail}`].join('\n');
   const again = verdict === 'identical' ? 'identical' : `DIFFERENT: ${detail}`;
   const answer = `recorded ${JSON.stringify(result, null, 2)}`;
-  return [...head, `executed again: ${again}`, '', answer, '', ...traceText(trace)].join('\n');
+  const rules = traceText(trace);
+  if (trace !== null && !isOfSource) rules.push(BUNDLE_LINES);
+  return [...head, `executed again: ${again}`, '', answer, '', ...rules].join('\n');
 }
 
 function traceText(trace: Trace | null): string[] {
