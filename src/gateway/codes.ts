@@ -49,7 +49,7 @@ const fixInput = rows({
   method_not_allowed:        [405, 'The path does not take this method', 'Use one of the methods in Allow.'],
   not_acceptable:            [406, 'No form of the answer is acceptable to you', 'Widen Accept; the forms are in /openapi.json.'],
   body_too_slow:             [408, 'The body did not arrive in time', 'Send it faster, or in smaller parts.'],
-  body_too_large:            [413, 'The body is too large', 'Split it.'],
+  body_too_large:            [413, 'The body is too large', 'Split it; of a single event keep large things elsewhere and record their digest.'],
   gzip_ratio:                [413, 'The body unpacks to too much', 'Split it, or send it plain.'],
   event_too_large:           [413, 'The event is too large', 'Keep large things elsewhere and record their digest.'],
   entry_too_large:           [413, 'The entry made of the event is too large', 'Give it fewer labels or a shorter identity.'],
@@ -79,7 +79,7 @@ const fixInput = rows({
   token_expired:             [401, 'The token has expired', 'Get a new one.'],
   api_key_unknown:           [401, 'The API key is not known', 'Check the key; ask whoever runs the gateway for one.'],
   // Decisions
-  denied:                    [403, 'The policy denies this', 'See reasons; the denial is an entry of the ledger.'],
+  denied:                    [403, 'The policy denies this', 'See reasons; the denial is an entry of the ledger, with what was sent less what the policy masks.'],
   policy_error:              [403, 'The policy failed, which denies', 'Tell whoever runs the gateway: the policy has a fault.'],
   policy_undefined:          [403, 'The policy has no answer, which denies', 'Tell whoever runs the gateway: the policy has a gap.'],
   policy_bad_output:         [403, 'The policy gave an answer of the wrong shape, which denies', 'Tell whoever runs the gateway: the policy has a fault.'],

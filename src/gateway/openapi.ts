@@ -100,7 +100,8 @@ const entryPaths: ZodOpenApiPathsObject = {
       },
       responses: {
         200: {
-          description: 'What became of each of many, in order.',
+          description:
+            'What became of each of many, in order. Of NDJSON each is a Result, with its line.',
           content: {
             'application/x-ndjson': { schema: text },
             'application/json': { schema: z.array(resultSchema) },

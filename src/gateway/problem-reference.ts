@@ -4,9 +4,10 @@ import type { CodeFacts } from './codes.ts';
 const HEADER = `# Problems
 
 Every error is an RFC 9457 problem (\`application/problem+json\`). \`code\` is stable; \`title\` and \`detail\` are for people.
-\`type\` is \`urn:stele:problem:\` and the code. \`action\` says what to do. On writes \`durability\` says what became of the event:
-\`not-durable\` (it is not in the ledger and will not be), \`durable\` (it is), \`unknown\` (send it again with the same
-\`Idempotency-Key\`). \`pointer\` (RFC 6901) names the offending place of the input. Where a retry can help there is a \`Retry-After\`.
+\`type\` is \`urn:stele:problem:\` and the code. \`action\` says what to do. On writes \`durability\` says what became of the event
+as an entry of its own: \`not-durable\` (there is none and will be none), \`durable\` (there is), \`unknown\` (send it again with the
+same \`Idempotency-Key\`). It does not say that nothing was kept: a denial is an entry itself, and holds the event that was denied,
+less what the policy masks, for as long as its class says. \`decision\` names that entry. \`pointer\` (RFC 6901) names the offending place of the input. Where a retry can help there is a \`Retry-After\`.
 
 This page is made by \`node infra/generate/problems.mjs\` from \`src/gateway/codes.ts\`.
 `;

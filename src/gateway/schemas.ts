@@ -226,7 +226,10 @@ export const problemSchema = z
     durability: z
       .enum(['durable', 'not-durable', 'unknown'])
       .optional()
-      .meta({ description: 'On writes: what became of the event.' }),
+      .meta({
+        description:
+          'On writes: what became of the event as an entry of its own. A denial is an entry, too, and holds what was sent less what the policy masks.',
+      }),
     pointer: z.string().optional().meta({ description: 'RFC 6901, into the event or the body.' }),
     reasons: z.array(z.string()).optional(),
     decision: id.optional().meta({ description: 'Entry that records the denial.' }),
@@ -234,15 +237,20 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem with a stable code.' });
 
+const line = z.int().min(1).optional().meta({
+  description: 'Of NDJSON: the line of the body that it answers, from 1; blank lines count.',
+});
+
 /** One line of the answer to many events. */
 export const resultSchema = z
   .union([
-    receiptSchema.extend({ status: z.union([z.literal(201), z.literal(202)]) }),
-    problemSchema,
+    receiptSchema.extend({ status: z.union([z.literal(201), z.literal(202)]), line }),
+    problemSchema.extend({ line }),
   ])
   .meta({
     id: 'Result',
-    description: 'What became of one event, in the order in which they came.',
+    description:
+      'What became of one event, in the order in which they came. Blank lines of NDJSON have no answer.',
   });
 
 const reasons = z.array(z.string()).meta({ description: 'Of the policy, for people.' });

@@ -122,7 +122,7 @@ describe('a policy that fails', () => {
     expect((await post(hostile, { do: 'x' })).status).toBe(202);
   });
 
-  test('in NDJSON each line has its own outcome', async () => {
+  test('in NDJSON each line has its own outcome and its number, blank lines counted', async () => {
     const lines = ['x', 'nothing', 'conflict', 'x', 'class'];
     const response = await fetch(`${hostile.url}${ENTRIES}`, {
       method: 'POST',
@@ -130,12 +130,12 @@ describe('a policy that fails', () => {
         authorization: `Bearer ${hostile.keys.service}`,
         'content-type': 'application/x-ndjson',
       },
-      body: lines.map((what) => JSON.stringify({ do: what })).join('\n'),
+      body: lines.map((what) => JSON.stringify({ do: what })).join('\n \n'),
     });
     const results = (await response.text())
       .trimEnd()
       .split('\n')
-      .map((line) => JSON.parse(line) as { status: number; code?: string });
+      .map((line) => JSON.parse(line) as { status: number; code?: string; line: number });
     expect(results.map(({ status, code }) => code ?? status)).toEqual([
       202,
       'policy_undefined',
@@ -143,6 +143,7 @@ describe('a policy that fails', () => {
       202,
       'class_unknown',
     ]);
+    expect(results.map(({ line }) => line)).toEqual([1, 3, 5, 7, 9]);
   });
 });
 

@@ -119,7 +119,7 @@ class Answers {
       // As they come: the answers to a long input are more than memory should hold.
       if (this.#output.json) {
         const before = this.total === 0 ? '{"results":[' : ',';
-        process.stdout.write(`${before}\n${JSON.stringify({ file, line: number, ...result })}`);
+        process.stdout.write(`${before}\n${JSON.stringify({ ...result, file, line: number })}`);
       }
       this.#count(result);
       if (result.status >= 300) {

@@ -127,8 +127,9 @@ async function appendLines(admitted: Admitted, ack: Ack, key: string | null): Pr
   if (key === null) admitted.desk.assertBudget(admitted.asker);
   const text = await readUpTo(admitted, admitted.gateway.settings.bodyBytesMax);
   const lines = linesOf(text, eventsMaxOf(admitted, NDJSON_LINES_MAX));
-  const writes = lines.map((event, index) => ({
+  const writes = lines.map(({ event, line }, index) => ({
     event,
+    line,
     mediaType: JSON_TYPE,
     identity: identityOf(
       admitted.asker.caller,
@@ -147,29 +148,37 @@ async function appendLines(admitted: Admitted, ack: Ack, key: string | null): Pr
 /** Decides and records group after group; what is acknowledged goes out before the next group is begun. */
 async function* lineResults(
   admitted: Admitted,
-  writes: readonly Write[],
+  writes: readonly (Write & { readonly line: number })[],
   ack: Ack,
 ): AsyncGenerator<string> {
   for (let from = 0; from < writes.length; from += EVENTS_AT_ONCE) {
     const group = writes.slice(from, from + EVENTS_AT_ONCE);
-    const results = await Promise.all(group.map(async (write) => resultOf(admitted, write, ack)));
+    const results = await Promise.all(
+      group.map(async (write) => resultOf(admitted, write, ack, { line: write.line })),
+    );
     yield `${results.join('\n')}\n`;
   }
 }
 
 /** One of many: never throws, so that each has a status of its own. */
-async function resultOf(admitted: Admitted, write: Write, ack: Ack): Promise<string> {
+async function resultOf(
+  admitted: Admitted,
+  write: Write,
+  ack: Ack,
+  place?: { readonly line: number },
+): Promise<string> {
   const { desk, asker, gateway } = admitted;
   try {
     if (Buffer.byteLength(write.event) > gateway.settings.eventBytesMax)
       throw eventTooLarge(admitted);
     assertObject(write.event, admitted);
     const accepted = await desk.append(asker, write, ack);
-    return `{"status":${statusOf(accepted)},${bodyOf(desk.served.name, accepted).slice(1)}`;
+    const at = place === undefined ? '' : `"line":${place.line},`;
+    return `{"status":${statusOf(accepted)},${at}${bodyOf(desk.served.name, accepted).slice(1)}`;
   } catch (error) {
     const { problem } = problemOf(error, admitted.id, true);
     gateway.logProblem(admitted.id, problem, error);
-    return JSON.stringify(problem);
+    return JSON.stringify({ ...problem, ...place });
   }
 }
 
@@ -243,9 +252,9 @@ function eventsMaxOf({ asker }: Admitted, max: number): number {
   return asker.caller === ANONYMOUS ? STRANGER_EVENTS_MAX : max;
 }
 
-/** The lines that hold something. Walked, and no further than allowed: a body may be made of line feeds alone. */
-function linesOf(text: string, max: number): string[] {
-  const lines: string[] = [];
+/** The lines that hold something, each with its number in the body, from 1. Walked, and no further than allowed: a body may be made of line feeds alone. */
+function linesOf(text: string, max: number): { event: string; line: number }[] {
+  const lines: { event: string; line: number }[] = [];
   let count = 0;
   for (let start = 0; start < text.length; count += 1) {
     if (count === max) {
@@ -255,8 +264,8 @@ function linesOf(text: string, max: number): string[] {
     }
     const feed = text.indexOf('\n', start);
     const end = feed === -1 ? text.length : feed;
-    const line = text.slice(start, end);
-    if (!BLANK.test(line)) lines.push(line);
+    const event = text.slice(start, end);
+    if (!BLANK.test(event)) lines.push({ event, line: count + 1 });
     start = end + 1;
   }
   if (lines.length === 0) throw new ProblemError('body_missing');
