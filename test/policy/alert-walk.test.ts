@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { controlFacts } from '../../src/core/ctl.ts';
 import { entryBytes, parseEntry } from '../../src/core/entry.ts';
+import { entryBundlePath, tilePath } from '../../src/core/tile.ts';
 import { AlertWalk } from '../../src/gateway/alert-walk.ts';
 import type { AlertWalkParts } from '../../src/gateway/alert-walk.ts';
 import { AlertsInLog } from '../../src/gateway/alerts-in-log.ts';
@@ -13,7 +14,7 @@ import { AlertThread } from '../../src/policy/alert-thread.ts';
 import type { PreparedPolicy } from '../../src/policy/prepare.ts';
 import { buildAlertPolicy } from '../support/alert-policy.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
-import { TestWorld } from '../support/test-ledger.ts';
+import { keys, TestWorld } from '../support/test-ledger.ts';
 import { DEFAULT_BUNDLE, policyOf } from '../unit/policy/support.ts';
 
 /** Rules that do what an event asks of them. */
@@ -240,6 +241,41 @@ test('a ledger that does not answer is tried again, and nothing is passed over',
   expect(walk.status().fault).toBeNull();
   expect(await titles(source)).toEqual([`${source} high alert ${said}`]);
 }, 30_000);
+
+test.each([
+  ['silences no alert', false],
+  ['and a lost batch leave leaves unread, and the alerts of all others are made', true],
+])(
+  'garbage over the static view %s',
+  async (_name, isLost) => {
+    const own = await TestWorld.create();
+    const before = await own.open();
+    await Promise.all((await before.append(3)).map(async ({ sealed: at }) => at));
+    const say = async (at: Ledger): Promise<void> => {
+      const draft = own.draft({ at: own.clock(), input: { event: shout(), time: {} } });
+      await (
+        await at.append([draft])
+      )[0]!.sealed;
+    };
+    await say(before.ledger);
+    await Promise.all((await before.append(300)).map(async ({ sealed: at }) => at));
+    await before.ledger.close();
+    const paths = [entryBundlePath(0, 256), tilePath({ level: 0, index: 0, width: 256 })];
+    for (const path of paths) {
+      own.store.overwrite(keys.tile(path), new Uint8Array(1000).fill(120));
+    }
+    const again = await own.open({ folder: before.folder });
+    if (isLost) own.store.corrupt(keys.batch(1), (bytes) => bytes.fill(0));
+    const walk = walkOver(again.ledger, { othersMs: 0 });
+    walk.start(() => undefined);
+    await say(again.ledger);
+    await until(() => walk.status().raised === (isLost ? 1 : 2) && walk.status().lag === 0);
+    expect(walk.status()).toMatchObject({ fault: null, unread: isLost ? 256 : 0 });
+    await walk.stop();
+    await again.ledger.close();
+  },
+  30_000,
+);
 
 test('an engine that does not start is told, and the entries wait', async () => {
   await sealed([shout()]);

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import type { Output } from '../../../src/cli/output.ts';
 import { verifyServedLog } from '../../../src/cli/verify/view.ts';
+import { altered, flipped, makeLog, serveLog, someEntries } from '../../support/static-log.ts';
 
 const output: Output = {
   result: () => undefined,
@@ -53,3 +54,24 @@ test.each([
     code: 'log_unreachable',
   });
 });
+
+const BUNDLE = 'tile/entries/001';
+test.each([
+  ['garbage', BUNDLE, () => Buffer.alloc(1000, 'x'), 'invalid', `${BUNDLE} is no bundle`],
+  ['nothing', BUNDLE, () => new Uint8Array(), 'invalid', `${BUNDLE} is no bundle`],
+  ['a bit of it', BUNDLE, flipped(-1), 'invalid', `${BUNDLE} and tile/0/001 do not agree`],
+  ['a file that is not there', BUNDLE, () => null, 'incomplete', `${BUNDLE} is not served`],
+  ['another checkpoint', 'checkpoint', null, 'invalid', 'are of another tree'],
+] as const)(
+  'a served log with %s in the place of a file is judged, and the file is named',
+  async (_name, path, change, verdict, detail) => {
+    const log = makeLog('stele.test/log/x', someEntries(600));
+    const other = makeLog('stele.test/log/x', someEntries(601).slice(1));
+    const bad = altered(log.at(600), path, change ?? (() => Buffer.from(other.checkpoint(600))));
+    const report = await serveLog(bad, async (url) =>
+      verifyServedLog(url, [log.at(1).vkey], output),
+    );
+    expect(report.verdict).toBe(verdict);
+    expect(report.steps.find(({ name }) => name === 'tree')?.detail).toContain(detail);
+  },
+);
