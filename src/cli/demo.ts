@@ -162,11 +162,11 @@ function tellWhatHappened(
   // The client commands find the default address by themselves.
   const at = composition.url.endsWith(':8420') ? '' : ` --url ${composition.url}`;
   const text = `
-${pc.bold('Stele')} serves ledger ${pc.bold(configuration.text('ledger'))} at ${composition.url}
+${pc.bold('Stele')} ${goesOn ? 'serves' : 'has made'} ledger ${pc.bold(configuration.text('ledger'))} at ${composition.url}
   ${treeSize} entries in ${batchNumber + 1} batches, events decided by Rego, all signed and sealed: whole ledger ${verdict}
   ${composition.vkey}
 
-Try, in another terminal, in this folder:
+${goesOn ? 'Try' : 'Nothing serves it now. Once something does, try'}, in another terminal, in this folder:
 
   as a service, append:
     export STELE_KEY=${keys.service}
@@ -182,7 +182,7 @@ Try, in another terminal, in this folder:
   as an administrator, who appends and sees all:
     export STELE_KEY=${keys.admin}
 
-${goesOn ? 'Ctrl-C stops it.' : '`stele demo` without --once serves it again.'}`;
+${goesOn ? 'Ctrl-C stops it.' : '`make run` in a checkout, or `stele demo`, without --once serves it.'}`;
   output.result(
     {
       url: composition.url,

@@ -71,7 +71,7 @@ const fixInput = rows({
   too_deep:                  [400, 'The event is nested too deeply', 'Flatten it.'],
   too_many_members:          [400, 'The event has too many members', 'Make it smaller.'],
   too_large:                 [413, 'The event or a string in it is too large', 'Keep large things elsewhere and record their digest.'],
-  cloudevent_invalid:        [400, 'The CloudEvent is not valid', 'See CloudEvents 1.0: specversion, id, source and type are required.'],
+  cloudevent_invalid:        [400, 'The CloudEvent is not valid', 'See detail; CloudEvents 1.0 requires specversion, id, source and type, and a time as RFC 3339 has it.'],
   // Callers
   credentials_missing:       [401, 'This needs credentials', 'Send Authorization: Bearer with a JWT or an API key.'],
   credentials_malformed:     [401, 'The credentials are not well-formed', 'Send Authorization: Bearer and one token.'],
@@ -119,7 +119,7 @@ const fixInput = rows({
   author_unknown:            [403, 'Nobody vouches for the key that signed the bundle', 'Send its certificate as an author’s.'],
   approvals_missing:         [403, 'The change needs more approvals', 'See reasons for how many the policy in charge asks for.'],
   activation_unavailable:    [403, 'The policy cannot be changed here', 'Ask whoever runs the gateway.'],
-  policy_unknown:            [404, 'There is no such policy in the archive', 'Send its bundle.'],
+  policy_unknown:            [404, 'There is no such policy in the archive', 'Check its identity; to put it in charge send its bundle.'],
   policy_active_already:     [409, 'The policy is in charge already', 'There is nothing to do.'],
   policy_archive_altered:    [503, 'The archive holds something else than the policy', 'Tell whoever runs the gateway: it needs a person.'],
   policy_archived_otherwise: [409, 'The archive has this policy in another bundle', 'Signature and golden cases are of the bundle and not of the policy: have the bundle approved that detail names, and send that one or none.'],
