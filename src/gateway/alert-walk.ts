@@ -16,6 +16,7 @@ import type { AlertAsker } from '../policy/alert-thread.ts';
 import type { DenialCode } from '../policy/decision.ts';
 import type { CompiledPolicy } from '../policy/engine.ts';
 import type { PreparedPolicy } from '../policy/prepare.ts';
+import { AlertBudget, TITLE_ALERTS_MAX } from './alert-budget.ts';
 import { AlertsInLog } from './alerts-in-log.ts';
 
 /** What a walk is made of. */
@@ -45,6 +46,8 @@ export interface AlertStatus {
   readonly behind: boolean;
   readonly asked: number;
   readonly raised: number;
+  /** Alerts that were not made, because there were many of their title. */
+  readonly passed: number;
   /** Entries where a rule gave no usable answer. */
   readonly failed: number;
   /** Entries whose record is gone or cannot be read. */
@@ -53,8 +56,8 @@ export interface AlertStatus {
   readonly fault: string | null;
 }
 
-/** Told of each entry where a rule failed. */
-export type AlertFailureSink = (code: DenialCode, policy: string) => void;
+/** Told of each entry where a rule failed, and of each alert beyond the budget. */
+export type AlertFailureSink = (code: DenialCode | 'over_budget', policy: string) => void;
 
 const LOOK_BACK = 10_000;
 const OTHERS_MS = 10_000;
@@ -89,6 +92,7 @@ export class AlertWalk {
   readonly #ending = new AbortController();
   readonly #recent = new RecentFacts();
   readonly #known = new AlertsInLog();
+  readonly #budget = new AlertBudget();
   #asker: { readonly policy: string; readonly asker: AlertAsker } | null = null;
   #onFailure: AlertFailureSink = () => undefined;
   #walking: Promise<void> | null = null;
@@ -99,7 +103,7 @@ export class AlertWalk {
   /** The alerts of leaves below are known. */
   #learnt = 0;
   #waiting: Waiting[] = [];
-  #counts = { asked: 0, raised: 0, failed: 0, unread: 0 };
+  #counts = { asked: 0, raised: 0, passed: 0, failed: 0, unread: 0 };
   #fault: string | null = null;
 
   constructor(parts: AlertWalkParts) {
@@ -232,8 +236,18 @@ export class AlertWalk {
     const wait = writer === ledger.writer.id ? 0 : othersMs * (1 + chance());
     const due = clock() + wait;
     for (const { severity, title } of answer.alerts) {
-      this.#waiting.push({ source: task.entry.index, policy, severity, title, due });
+      const alert = { source: task.entry.index, policy, severity, title };
+      const { count, ok } = this.#budget.take(writer, task.at, alert);
+      if (ok) this.#waiting.push({ ...alert, due });
+      else this.#passOver(alert, count);
     }
+  }
+
+  #passOver(alert: Omit<Waiting, 'due'>, count: number): void {
+    this.#counts.passed += 1;
+    this.#onFailure('over_budget', alert.policy);
+    // A line where it begins, and the summary has the rest.
+    if (count === TITLE_ALERTS_MAX + 1) this.#parts.log.warn('alerts_over_budget', alert);
   }
 
   async #raise(): Promise<void> {

@@ -246,6 +246,11 @@ const ALERT_GAUGES: readonly StatusGauge<AlertStatus>[] = [
     value: ({ raised }) => raised,
   },
   {
+    name: 'stele_alerts_over_budget',
+    help: 'Alerts that were not made entries, because there were many of their title in a minute.',
+    value: ({ passed }) => passed,
+  },
+  {
     name: 'stele_alerts_failed',
     help: 'Sealed entries for which stele/alert or stele/fact gave no usable answer.',
     value: ({ failed }) => failed,

@@ -104,12 +104,11 @@ export class AlertJob {
       return { ...none, failed: 'policy_bad_output' };
     }
     const recent = this.#recent.of(actor, ms);
-    if (bytesOf(canonicalJson(fact)) > FACT_BYTES_MAX) {
-      return { recent, kept: null, failed: 'policy_bad_output' };
-    }
-    const kept = { actor, ms, fact };
+    const small = cut(fact);
+    if (small === null) return { recent, kept: null, failed: 'policy_bad_output' };
+    const kept = { actor, ms, fact: small };
     this.#recent.keep(kept);
-    return { recent, kept, failed: null };
+    return { recent, kept, failed: small === fact ? null : 'policy_bad_output' };
   }
 
   #alerts(asked: JsonObject, recent: JsonObject[]): Pick<AlertAnswer, 'alerts' | 'failed'> {
@@ -148,6 +147,24 @@ export class AlertJob {
   }
 }
 
+/**
+ * Whoever can make a fact long must not make it nothing: it goes without its longest members.
+ *
+ * @returns null where the actor alone is too long.
+ */
+function cut(fact: JsonObject): JsonObject | null {
+  if (sizeOf(fact) <= FACT_BYTES_MAX) return fact;
+  const { actor = null, ...others } = fact;
+  const members = Object.entries(others).sort(([, a], [, b]) => sizeOf(a) - sizeOf(b));
+  let small: JsonObject = { actor };
+  for (const [name, member] of members) {
+    const larger = { ...small, [name]: member };
+    if (sizeOf(larger) > FACT_BYTES_MAX) break;
+    small = larger;
+  }
+  return sizeOf(small) > FACT_BYTES_MAX ? null : small;
+}
+
 /** @returns null where it is no list of alerts. */
 function alertsOf(value: JsonValue): readonly FoundAlert[] | null {
   if (!Array.isArray(value) || value.length > ALERTS_MAX) return null;
@@ -164,6 +181,10 @@ function alertsOf(value: JsonValue): readonly FoundAlert[] | null {
     alerts.set(title, { severity, title });
   }
   return [...alerts.values()];
+}
+
+function sizeOf(value: JsonValue): number {
+  return bytesOf(canonicalJson(value));
 }
 
 function bytesOf(text: string): number {

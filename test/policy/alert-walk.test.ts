@@ -4,6 +4,7 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { controlFacts } from '../../src/core/ctl.ts';
 import { entryBytes, parseEntry } from '../../src/core/entry.ts';
 import { entryBundlePath, tilePath } from '../../src/core/tile.ts';
+import { AlertBudget } from '../../src/gateway/alert-budget.ts';
 import { AlertWalk } from '../../src/gateway/alert-walk.ts';
 import type { AlertWalkParts } from '../../src/gateway/alert-walk.ts';
 import { AlertsInLog } from '../../src/gateway/alerts-in-log.ts';
@@ -40,6 +41,8 @@ alert := [
 
 alert := [{"severity": "low", "title": sprintf("seen %d", [count(input.recent)])}] if input.event.say == "recent"
 
+alert := [{"severity": "low", "title": sprintf("kept %v", [input.recent])}] if input.event.say == "kept"
+
 alert := [{"severity": "low", "title": "slow"}] if {
 	input.event.say == "loop"
 	all := numbers.range(1, 3000)
@@ -52,6 +55,10 @@ alert := [{"severity": "low", "title": "slow"}] if {
 fact := {"actor": input.event.actor} if input.event.say in {"recent", "loop"}
 
 fact := {"actor": "a", "large": input.event.large} if input.event.large
+
+fact := {"actor": "b", "kind": "small", "large": input.event.padding} if input.event.padding
+
+fact := {"actor": input.event.whose} if input.event.whose
 
 fact := {"nobody": 1} if input.event.say == "nobody"
 
@@ -165,6 +172,11 @@ describe('a policy that gives no usable answer', () => {
     ['numbers', { say: 'number' }, 'policy_bad_output'],
     ['a fact without actor', { say: 'nobody' }, 'policy_bad_output'],
     ['a fact that is too large', { say: 'nothing', large: 'x'.repeat(3000) }, 'policy_bad_output'],
+    [
+      'a fact of an endless actor',
+      { say: 'nothing', whose: 'x'.repeat(3000) },
+      'policy_bad_output',
+    ],
     ['nothing', { say: 'unknown' }, 'policy_undefined'],
     ['an answer that needs too much', { say: 'loop', actor: 'a' }, 'policy_error'],
   ])(
@@ -204,6 +216,68 @@ test('what is kept of an actor is known after a start, and asks for no alert of 
     `${sources[3]} low seen 3`,
   ]);
 }, 30_000);
+
+test('a fact that is too long is kept without its longest members', async () => {
+  const [source] = await sealed([
+    { say: 'nothing', padding: 'x'.repeat(3000) },
+    { say: 'kept', padding: 'y' },
+  ]);
+  const walk = walkOver(ledger, { lookBack: 2 });
+  walk.start(() => undefined);
+  await until(() => walk.status().raised === 1);
+  expect(await titles(source)).toEqual([
+    `${source! + 1} low kept [{"actor": "b", "kind": "small"}]`,
+  ]);
+}, 30_000);
+
+test('of a flood the first alerts are made and the rest is counted, again after a start, and another title is heard', async () => {
+  const flood = shout();
+  const events = [...Array.from({ length: 14 }, () => flood), shout()];
+  const sources = await sealed(events);
+  const wanted = [...sources.slice(0, 10), sources[14]].map((source, nth) => {
+    return `${source} high ${nth < 10 ? flood.title : `alert ${said}`}`;
+  });
+  for (const raised of [11, 0]) {
+    const codes: string[] = [];
+    const walk = walkOver(ledger, { lookBack: raised === 0 ? 26 : 15 });
+    walk.start((code) => codes.push(code));
+    await done(walk)();
+    await until(() => walk.status().raised === raised);
+    expect(codes).toEqual(Array<string>(4).fill('over_budget'));
+    expect(walk.status()).toMatchObject({ raised, passed: 4, failed: 0 });
+    expect(await titles(sources[0])).toEqual(wanted);
+    await walk.stop();
+  }
+}, 30_000);
+
+test.each([
+  ['a minute is over', 'a', 60_000, true],
+  ['the entry is of the minute before', 'a', -60_000, false],
+  ['the clock was set back', 'a', -120_000, true],
+  ['another gateway took the entry', 'b', 0, true],
+])('the budget of a title, where %s', (_, writer, shift, ok) => {
+  const budget = new AlertBudget();
+  const at = Date.UTC(2026, 0, 1);
+  const alert = { severity: 'high', title: 't' } as const;
+  for (let nth = 1; nth <= 11; nth += 1) {
+    expect(budget.take('a', at, alert)).toEqual({ count: nth, ok: nth <= 10 });
+  }
+  expect(budget.take(writer, at + shift, alert).ok).toBe(ok);
+});
+
+test('titles that are made up share one count for each severity, and gateways are remembered in bounds', () => {
+  const budget = new AlertBudget();
+  const taken = (severity: 'low' | 'critical', from: number, to: number): number => {
+    const all = Array.from({ length: to - from }, (_, nth) => `t${from + nth}`);
+    return all.filter((title) => budget.take('a', 0, { severity, title }).ok).length;
+  };
+  expect(taken('low', 0, 64)).toBe(64);
+  expect(taken('low', 64, 1000)).toBe(10);
+  expect(taken('critical', 0, 1000)).toBe(10);
+  const one = { severity: 'low', title: 'x' } as const;
+  for (let writer = 0; writer < 64; writer += 1) budget.take(`w${writer}`, 0, one);
+  expect(budget.take('a', 0, { severity: 'low', title: 't999' })).toEqual({ count: 1, ok: true });
+});
 
 test('a policy without stele/alert is asked nothing, and what was sealed meanwhile is not asked about later', async () => {
   await sealed([shout()]);
