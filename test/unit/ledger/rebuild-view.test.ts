@@ -165,14 +165,15 @@ describe.each([
   });
 });
 
-test('a gateway that could not prove goes on when the view was made again', async () => {
+test('a gateway proves while a tile lies, and when the view was made again', async () => {
   const { world, store } = await onMemory();
   const path = keys.tile('tile/0/000');
   world.store.corrupt(path, altered);
   const { ledger, append } = await world.open();
   const receipt = (await append(1))[0]!;
   await receipt.sealed;
-  await expect(ledger.inclusion(1)).rejects.toThrow();
+  const { path: made } = await ledger.inclusion(1);
+  expect(made.length).toBeGreaterThan(0);
   await rebuildView(store, LEDGER, { now: world.clock() });
   expect((await ledger.inclusion(1)).path.length).toBeGreaterThan(0);
   await ledger.close();
