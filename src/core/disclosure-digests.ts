@@ -4,6 +4,7 @@
  * Canonical text (RFC 8785) has no white space and its members in order, so a node's name and value are slices of it.
  */
 import { sha256Base64Url, utf8Base64Url } from '#platform';
+import { endOfString, endOfValue } from './canonical-text.ts';
 import { makeSalts, saltAt } from './disclosure.ts';
 import { PART_NAMES, reservedName } from './record-nodes.ts';
 import type { PartDepths, PartName } from './record-nodes.ts';
@@ -18,11 +19,7 @@ export interface DigestDraft {
   readonly texts: Readonly<Record<PartName, string>>;
 }
 
-const QUOTE = 0x22;
 const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 /** Salts for the record of an ordinary event; where they do not do, more are made. */
@@ -122,37 +119,4 @@ class PartReader {
     if (name === '"_sd"' || name === '"..."' || name === '"__proto__"') throw reservedName(name);
     if (isTop && name === '"_sd_alg"') throw reservedName(name);
   }
-}
-
-/** @returns the index behind the string that begins at `start`. */
-function endOfString(text: string, start: number): number {
-  let end = text.indexOf('"', start + 1);
-  while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
-  return end + 1;
-}
-
-/** Whether an odd number of backslashes stands before `at`. */
-function isEscaped(text: string, at: number): boolean {
-  let before = at - 1;
-  while (text.charCodeAt(before) === BACKSLASH) before--;
-  return (at - before) % 2 === 0;
-}
-
-/** @returns the index behind the value that begins at `start`: at a comma, a closing bracket or the end. */
-function endOfValue(text: string, start: number): number {
-  if (text.charCodeAt(start) === QUOTE) return endOfString(text, start);
-  let at = start;
-  for (let open = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit === QUOTE) {
-      at = endOfString(text, at) - 1;
-    } else if (unit === OPEN_BRACE || unit === OPEN_BRACKET) {
-      open++;
-    } else if (unit === CLOSE_BRACE || unit === CLOSE_BRACKET) {
-      if (--open <= 0) return open < 0 ? at : at + 1;
-    } else if (unit === COMMA && open === 0) {
-      return at;
-    }
-  }
-  return at;
 }

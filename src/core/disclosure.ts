@@ -112,7 +112,7 @@ export function makeSalts(jti: string, stream: number, key: Uint8Array, count: n
   const strided = new Uint8Array(STRIDE_BYTES * count);
   // By hand: for 16 bytes a native copy costs more to call.
   for (let from = 0, to = 0; from < bytes.length; to += STRIDE_BYTES - SALT_BYTES) {
-    for (const end = from + SALT_BYTES; from < end;) strided[to++] = bytes[from++] ?? 0;
+    for (const end = from + SALT_BYTES; from < end;) strided[to++] = Number(bytes[from++]);
   }
   return toBase64Url(strided);
 }

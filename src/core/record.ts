@@ -4,6 +4,7 @@
  */
 import { parseBase64Url } from './bytes.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { endOfValue } from './canonical-text.ts';
 import { discloseRecord, RECORD_KEY_BYTES } from './disclosure.ts';
 import type { DisclosedRecord, HiddenSet, SealedSet } from './disclosure.ts';
 import type { EntryPayload } from './entry-payload.ts';
@@ -97,6 +98,12 @@ export function parseRecord(line: string): StoredRecord {
   }
   checkMembers(value);
   return value as unknown as StoredRecord;
+}
+
+/** The RFC 8785 text of a record's input. @param line - One that {@link parseRecord} takes: its first member is the input. */
+export function inputText(line: string): string {
+  const start = '{"input":'.length;
+  return line.slice(start, endOfValue(line, start));
 }
 
 /**

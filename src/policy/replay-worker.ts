@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { isJsonObject, parsePointer, valueAt } from '../core/json-pointer.ts';
 import { utf8Text } from '../core/bytes.ts';
 import { MEMBER_BYTES_MAX } from '../core/payload-object.ts';
-import { parseRecord } from '../core/record.ts';
+import { inputText, parseRecord } from '../core/record.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { ENTRYPOINTS } from './decision.ts';
@@ -69,6 +69,12 @@ export interface ReplayAnswer {
   readonly times: Float32Array;
 }
 
+interface Found {
+  readonly record: StoredRecord;
+  /** Its line, as it is stored. */
+  readonly line: string;
+}
+
 const REPLAYED: readonly string[] = [ENTRYPOINTS.append, ENTRYPOINTS.read];
 /** A record may be larger than a member. */
 const LINE_BYTES_MAX = 16_777_216;
@@ -96,7 +102,7 @@ function answer(message: ReplayMessage): ReplayAnswer {
   for (const [position, leaf] of leaves.entries()) {
     Atomics.store(current, 1, position);
     Atomics.store(current, 0, number);
-    const record = records.get(leaf.jti) ?? null;
+    const { record, line } = records.get(leaf.jti) ?? { record: null, line: '' };
     if (record !== null && !isWanted(record)) {
       counts.skipped += 1;
       continue;
@@ -105,7 +111,7 @@ function answer(message: ReplayMessage): ReplayAnswer {
     const start = performance.now();
     const outcome = message.timedOut.includes(position)
       ? tooLong(leaf)
-      : decide(message, leaf, record);
+      : decide(message, leaf, record, line);
     if (outcome.verdict !== 'not_reexecutable') times.push(performance.now() - start);
     if (outcome.verdict === 'identical') counts.identical += 1;
     else outcomes.push({ index: leaf.index, allow: leaf.allow, ...outcome });
@@ -118,6 +124,7 @@ function decide(
   { table, candidate }: ReplayMessage,
   leaf: LeafFacts,
   record: StoredRecord | null,
+  line: string,
 ): Omit<LeafOutcome, 'index' | 'allow'> {
   if (record === null) return { ...cannot('record is not there, or not readable'), changes: [] };
   const { entrypoint, err } = leaf;
@@ -135,7 +142,8 @@ function decide(
   if (decision.input['withheld'] !== undefined) {
     return { ...reexecute(engine, decision), changes: [] };
   }
-  const changes = compareDecision(engine, leaf, decision, table);
+  const asked = { ...decision, text: inputText(line) };
+  const changes = compareDecision(engine, leaf, asked, table);
   return { verdict: changes.length === 0 ? 'identical' : 'different', detail: '', changes };
 }
 
@@ -159,13 +167,13 @@ function engineOf(id: string): PolicyEngine | undefined {
 }
 
 /** Records by the id of their entry. What is no record is left out: that is for the check of the ledger to say. */
-function recordsOf({ members, count }: ReplayMessage): Map<string, StoredRecord> {
-  const records = new Map<string, StoredRecord>();
+function recordsOf({ members, count }: ReplayMessage): Map<string, Found> {
+  const records = new Map<string, Found>();
   const maxOutputLength = count * MEMBER_BYTES_MAX + LINE_BYTES_MAX;
   try {
     for (const line of utf8Text(gunzipSync(members, { maxOutputLength })).split('\n')) {
       const record = line === '' ? null : recordOf(line);
-      if (record !== null) records.set(record.jti, record);
+      if (record !== null) records.set(record.jti, { record, line });
     }
   } catch {
     records.clear();

@@ -59,16 +59,18 @@ export interface Change {
 /**
  * Decides again by a candidate, as a gateway would: mask, second evaluation, table of the ledger.
  *
+ * @param recorded - `text` is the RFC 8785 text of the input, where it is at hand.
  * @param table - Of the ledger where the entry stands.
  * @returns nothing where all is as it was.
  */
 export function compareDecision(
   evaluator: Evaluator,
   leaf: LeafFacts,
-  recorded: { readonly input: JsonObject; readonly result: JsonValue },
+  recorded: { readonly input: JsonObject; readonly result: JsonValue; readonly text?: string },
   table: LedgerTable,
 ): Change[] {
-  const input = { value: recorded.input, text: canonicalJson(recorded.input) };
+  const { input: value, text = canonicalJson(value) } = recorded;
+  const input = { value, text };
   const isAppend = leaf.entrypoint === ENTRYPOINTS.append;
   const verdict = isAppend ? judgeAppend(evaluator, input) : judgeRead(evaluator, input);
   return compareVerdict(leaf, recorded.result, verdict, table);

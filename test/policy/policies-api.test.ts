@@ -164,7 +164,7 @@ describe('a trial of the policy in charge', () => {
     const body = { entrypoint: 'stele/append', input };
     const before = entries();
     const answers = await Promise.all(
-      Array.from({ length: 40 }, async (_, i) => {
+      Array.from({ length: 16 }, async (_, i) => {
         await sleep(i * 4);
         return (await ask('admin', '/evaluate', body)).status;
       }),

@@ -1,7 +1,12 @@
 /** Which policies may decide the next change: the one in charge, or one before it that nobody has left. */
 import { beforeEach, expect, test } from '@jest/globals';
 import { findingsOf } from '../../../src/core/batch-findings.ts';
-import { decidersOfChange, mayDecideChange } from '../../../src/core/policy-charge.ts';
+import {
+  decidersOfChange,
+  heardOfSuccessor,
+  isAdopted,
+  mayDecideChange,
+} from '../../../src/core/policy-charge.ts';
 import { makeKeyStatement } from '../../../src/core/statement.ts';
 import { approvedActivation, bootFacts, idOf, MiniLog } from '../../golden/support.ts';
 import type { TestWriter } from '../../golden/support.ts';
@@ -110,4 +115,21 @@ test('one that was never in charge decides nothing', async () => {
     `not_adopted: ${four}`,
     expect.stringMatching(/^bad_approval: undecided/),
   ]);
+});
+
+test('an adoption is of one activation and one writer', async () => {
+  await activate(two!, one!);
+  await adopt(two!);
+  const { index } = log.state.policies.get(two!)!;
+  expect(isAdopted(log.state, { id: two!, index })).toBe(true);
+  expect(isAdopted(log.state, { id: two!, index }, w.id)).toBe(true);
+  expect(isAdopted(log.state, { id: two!, index }, 'another writer')).toBe(false);
+  expect(isAdopted(log.state, { id: two!, index: 0 })).toBe(false);
+  expect(isAdopted(log.state, { id: four!, index })).toBe(false);
+});
+
+test('a writer that the log has not met has heard of nothing', async () => {
+  await activate(two!, one!);
+  const former = log.state.policies.get(one!)!;
+  expect(heardOfSuccessor(log.state, 'another writer', former)).toBeUndefined();
 });

@@ -6,6 +6,7 @@ import {
   discloseStored,
   formatRecord,
   findRecord,
+  inputText,
   parseRecord,
 } from '../../../src/core/record.ts';
 import { placeValues, takeValues } from '../../../src/core/sealed-values.ts';
@@ -61,6 +62,18 @@ const { stored, sd, opened } = sealedRecord();
 const sealedPayload = { ...payload, _sd: sd };
 
 describe('a stored record', () => {
+  test.each<[string, JsonValue]>([
+    ['objects in objects', { a: { b: [1, { c: '}' }] }, event: { e: [] } }],
+    ['quotes and backslashes', { text: '"}\\","jti":"\\"', '"': 1 }],
+    ['a text', '"}'],
+    ['a number', -1.5],
+    ['nothing', null],
+    ['an empty object', {}],
+  ])('gives the text of an input that holds %s', (_, input) => {
+    const line = formatRecord(storedOf({ ...PARTS, input }));
+    expect(inputText(line)).toBe(canonicalJson(input));
+  });
+
   test.each([
     ['without sealed values', record],
     ['with sealed values', stored],

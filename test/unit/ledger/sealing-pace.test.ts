@@ -78,7 +78,7 @@ describe('the pace of sealing', () => {
 
   test('what did not fit into a hurried batch follows at once', async () => {
     const { ledger, append } = await world.open({ sealIntervalMs: LONG_MS, sealHurryMs: 1 });
-    const many = await append(2500);
+    const many = await append(1001);
     await many[0]?.sealed;
     while (ledger.status().backlogEntries > 0) await settled();
   });
