@@ -132,4 +132,7 @@ test('a writer that the log has not met has heard of nothing', async () => {
   await activate(two!, one!);
   const former = log.state.policies.get(one!)!;
   expect(heardOfSuccessor(log.state, 'another writer', former)).toBeUndefined();
+  // The one in charge has no successor to hear of.
+  const active = log.state.policies.get(two!)!;
+  expect(heardOfSuccessor(log.state, w.id, active)).toBeUndefined();
 });
