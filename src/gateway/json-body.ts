@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { caughtMalformed } from '../core/schema.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
+import type { JsonLimits } from '../core/strict-json.ts';
 import { readBody } from './body.ts';
 import type { ProblemCode } from './codes.ts';
 import { mediaTypeOf } from './media-type.ts';
@@ -15,7 +16,8 @@ const MEMBERS = 4_096;
 /**
  * Reads a request that is one small JSON object.
  *
- * @param atMost - Bytes that this caller may send, where that is less than everybody may.
+ * @param atMost - Where it is less than everybody may send: bytes of this caller.
+ * @param shape - Where the request holds an event: what an event may be.
  * @throws {@link ProblemError} `media_type_unsupported`, `code` with detail and pointer, and those of the body.
  */
 export async function readJsonBody<Schema extends z.ZodType>(
@@ -23,6 +25,7 @@ export async function readJsonBody<Schema extends z.ZodType>(
   schema: Schema,
   code: ProblemCode,
   atMost = Infinity,
+  shape: Pick<JsonLimits, 'depth' | 'members'> = { depth: DEPTH, members: MEMBERS },
 ): Promise<z.infer<Schema>> {
   if (mediaTypeOf(admitted.request.headers['content-type']) !== JSON_TYPE) {
     throw new ProblemError('media_type_unsupported', { headers: ['Accept-Post', JSON_TYPE] });
@@ -30,7 +33,7 @@ export async function readJsonBody<Schema extends z.ZodType>(
   const { bodyBytesMax, bodyMs: ms } = admitted.gateway.settings;
   const bytesMax = Math.min(bodyBytesMax, atMost);
   const text = await readBody(admitted, { bytesMax, ms });
-  const limits = { bytes: bytesMax, depth: DEPTH, members: MEMBERS, stringLength: bytesMax };
+  const limits = { ...shape, bytes: bytesMax, stringLength: bytesMax };
   const parsed = schema.safeParse(parsedJson(text, limits, code));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
@@ -38,14 +41,14 @@ export async function readJsonBody<Schema extends z.ZodType>(
   throw new ProblemError(code, { detail: issue?.message ?? '', pointer });
 }
 
-function parsedJson(
-  text: string,
-  limits: Parameters<typeof parseStrictJson>[1],
-  code: ProblemCode,
-): unknown {
+function parsedJson(text: string, limits: JsonLimits, code: ProblemCode): unknown {
   try {
     return parseStrictJson(text, limits);
   } catch (error) {
-    throw new ProblemError(code, { detail: caughtMalformed(error).message });
+    const { message, pointer } = caughtMalformed(error);
+    throw new ProblemError(code, {
+      detail: message,
+      ...(pointer === undefined ? {} : { pointer }),
+    });
   }
 }

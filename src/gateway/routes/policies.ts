@@ -3,18 +3,15 @@
  * the one in charge would answer. Each is decided by `stele/read`, and an access entry.
  */
 import { canonicalJson } from '../../core/canonical-json.ts';
-import { caughtMalformed } from '../../core/schema.ts';
-import { parseStrictJson } from '../../core/strict-json.ts';
 import type { JsonObject } from '../../core/strict-json.ts';
 import type { Activation } from '../../core/log-position.ts';
 import { PolicyError } from '../../policy/policy-error.ts';
 import type { PreparedPolicy } from '../../policy/prepare.ts';
 import { pathParameter, queryOf } from '../arrival.ts';
 import { jsonAnswer } from '../answer.ts';
-import { readBody } from '../body.ts';
 import type { Desk } from '../desk.ts';
+import { readJsonBody } from '../json-body.ts';
 import { STRANGER_CHANGE_BYTES_MAX, TRIALS_MAX, TRIALS_WAITING_MAX } from '../limits.ts';
-import { mediaTypeOf } from '../media-type.ts';
 import { again } from '../outcomes.ts';
 import { readRoute, writeRoute } from '../pipeline.ts';
 import type { Admitted } from '../pipeline.ts';
@@ -120,29 +117,12 @@ async function evaluated(
   }
 }
 
-/** An input holds a whole event, so it is read as one. */
+/** An input holds a whole event. */
 async function readEvaluation(admitted: Admitted): Promise<Evaluation> {
-  if (mediaTypeOf(admitted.request.headers['content-type']) !== JSON_TYPE) {
-    throw new ProblemError('media_type_unsupported', { headers: ['Accept-Post', JSON_TYPE] });
-  }
-  const { eventLimits, settings } = admitted.gateway;
+  const { eventLimits } = admitted.gateway;
   const { stranger } = ownerOf(admitted.asker.caller);
-  const bytesMax = stranger ? STRANGER_CHANGE_BYTES_MAX : eventLimits.bytes;
-  const text = await readBody(admitted, { bytesMax, ms: settings.bodyMs });
-  const parsed = evaluationSchema.safeParse(parsedText(text, eventLimits));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const pointer = `/${(issue?.path ?? []).map(String).join('/')}`;
-  throw new ProblemError('evaluation_malformed', { detail: issue?.message ?? '', pointer });
-}
-
-function parsedText(text: string, limits: Parameters<typeof parseStrictJson>[1]): unknown {
-  try {
-    return parseStrictJson(text, limits, 'signed');
-  } catch (error) {
-    const { message, pointer = '' } = caughtMalformed(error);
-    throw new ProblemError('evaluation_malformed', { detail: message, pointer });
-  }
+  const bytes = stranger ? STRANGER_CHANGE_BYTES_MAX : eventLimits.bytes;
+  return readJsonBody(admitted, evaluationSchema, 'evaluation_malformed', bytes, eventLimits);
 }
 
 function knownIn({ served }: Desk, id: string): Activation | undefined {
