@@ -10,7 +10,6 @@ import type { ActivationRefusals } from './activation-refusals.ts';
 import type { Asker } from './asker.ts';
 import type { ServedLedger } from './components.ts';
 import { openEntry } from './entry-view.ts';
-import type { ProblemError } from './problem.ts';
 
 /** A request to change the policy. */
 export interface ActivationRequest {
@@ -54,7 +53,8 @@ export class ActivationApprovals {
   ): Promise<ApprovedChange> {
     const { change, reason, approvals, certificates } = request;
     const [first = ''] = approvals;
-    if (first === '') throw await this.#refuse(asker, null, 'approvals_missing', 'none was sent');
+    if (first === '')
+      throw await this.#refusals.refuse(asker, null, 'approvals_missing', 'none was sent');
     try {
       const { approval } = parseApproval(first);
       const digest = request.bundle === null ? approval.digest : sha256Base64Url(request.bundle);
@@ -66,12 +66,12 @@ export class ActivationApprovals {
       if (digest !== approval.digest) {
         // Approvals of last time: there is something to do still.
         const detail = `it is of the policy in charge, bundle ${approval.digest}; sent is ${digest}`;
-        throw await this.#refuse(asker, whole, 'approval_other', detail);
+        throw await this.#refusals.refuse(asker, whole, 'approval_other', detail);
       }
-      throw await this.#refuse(asker, whole, 'policy_active_already');
+      throw await this.#refusals.refuse(asker, whole, 'policy_active_already');
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
-      throw await this.#refuse(asker, null, error.code, error.message);
+      throw await this.#refusals.refuse(asker, null, error.code, error.message);
     }
   }
 
@@ -81,7 +81,7 @@ export class ActivationApprovals {
       return judgeApprovals(change, this.#ledger.approvalContext());
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
-      throw await this.#refuse(asker, change, error.code, error.message);
+      throw await this.#refusals.refuse(asker, change, error.code, error.message);
     }
   }
 
@@ -95,11 +95,11 @@ export class ActivationApprovals {
       const left = expiry - change.at;
       if (left < APPROVAL_MARGIN_MS) {
         const detail = `that of ${person} ends in ${left} ms, too soon to have the bundle staged`;
-        throw await this.#refuse(asker, change, 'approval_expired', detail);
+        throw await this.#refusals.refuse(asker, change, 'approval_expired', detail);
       }
       if (left <= APPROVAL_LIFE_MS_MAX) continue;
       const detail = `that of ${person} is good until ${new Date(expiry).toISOString()}`;
-      throw await this.#refuse(asker, change, 'approval_too_long', detail);
+      throw await this.#refusals.refuse(asker, change, 'approval_too_long', detail);
     }
   }
 
@@ -119,16 +119,7 @@ export class ActivationApprovals {
           : reportFault(entry.payload.kind, entry.opened, change);
       if (fault === undefined) continue;
       const detail = `leaf ${report}, which ${person} names: ${fault}`;
-      throw await this.#refuse(asker, change, 'report_other', detail);
+      throw await this.#refusals.refuse(asker, change, 'report_other', detail);
     }
-  }
-
-  async #refuse(
-    asker: Asker,
-    change: ApprovedChange | null,
-    code: string,
-    detail?: string,
-  ): Promise<ProblemError> {
-    return this.#refusals.refuse(asker, change, code, detail);
   }
 }

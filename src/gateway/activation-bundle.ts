@@ -8,7 +8,6 @@ import type { ActivationRequest } from './activation-approvals.ts';
 import type { ActivationRefusals } from './activation-refusals.ts';
 import type { Asker } from './asker.ts';
 import type { PolicyChanges, ServedLedger, SubmittedFrom } from './components.ts';
-import type { ProblemError } from './problem.ts';
 
 /** Finds and stages bundles; what is none, or not the one that was approved, is refused with an entry. */
 export class ActivationBundles {
@@ -26,7 +25,9 @@ export class ActivationBundles {
       return await work();
     } catch (error) {
       const isAltered = error instanceof SteleError && error.code === 'policy_archive_altered';
-      throw isAltered ? await this.#refuse(asker, change, error.code, error.message) : error;
+      throw isAltered
+        ? await this.#refusals.refuse(asker, change, error.code, error.message)
+        : error;
     }
   }
 
@@ -36,7 +37,7 @@ export class ActivationBundles {
     const held = await this.ofArchive(asker, change, async () => ledger.archivedDigest(change.id));
     if (held === null || held === sha256Base64Url(archive)) return;
     const detail = `the archive has this policy as bundle ${held}`;
-    throw await this.#refuse(asker, change, 'policy_archived_otherwise', detail);
+    throw await this.#refusals.refuse(asker, change, 'policy_archived_otherwise', detail);
   }
 
   /** The bundle that was sent, or else the one that the archive or the source of bundles has. */
@@ -57,7 +58,7 @@ export class ActivationBundles {
     const source =
       this.#served.feed === null ? 'it follows no source of bundles' : 'nor has its source';
     const detail = `no bundle was sent, the archive has none of this policy, ${source}`;
-    throw await this.#refuse(asker, change, 'policy_unknown', detail);
+    throw await this.#refusals.refuse(asker, change, 'policy_unknown', detail);
   }
 
   /** Stages it, and holds it against what was approved. */
@@ -76,26 +77,22 @@ export class ActivationBundles {
       staged = await changes.stage(archive, from);
     } catch (error) {
       if (!(error instanceof SteleError)) throw error;
-      throw await this.#refuse(asker, change, 'bundle_refused', `${error.code}: ${error.message}`);
+      throw await this.#refusals.refuse(
+        asker,
+        change,
+        'bundle_refused',
+        `${error.code}: ${error.message}`,
+      );
     }
     const { id, entrypoints } = staged.prepared.identity;
     if (id !== change.id || staged.digest !== change.digest) {
       const both = `the bundle makes policy ${id}, approved was ${change.id}`;
-      throw await this.#refuse(asker, change, 'approval_other', both);
+      throw await this.#refusals.refuse(asker, change, 'approval_other', both);
     }
     // Nobody could ever put another one in charge.
     if (!entrypoints.includes(ENTRYPOINTS.admin)) {
-      throw await this.#refuse(asker, change, 'policy_without_admin');
+      throw await this.#refusals.refuse(asker, change, 'policy_without_admin');
     }
     return staged;
-  }
-
-  async #refuse(
-    asker: Asker,
-    change: ApprovedChange | null,
-    code: string,
-    detail?: string,
-  ): Promise<ProblemError> {
-    return this.#refusals.refuse(asker, change, code, detail);
   }
 }

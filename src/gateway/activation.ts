@@ -193,7 +193,7 @@ export class Activations {
     const isFormer = running !== whole.previous;
     const assertSay = async (): Promise<void> => {
       if (!isFormer || (running !== null && running === ledger.policy().fallback)) return;
-      throw await this.#refuse(asker, whole, 'policy_superseded');
+      throw await this.#refusals.refuse(asker, whole, 'policy_superseded');
     };
     await assertSay();
     const { random } = this.#components;
@@ -220,15 +220,6 @@ export class Activations {
 
   async #assertFollows(asker: Asker, change: ApprovedChange): Promise<void> {
     if ((this.#served.ledger.policy().active?.id ?? null) === change.previous) return;
-    throw await this.#refuse(asker, change, 'activation_lost');
-  }
-
-  async #refuse(
-    asker: Asker,
-    change: ApprovedChange | null,
-    code: string,
-    detail?: string,
-  ): Promise<ProblemError> {
-    return this.#refusals.refuse(asker, change, code, detail);
+    throw await this.#refusals.refuse(asker, change, 'activation_lost');
   }
 }
