@@ -1,6 +1,6 @@
 /**
  * Which policies have a say at a position of the log: the one in charge, and, where no writer has taken that one up, the
- * one before it, for the next change alone (docs/decisions/0017). And what a writer must have heard of by then.
+ * one before it, for the next change alone (docs/decisions/0016). And what a writer must have heard of by then.
  */
 import type { BatchHeader } from './batch-header.ts';
 import { controlFacts } from './ctl.ts';

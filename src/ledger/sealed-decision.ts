@@ -1,7 +1,7 @@
 /**
  * Whether an activation in the log was decided as it says: its record opens its leaf, speaks of this very change, and the
  * policy that may decide it gives the same result again; and so for the activation of that policy, back to one that this
- * writer has adopted, or to genesis. What does not agree is adopted by nobody (docs/decisions/0017).
+ * writer has adopted, or to genesis. What does not agree is adopted by nobody (docs/decisions/0016).
  */
 import { canonicalJson } from '../core/canonical-json.ts';
 import { parseEntry } from '../core/entry.ts';
