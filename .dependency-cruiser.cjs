@@ -37,6 +37,14 @@ module.exports = {
     ...onlyAt,
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
+      // The folders of a layer are its ideas; each stands on others, none on one that stands on it.
+      name: 'no-cycles-of-folders',
+      severity: 'error',
+      scope: 'folder',
+      from: {},
+      to: { circular: true },
+    },
+    {
       name: 'core-is-pure',
       severity: 'error',
       from: { path: '^src/core/', pathNot: 'platform\\.node\\.ts$' },

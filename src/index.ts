@@ -8,6 +8,6 @@ export { openS3Store, S3Store } from './storage/s3-store.ts';
 export { MemoryStore } from './storage/memory-store.ts';
 export { probeStore } from './storage/probe.ts';
 export type { Ledger } from './ledger/ledger.ts';
-export { fsck } from './ledger/fsck.ts';
+export { fsck } from './ledger/fsck/fsck.ts';
 export { openWorkerPool } from './policy/worker-pool.ts';
 export { startGateway } from './gateway/server.ts';

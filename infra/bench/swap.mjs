@@ -16,7 +16,7 @@ import { makeCertificate } from '../../dist/core/statement.js';
 import { signBundleFiles } from '../../dist/keys/bundle-signatures.js';
 import { generateKey, loadKey } from '../../dist/keys/key-files.js';
 import { jwsSigner } from '../../dist/keys/signers.js';
-import { fsck } from '../../dist/ledger/fsck.js';
+import { fsck } from '../../dist/ledger/fsck/fsck.js';
 import { candidateFiles, packed } from './candidate.mjs';
 import { ms, row } from './row.mjs';
 import { percentile, swapBars } from './swap-bars.mjs';

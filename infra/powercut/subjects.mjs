@@ -139,8 +139,8 @@ const GENESIS = 'powercut';
 
 /** Takes the journal's folder as a starting gateway does. */
 async function takeJournal(folder) {
-  const { openWriterFolder, takeOver } = await load('ledger/writer-folder.js');
-  const { journalFiles } = await load('ledger/journal-files.js');
+  const { openWriterFolder, takeOver } = await load('ledger/journal/writer-folder.js');
+  const { journalFiles } = await load('ledger/context/files.js');
   const home = await openWriterFolder(journalFiles, join(folder, 'writer'), random);
   return { home, journalFiles, ...(await takeOver(journalFiles, home, GENESIS)) };
 }
@@ -148,8 +148,8 @@ async function takeJournal(folder) {
 /** The journal: eight writers append entries; each start takes over what the boots before it left. */
 const journal = {
   async write(folder, round, ack) {
-    const { Journal } = await load('ledger/journal.js');
-    const { entryRecord } = await load('ledger/journal-records.js');
+    const { Journal } = await load('ledger/journal/journal.js');
+    const { entryRecord } = await load('ledger/journal/records.js');
     const { home, journalFiles, nextNumber } = await takeJournal(folder);
     const boot = randomBytes(16).toString('base64url');
     const head = () => ({ writer: home.writer, boot, gen: GENESIS, base: 0, cert: [] });

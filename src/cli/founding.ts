@@ -6,8 +6,8 @@ import type { JwsSigner } from '../core/jws.ts';
 import { makeCertificate } from '../core/statement.ts';
 import { saveLedgerSecret, generateLedgerSecret } from '../keys/ledger-secret.ts';
 import { jwsSigner, noteSigner } from '../keys/signers.ts';
-import { initLedger, readGenesis } from '../ledger/init.ts';
-import { writerIdOf } from '../ledger/writer-folder.ts';
+import { initLedger, readGenesis } from '../ledger/log/init.ts';
+import { writerIdOf } from '../ledger/journal/writer-folder.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import { objectKeys } from '../storage/object-keys.ts';
@@ -15,7 +15,7 @@ import { probeStore } from '../storage/probe.ts';
 import type { Configuration } from './settings/configuration.ts';
 import { exists, homeOf, keyAt, saveStatement } from './open/home.ts';
 import type { Home } from './open/home.ts';
-import { archivePolicy } from '../ledger/policy-archive.ts';
+import { archivePolicy } from '../ledger/log/policy-archive.ts';
 
 /** PCI DSS 10.5.1 asks for twelve months; the margin covers clocks and leap days. */
 const STANDARD_DAYS = 400;

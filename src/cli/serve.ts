@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { LedgerStatus } from '../ledger/receipt.ts';
+import type { LedgerStatus } from '../ledger/context/receipt.ts';
 import { composeGateway } from './open/gateway.ts';
 import type { Composition } from './open/gateway.ts';
 import { contextOf } from './context.ts';

@@ -5,7 +5,7 @@ import { MalformedError } from '../core/errors.ts';
 import type { Activation } from '../core/log-state.ts';
 import type { Statement } from '../core/statement.ts';
 import { sha256Base64Url } from '#platform';
-import { reportFault } from '../ledger/replay-report.ts';
+import { reportFault } from '../ledger/log/replay-report.ts';
 import type { ActivationRefusals } from './activation-refusals.ts';
 import type { Asker } from './asker.ts';
 import type { ServedLedger } from './components.ts';

@@ -3,7 +3,7 @@
  * archive, the entry, its seal, and the adoption here. Whatever is refused on the way leaves an entry.
  */
 import type { Approved, ApprovedChange } from '../core/approval.ts';
-import type { Receipt } from '../ledger/receipt.ts';
+import type { Receipt } from '../ledger/context/receipt.ts';
 import type { StagedPolicy } from '../policy/staged.ts';
 import { ActivationApprovals } from './activation-approvals.ts';
 import type { ActivationRequest } from './activation-approvals.ts';

@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { entryBytes, parseEntry } from '../core/entry.ts';
 import type { EntryPayload } from '../core/entry.ts';
 import { SteleError } from '../core/errors.ts';
-import type { LedgerLog } from '../ledger/components.ts';
+import type { LedgerLog } from '../ledger/context/components.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { ALERT_ENTRYPOINTS } from '../policy/alert-job.ts';
 import type { AlertAnswer, AlertTask, FoundAlert } from '../policy/alert-job.ts';

@@ -8,7 +8,7 @@ import { selectDisclosures } from '../core/redact.ts';
 import type { Selection } from '../core/redact.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import type { Caller } from '../keys/caller.ts';
-import type { FoundEntry } from '../ledger/receipt.ts';
+import type { FoundEntry } from '../ledger/context/receipt.ts';
 import type { DecidedRead, KnownFacts } from '../policy/jobs.ts';
 import { isOwner } from './ownership.ts';
 

@@ -8,7 +8,7 @@ import type { EntryPayload } from '../core/entry.ts';
 import type { Select, Selection } from '../core/redact.ts';
 import { sha256Base64Url } from '#platform';
 import type { JsonObject } from '../core/strict-json.ts';
-import type { LeafStretch } from '../ledger/batch-reader.ts';
+import type { LeafStretch } from '../ledger/tree/batch-reader.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { DecidedRead } from '../policy/jobs.ts';
 import type { Place } from './cursor.ts';

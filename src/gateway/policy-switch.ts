@@ -1,5 +1,10 @@
 import { SteleError } from '../core/errors.ts';
-import type { ChargedPolicy, Evaluate, NamedSigner, PolicySwitch } from '../ledger/components.ts';
+import type {
+  ChargedPolicy,
+  Evaluate,
+  NamedSigner,
+  PolicySwitch,
+} from '../ledger/context/components.ts';
 import { identityFault } from '../policy/archived.ts';
 import type { EvaluateOnce } from '../policy/one-shot.ts';
 import { PolicyError } from '../policy/policy-error.ts';

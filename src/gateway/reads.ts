@@ -1,5 +1,5 @@
 /** Decides reads of one ledger. Nothing is answered before that it was asked for is recorded, or counted. */
-import type { Receipt } from '../ledger/receipt.ts';
+import type { Receipt } from '../ledger/context/receipt.ts';
 import type { PolicyPool } from '../policy/pool.ts';
 import type { DecidedRead, ReadEntry, ReadJob, ReadOutcome } from '../policy/jobs.ts';
 import type { Asker } from './asker.ts';

@@ -1,7 +1,7 @@
 import { SteleError } from '../core/errors.ts';
 import type { Caller } from '../keys/caller.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { EntryDraft, Receipt } from '../ledger/receipt.ts';
+import type { EntryDraft, Receipt } from '../ledger/context/receipt.ts';
 import type { ActionName } from '../policy/decision.ts';
 import type { DecidedAppend, DecidedRead } from '../policy/jobs.ts';
 import type { Budgets } from './budgets.ts';

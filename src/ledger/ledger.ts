@@ -3,10 +3,10 @@ import type { ApprovalContext } from '../core/approval.ts';
 import type { Genesis } from '../core/genesis.ts';
 import type { Sha256Hash } from '../core/hash.ts';
 import type { Statement } from '../core/statement.ts';
-import type { LeafStretch } from './batch-reader.ts';
-import type { IsWanted } from './stretch-reader.ts';
-import type { LogKeys } from './log-keys.ts';
-import type { Reservation } from './idempotency.ts';
+import type { LeafStretch } from './tree/batch-reader.ts';
+import type { IsWanted } from './tree/stretch-reader.ts';
+import type { LogKeys } from './log/keys.ts';
+import type { Reservation } from './write/idempotency.ts';
 import type {
   EntryDraft,
   FoundEntry,
@@ -15,7 +15,7 @@ import type {
   ProofAt,
   Receipt,
   SignedHead,
-} from './receipt.ts';
+} from './context/receipt.ts';
 
 /**
  * One ledger as one writer sees it: append, prove, read. Several processes may have the same ledger open, each with a

@@ -6,17 +6,22 @@ import { applySchema } from '../core/schema.ts';
 import { CertificateSchema, statementTypes } from '../core/statement.ts';
 import type { Certificate, Statement } from '../core/statement.ts';
 import { objectKeys } from '../storage/object-keys.ts';
-import { ledgerDefaults } from './components.ts';
-import type { LedgerComponents, LedgerOptions, LedgerSettings, Sleep } from './components.ts';
-import type { LedgerContext } from './context.ts';
-import { HaltError } from './errors.ts';
-import { FindingCounter } from './findings.ts';
-import { journalFiles } from './journal-files.ts';
-import { confirmGenesis, knownGenesis, pinGenesis } from './known-genesis.ts';
+import { ledgerDefaults } from './context/components.ts';
+import type {
+  LedgerComponents,
+  LedgerOptions,
+  LedgerSettings,
+  Sleep,
+} from './context/components.ts';
+import type { LedgerContext } from './context/context.ts';
+import { HaltError } from './context/errors.ts';
+import { FindingCounter } from './context/findings.ts';
+import { journalFiles } from './context/files.ts';
+import { confirmGenesis, knownGenesis, pinGenesis } from './log/known-genesis.ts';
 import type { Ledger } from './ledger.ts';
-import { RunningLedger } from './running-ledger.ts';
-import { openWriterFolder, takeOver } from './writer-folder.ts';
-import type { WriterFolder } from './writer-folder.ts';
+import { RunningLedger } from './run/running-ledger.ts';
+import { openWriterFolder, takeOver } from './journal/writer-folder.ts';
+import type { WriterFolder } from './journal/writer-folder.ts';
 
 /**
  * Opens a ledger as the writer whose folder is given. What earlier boots of it left is sealed without anybody's help:

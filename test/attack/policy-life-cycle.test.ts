@@ -8,7 +8,7 @@ import { signJws } from '../../src/core/jws.ts';
 import { stageSubmitted } from '../../src/cli/open/policy.ts';
 import { resolveConfiguration } from '../../src/cli/settings/configuration.ts';
 import { makeCertificate, makeKeyStatement } from '../../src/core/statement.ts';
-import type { FsckReport } from '../../src/ledger/fsck.ts';
+import type { FsckReport } from '../../src/ledger/fsck/fsck.ts';
 import { signBundleFiles } from '../../src/keys/bundle-signatures.ts';
 import { generateKey } from '../../src/keys/key-files.ts';
 import { unpackBundle } from '../../src/policy/bundle.ts';

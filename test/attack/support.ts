@@ -31,8 +31,8 @@ import {
   tilesOf,
 } from '../../src/core/tile.ts';
 import { edgeRoot, emptyEdge, extendEdge, parseTreeSize } from '../../src/core/tree.ts';
-import { fsck } from '../../src/ledger/fsck.ts';
-import type { FsckOptions, FsckReport } from '../../src/ledger/fsck.ts';
+import { fsck } from '../../src/ledger/fsck/fsck.ts';
+import type { FsckOptions, FsckReport } from '../../src/ledger/fsck/fsck.ts';
 import { MemoryStore } from '../../src/storage/memory-store.ts';
 import type { MemoryImage } from '../../src/storage/memory-store.ts';
 import { objectKeys } from '../../src/storage/object-keys.ts';

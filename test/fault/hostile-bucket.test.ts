@@ -8,8 +8,8 @@ import {
   StoreDeniedError,
 } from '../../src/storage/errors.ts';
 import type { ObjectStore, ReplaceOptions, Retention } from '../../src/storage/object-store.ts';
-import { fsck } from '../../src/ledger/fsck.ts';
-import { policyKey } from '../../src/ledger/policy-archive.ts';
+import { fsck } from '../../src/ledger/fsck/fsck.ts';
+import { policyKey } from '../../src/ledger/log/policy-archive.ts';
 import { keys, LEDGER, TestWorld } from '../support/test-ledger.ts';
 
 const DAY_MS = 86_400_000;

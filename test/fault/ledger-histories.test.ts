@@ -6,7 +6,7 @@ import { toBase64Url, utf8Bytes } from '../../src/core/bytes.ts';
 import { completePayload, entryBytes, sealJws, signingInput } from '../../src/core/entry.ts';
 import { bootHead } from '../../src/core/log-state.ts';
 import { sha256Base64Url } from '../../src/core/platform.node.ts';
-import { writerIdOf } from '../../src/ledger/writer-folder.ts';
+import { writerIdOf } from '../../src/ledger/journal/writer-folder.ts';
 import type { MemoryImage } from '../../src/storage/memory-store.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import type { Fault, StoreCall } from '../support/faulty-store.ts';

@@ -7,8 +7,8 @@ import { createProgram } from '../../src/cli/program.ts';
 import { parseApproval } from '../../src/core/approval.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import { saveKey } from '../../src/keys/key-files.ts';
-import { policyHistory } from '../../src/ledger/policy-history.ts';
-import { reportFault } from '../../src/ledger/replay-report.ts';
+import { policyHistory } from '../../src/ledger/fsck/policy-history.ts';
+import { reportFault } from '../../src/ledger/log/replay-report.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
 import type { Bundle, Person } from '../support/policy-world.ts';
 

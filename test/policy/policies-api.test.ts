@@ -10,7 +10,7 @@ import { createProgram } from '../../src/cli/program.ts';
 import { policyOfGateway } from '../../src/cli/reexecute/archived-policy.ts';
 import { sha256Base64Url } from '../../src/core/platform.node.ts';
 import { ArchivedBundles } from '../../src/gateway/archived-bundles.ts';
-import { readArchivedPolicy } from '../../src/ledger/policy-archive.ts';
+import { readArchivedPolicy } from '../../src/ledger/log/policy-archive.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
 import type { Bundle } from '../support/policy-world.ts';

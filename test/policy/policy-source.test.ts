@@ -18,7 +18,7 @@ import { foundLedger } from '../../src/cli/founding.ts';
 import { openPolicy } from '../../src/cli/open/policy.ts';
 import { objectsOf } from '../../src/cli/open/source.ts';
 import { openStore } from '../../src/cli/open/store.ts';
-import { fsck } from '../../src/ledger/fsck.ts';
+import { fsck } from '../../src/ledger/fsck/fsck.ts';
 import { unpackBundle } from '../../src/policy/bundle.ts';
 import { ObjectSource } from '../../src/policy/sources/objects.ts';
 import { stageBundle } from '../../src/policy/stage.ts';

@@ -11,7 +11,7 @@ import { archived } from '../../src/cli/reexecute/archived-policy.ts';
 import { reexecuteEntry, reexecuteStore } from '../../src/cli/reexecute/range.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
-import { fsck } from '../../src/ledger/fsck.ts';
+import { fsck } from '../../src/ledger/fsck/fsck.ts';
 import { Decider } from '../../src/policy/decide.ts';
 import { PolicyEngine } from '../../src/policy/engine.ts';
 import type { Evaluator } from '../../src/policy/engine.ts';

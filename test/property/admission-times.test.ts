@@ -1,10 +1,10 @@
 import { describe, expect } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
-import { AdmissionTimes } from '../../src/ledger/admission-times.ts';
-import { BatchReader } from '../../src/ledger/batch-reader.ts';
-import type { LedgerContext } from '../../src/ledger/context.ts';
-import type { LogView } from '../../src/ledger/log-view.ts';
-import type { PastBatch } from '../../src/ledger/look-back.ts';
+import { AdmissionTimes } from '../../src/ledger/log/admission-times.ts';
+import { BatchReader } from '../../src/ledger/tree/batch-reader.ts';
+import type { LedgerContext } from '../../src/ledger/context/context.ts';
+import type { LogView } from '../../src/ledger/log/view.ts';
+import type { PastBatch } from '../../src/ledger/log/look-back.ts';
 
 /** Steps of the clock of whoever seals next: mostly a little on, now and then far on, or back. */
 const step = fc.oneof(

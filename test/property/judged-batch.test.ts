@@ -8,9 +8,9 @@ import { parseEntry } from '../../src/core/entry.ts';
 import { applyBatch, entryIdentity } from '../../src/core/log-state.ts';
 import type { LogState } from '../../src/core/log-state.ts';
 import { PersistentMap } from '../../src/core/persistent-map.ts';
-import { judgeBatch, judgeOwnBatch } from '../../src/ledger/judged-batch.ts';
-import { JUDGED_ENTRIES_MAX } from '../../src/ledger/limits.ts';
-import type { PendingEntry } from '../../src/ledger/pending.ts';
+import { judgeBatch, judgeOwnBatch } from '../../src/ledger/log/judged-batch.ts';
+import { JUDGED_ENTRIES_MAX } from '../../src/ledger/context/limits.ts';
+import type { PendingEntry } from '../../src/ledger/journal/pending.ts';
 import { bootFacts, idOf, MiniLog } from '../golden/support.ts';
 import type { TestWriter } from '../golden/support.ts';
 

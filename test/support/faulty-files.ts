@@ -1,5 +1,5 @@
-import { journalFiles } from '../../src/ledger/journal-files.ts';
-import type { AppendFile, JournalFiles } from '../../src/ledger/journal-files.ts';
+import { journalFiles } from '../../src/ledger/context/files.ts';
+import type { AppendFile, JournalFiles } from '../../src/ledger/context/files.ts';
 
 /** An operation of the journal's file system that can be made to fail. */
 export type FileOperation = 'create' | 'write' | 'sync' | 'syncFolder' | 'rename' | 'remove';

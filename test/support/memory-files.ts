@@ -1,4 +1,4 @@
-import type { AppendFile, JournalFiles } from '../../src/ledger/journal-files.ts';
+import type { AppendFile, JournalFiles } from '../../src/ledger/context/files.ts';
 
 interface Inode {
   readonly identity: string;

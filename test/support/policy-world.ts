@@ -25,8 +25,8 @@ import { signBundleFiles } from '../../src/keys/bundle-signatures.ts';
 import { generateKey, loadKey } from '../../src/keys/key-files.ts';
 import type { PrivateKey } from '../../src/keys/key-files.ts';
 import { jwsSigner } from '../../src/keys/signers.ts';
-import { fsck } from '../../src/ledger/fsck.ts';
-import type { FsckReport } from '../../src/ledger/fsck.ts';
+import { fsck } from '../../src/ledger/fsck/fsck.ts';
+import type { FsckReport } from '../../src/ledger/fsck/fsck.ts';
 import { unpackBundle } from '../../src/policy/bundle.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 

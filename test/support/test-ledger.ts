@@ -17,14 +17,18 @@ import { makeUuid7 } from '../../src/core/uuid7.ts';
 import { toBase64Url } from '../../src/core/bytes.ts';
 import { generateKey } from '../../src/keys/key-files.ts';
 import { jwsSigner, noteSigner } from '../../src/keys/signers.ts';
-import type { LedgerComponents, LedgerLog, LedgerOptions } from '../../src/ledger/components.ts';
-import { fsck } from '../../src/ledger/fsck.ts';
-import { initLedger } from '../../src/ledger/init.ts';
-import type { JournalFiles } from '../../src/ledger/journal-files.ts';
+import type {
+  LedgerComponents,
+  LedgerLog,
+  LedgerOptions,
+} from '../../src/ledger/context/components.ts';
+import { fsck } from '../../src/ledger/fsck/fsck.ts';
+import { initLedger } from '../../src/ledger/log/init.ts';
+import type { JournalFiles } from '../../src/ledger/context/files.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { openLedger } from '../../src/ledger/open-ledger.ts';
-import type { EntryDraft, Receipt } from '../../src/ledger/receipt.ts';
-import { writerIdOf } from '../../src/ledger/writer-folder.ts';
+import type { EntryDraft, Receipt } from '../../src/ledger/context/receipt.ts';
+import { writerIdOf } from '../../src/ledger/journal/writer-folder.ts';
 import { MemoryStore } from '../../src/storage/memory-store.ts';
 import { objectKeys } from '../../src/storage/object-keys.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';

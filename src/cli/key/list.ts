@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { keyHistory } from '../../ledger/key-history.ts';
-import type { KeyHistory, KeyLife } from '../../ledger/key-history.ts';
+import { keyHistory } from '../../ledger/fsck/key-history.ts';
+import type { KeyHistory, KeyLife } from '../../ledger/fsck/key-history.ts';
 import { contextOf } from '../context.ts';
 import type { Configuration } from '../settings/configuration.ts';
 import { openStore } from '../open/store.ts';

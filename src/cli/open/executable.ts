@@ -1,6 +1,6 @@
 import { identityFault } from '../../policy/archived.ts';
 import { evaluateOnce } from '../../policy/one-shot.ts';
-import type { OpenExecutable } from '../../ledger/fsck-policies.ts';
+import type { OpenExecutable } from '../../ledger/fsck/policies.ts';
 import { signerFault, stageArchived } from './policy.ts';
 
 /** Opens an archived policy so that its decisions can be executed again, each in a thread that can be ended. */

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { SteleError } from '../../core/errors.ts';
 import type { Genesis } from '../../core/genesis.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import { archivePolicy } from '../../ledger/policy-archive.ts';
+import { archivePolicy } from '../../ledger/log/policy-archive.ts';
 import { PolicyFeed } from '../../policy/feed.ts';
 import type { FeedEvents, FeedFailure } from '../../policy/feed.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';

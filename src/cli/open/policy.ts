@@ -9,7 +9,7 @@ import {
 } from '../../keys/bundle-signatures.ts';
 import { verificationKey } from '../../keys/verification-keys.ts';
 import type { SubmittedFrom } from '../../gateway/components.ts';
-import type { NamedSigner } from '../../ledger/components.ts';
+import type { NamedSigner } from '../../ledger/context/components.ts';
 import { DEFAULT_BUNDLE_LIMITS, unpackBundle } from '../../policy/bundle.ts';
 import { SourceError } from '../../policy/sources/source.ts';
 import { stageBundle } from '../../policy/stage.ts';

@@ -5,7 +5,7 @@ import type { Approval, PolicyChange } from '../../core/approval.ts';
 import { SteleError } from '../../core/errors.ts';
 import { loadKey } from '../../keys/key-files.ts';
 import { jwsSigner } from '../../keys/signers.ts';
-import { policyHistory } from '../../ledger/policy-history.ts';
+import { policyHistory } from '../../ledger/fsck/policy-history.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { archived } from '../reexecute/archived-policy.ts';
 import { call } from '../client.ts';

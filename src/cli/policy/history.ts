@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Report } from '../../core/report.ts';
-import { policyHistory } from '../../ledger/policy-history.ts';
-import type { PolicyEvent, PolicyHistory } from '../../ledger/policy-history.ts';
+import { policyHistory } from '../../ledger/fsck/policy-history.ts';
+import type { PolicyEvent, PolicyHistory } from '../../ledger/fsck/policy-history.ts';
 import { contextOf } from '../context.ts';
 import { withStore } from '../open/store-url.ts';
 import type { Output } from '../output.ts';

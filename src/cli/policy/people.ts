@@ -9,7 +9,7 @@ import type { CertificateFields, Statement } from '../../core/statement.ts';
 import type { JsonValue } from '../../core/strict-json.ts';
 import { loadKey } from '../../keys/key-files.ts';
 import { jwsSigner } from '../../keys/signers.ts';
-import { readGenesis } from '../../ledger/init.ts';
+import { readGenesis } from '../../ledger/log/init.ts';
 import { contextOf } from '../context.ts';
 import type { Configuration } from '../settings/configuration.ts';
 import { homeOf, keyAt, saveStatement } from '../open/home.ts';

@@ -5,7 +5,7 @@ import { canonicalJson } from '../../core/canonical-json.ts';
 import { SteleError } from '../../core/errors.ts';
 import { isJsonObject } from '../../core/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
-import { reportFault } from '../../ledger/replay-report.ts';
+import { reportFault } from '../../ledger/log/replay-report.ts';
 import { call } from '../client.ts';
 import type { Connection } from '../client.ts';
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { sha256Base64Url } from '#platform';
 import { SteleError } from '../../core/errors.ts';
-import { readArchivedPolicy } from '../../ledger/policy-archive.ts';
+import { readArchivedPolicy } from '../../ledger/log/policy-archive.ts';
 import { identityFault } from '../../policy/archived.ts';
 import { BundleError } from '../../policy/policy-error.ts';
 import type { StagedPolicy } from '../../policy/staged.ts';

@@ -6,7 +6,7 @@ import type { Finding, FindingPlace } from '../../core/findings.ts';
 import type { OpenedRecord } from '../../core/open-disclosures.ts';
 import { step } from '../../core/report.ts';
 import type { Report, ReportVerdict, StepVerdict } from '../../core/report.ts';
-import { History } from '../../ledger/history.ts';
+import { History } from '../../ledger/fsck/history.ts';
 import { cannot, decisionOfView } from '../../policy/reexecute.ts';
 import type { Reexecution } from '../../policy/reexecute.ts';
 import type { LeafFacts } from '../../policy/replay.ts';

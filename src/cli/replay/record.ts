@@ -3,7 +3,7 @@ import { sha256Base64Url } from '#platform';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import { SteleError } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/strict-json.ts';
-import { REPLAY_EVENT } from '../../ledger/replay-report.ts';
+import { REPLAY_EVENT } from '../../ledger/log/replay-report.ts';
 import { appendLines } from '../entry/append.ts';
 import type { Connection } from '../client.ts';
 import type { ReplayReport } from './report.ts';

@@ -1,7 +1,7 @@
 /** A candidate over recorded decisions, on all cores; where they come from is the business of who feeds it. */
 import { availableParallelism } from 'node:os';
 import { SteleError } from '../../core/errors.ts';
-import { History } from '../../ledger/history.ts';
+import { History } from '../../ledger/fsck/history.ts';
 import type { LeafFacts } from '../../policy/replay.ts';
 import { NOT_ASKED } from '../../policy/replay.ts';
 import { ReplayPool } from '../../policy/replay-pool.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SteleError } from '../../core/errors.ts';
-import { fsck } from '../../ledger/fsck.ts';
-import type { FsckReport } from '../../ledger/fsck.ts';
-import { rebuildView } from '../../ledger/rebuild-view.ts';
+import { fsck } from '../../ledger/fsck/fsck.ts';
+import type { FsckReport } from '../../ledger/fsck/fsck.ts';
+import { rebuildView } from '../../ledger/fsck/rebuild-view.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Configuration } from '../settings/configuration.ts';
 import { contextOf } from '../context.ts';

@@ -18,7 +18,7 @@ import {
   tilePath,
 } from '../../core/tile.ts';
 import { edgeRoot, emptyEdge, extendEdge } from '../../core/tree.ts';
-import { NOTE_BYTES_MAX, TILE_BYTES_MAX } from '../../ledger/limits.ts';
+import { NOTE_BYTES_MAX, TILE_BYTES_MAX } from '../../ledger/context/limits.ts';
 import type { Output } from '../output.ts';
 
 /** For one answer as a whole, ms: 16 MiB over a slow line, and no end to be waited for in vain. */

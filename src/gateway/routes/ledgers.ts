@@ -1,5 +1,5 @@
 import { toBase64, toBase64Url, utf8Text } from '../../core/bytes.ts';
-import type { PolicyStatus } from '../../ledger/receipt.ts';
+import type { PolicyStatus } from '../../ledger/context/receipt.ts';
 import type { Arrival } from '../arrival.ts';
 import { queryOf } from '../arrival.ts';
 import { jsonAnswer } from '../answer.ts';

@@ -24,7 +24,7 @@ import { createOutput } from '../../../src/cli/output.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { untilStopped } from '../../../src/cli/serve.ts';
 import { MalformedError, SteleError } from '../../../src/core/errors.ts';
-import { HaltError } from '../../../src/ledger/errors.ts';
+import { HaltError } from '../../../src/ledger/context/errors.ts';
 import { generateKey, loadKey, saveKey } from '../../../src/keys/key-files.ts';
 import { jwsSigner } from '../../../src/keys/signers.ts';
 import { unpackBundle } from '../../../src/policy/bundle.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Composition } from '../../../src/cli/open/gateway.ts';
 import { generateKey, saveKey } from '../../../src/keys/key-files.ts';
-import type { KeyHistory, KeyLife } from '../../../src/ledger/key-history.ts';
+import type { KeyHistory, KeyLife } from '../../../src/ledger/fsck/key-history.ts';
 import { TwoFolders } from '../../support/two-folders.ts';
 
 const world = new TwoFolders();

@@ -18,7 +18,7 @@ import { isOwner } from '../../../src/gateway/ownership.ts';
 import { ANONYMOUS } from '../../../src/keys/caller.ts';
 import type { Caller } from '../../../src/keys/caller.ts';
 import { uuid7Time } from '../../../src/core/uuid7.ts';
-import type { Receipt } from '../../../src/ledger/receipt.ts';
+import type { Receipt } from '../../../src/ledger/context/receipt.ts';
 
 const LIMITS = DEFAULT_INPUT_LIMITS.event;
 

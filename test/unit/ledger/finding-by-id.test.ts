@@ -1,8 +1,8 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { utf8Bytes } from '../../../src/core/bytes.ts';
 import { makeUuid7 } from '../../../src/core/uuid7.ts';
-import { idMatcher } from '../../../src/ledger/leaf-id.ts';
-import { EntryReader } from '../../../src/ledger/reader.ts';
+import { idMatcher } from '../../../src/ledger/tree/leaf-id.ts';
+import { EntryReader } from '../../../src/ledger/tree/reader.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';
 import type { Fault } from '../../support/faulty-store.ts';
 import { keys, TestWorld } from '../../support/test-ledger.ts';

@@ -1,6 +1,6 @@
 /** Genesis is what all else hangs on: it is locked, also by a store that shows objects before their locks. */
 import { expect, test } from '@jest/globals';
-import { initLedger } from '../../../src/ledger/init.ts';
+import { initLedger } from '../../../src/ledger/log/init.ts';
 import { MemoryStore } from '../../../src/storage/memory-store.ts';
 import type { ObjectStore } from '../../../src/storage/object-store.ts';
 import { keys, LEDGER, TestWorld } from '../../support/test-ledger.ts';

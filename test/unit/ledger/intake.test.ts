@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JwsSigner } from '../../../src/core/jws.ts';
-import { HaltError } from '../../../src/ledger/errors.ts';
+import { HaltError } from '../../../src/ledger/context/errors.ts';
 import { StoreUnavailableError } from '../../../src/storage/errors.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';
 import type { Fault } from '../../support/faulty-store.ts';

@@ -1,11 +1,15 @@
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { encodeGroup, parseSegment, segmentFile } from '../../../src/ledger/journal-format.ts';
-import type { JournalRecord } from '../../../src/ledger/journal-format.ts';
-import { Journal } from '../../../src/ledger/journal.ts';
-import { entryRecord, parseEntryRecord } from '../../../src/ledger/journal-records.ts';
-import { openWriterFolder, takeOver, writerIdOf } from '../../../src/ledger/writer-folder.ts';
+import { encodeGroup, parseSegment, segmentFile } from '../../../src/ledger/journal/format.ts';
+import type { JournalRecord } from '../../../src/ledger/journal/format.ts';
+import { Journal } from '../../../src/ledger/journal/journal.ts';
+import { entryRecord, parseEntryRecord } from '../../../src/ledger/journal/records.ts';
+import {
+  openWriterFolder,
+  takeOver,
+  writerIdOf,
+} from '../../../src/ledger/journal/writer-folder.ts';
 import { FaultyFiles } from '../../support/faulty-files.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { utf8Bytes, utf8Text } from '../../../src/core/bytes.ts';
 import { PersistentMap } from '../../../src/core/persistent-map.ts';
-import { LOOK_BACK_BATCHES } from '../../../src/ledger/limits.ts';
-import { loadSnapshot, SNAPSHOT_FORMAT } from '../../../src/ledger/snapshot.ts';
+import { LOOK_BACK_BATCHES } from '../../../src/ledger/context/limits.ts';
+import { loadSnapshot, SNAPSHOT_FORMAT } from '../../../src/ledger/tree/snapshot.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';
 import type { Fault } from '../../support/faulty-store.ts';
 import { keys, TestWorld } from '../../support/test-ledger.ts';

@@ -1,9 +1,9 @@
 /** What the ledger says of what it finds and watches while it runs. */
 import { describe, expect, test } from '@jest/globals';
 import { utf8Bytes } from '../../../src/core/bytes.ts';
-import { FindingCounter } from '../../../src/ledger/findings.ts';
-import { SETTINGS_LOOK_MS } from '../../../src/ledger/limits.ts';
-import { SettingsWatch } from '../../../src/ledger/settings-watch.ts';
+import { FindingCounter } from '../../../src/ledger/context/findings.ts';
+import { SETTINGS_LOOK_MS } from '../../../src/ledger/context/limits.ts';
+import { SettingsWatch } from '../../../src/ledger/write/settings-watch.ts';
 import { StoreUnavailableError } from '../../../src/storage/errors.ts';
 import type { ObjectStore, StoreSettings } from '../../../src/storage/object-store.ts';
 import { keys, TestWorld } from '../../support/test-ledger.ts';
