@@ -329,9 +329,9 @@ export async function approvedActivation(
   };
 }
 
-/** `pol` of an allowed event under the policy of genesis. */
+/** `pol` of an allowed event under the policy of genesis, where that has one. */
 export function allowed(log: MiniLog): EntryChanges {
-  return { pol: { id: log.genesis.policy!.id, entrypoint: 'stele/append', allow: true } };
+  return { pol: { id: log.genesis.policy?.id ?? null, entrypoint: 'stele/append', allow: true } };
 }
 
 /** An entry with its stored record and all its disclosures. */
