@@ -187,10 +187,11 @@ class StrictReader {
   }
 
   #name(unit: number, members: Record<string, JsonValue>): string {
-    this.#path[this.#depth - 1] = '';
+    // A member that has no name yet, or none that can be written, is in its object and nowhere else.
+    this.#depth--;
     if (unit !== QUOTE) throw this.#notJson('a member begins with a string');
     const name = this.#string();
-    this.#path[this.#depth - 1] = name;
+    this.#path[this.#depth++] = name;
     this.#count();
     // A plain lookup is several times cheaper than `hasOwn`; names of `Object.prototype` take the second look.
     if (members[name] !== undefined && Object.hasOwn(members, name)) {

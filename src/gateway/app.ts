@@ -7,7 +7,7 @@ import type { Answer } from './answer.ts';
 import type { GatewayComponents } from './components.ts';
 import { Gateway } from './gateway.ts';
 import type { Route } from './pipeline.ts';
-import { ProblemError, problemOf } from './problem.ts';
+import { bringsSomething, ProblemError, problemOf } from './problem.ts';
 import { Stay } from './room.ts';
 import { routes } from './routes.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -121,7 +121,7 @@ async function fail(
   error: unknown,
 ): Promise<void> {
   const id = gateway.requestIds.of(request);
-  const answer = answerTo(gateway, error, id, false);
+  const answer = answerTo(gateway, error, id, bringsSomething(request));
   if (answer === null) return;
   await sendAnswer(response, answer, id, mayStay(gateway, request));
   report(gateway, 'none', answer.status, id, 0);

@@ -1,25 +1,40 @@
 /** CloudEvents 1.0 over HTTP: structured, batch and binary mode. */
 import { z } from 'zod';
 import { canonicalJson } from '../core/canonical-json.ts';
-import { isJsonObject } from '../core/json-pointer.ts';
+import { formatPointer, isJsonObject } from '../core/json-pointer.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import type { JsonLimits, JsonObject, JsonValue } from '../core/strict-json.ts';
 import { ProblemError } from './problem.ts';
 
-/** CloudEvents §3: required and optional context attributes; extensions are further members of simple types. */
+/** A text, and what is said of one that is none. */
+const textOf = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .meta({ description: `a string of 1 to ${most} characters` });
+const EXTENSION = 'a string, a boolean or an integer of 32 bits, as every extension';
+
+/**
+ * CloudEvents §3: required and optional context attributes; extensions are further members of simple types. A
+ * description completes the sentence "it has to be …".
+ */
 export const cloudEventSchema = z
   .object({
-    specversion: z.literal('1.0'),
-    id: z.string().min(1).max(1024),
-    source: z.string().min(1).max(1024),
-    type: z.string().min(1).max(1024),
-    datacontenttype: z.string().min(1).max(256).optional(),
-    dataschema: z.string().min(1).max(1024).optional(),
-    subject: z.string().min(1).max(1024).optional(),
-    time: z.iso.datetime({ offset: true }).optional(),
+    specversion: z.literal('1.0').meta({ description: 'the string "1.0"' }),
+    id: textOf(1024),
+    source: textOf(1024),
+    type: textOf(1024),
+    datacontenttype: textOf(256).optional(),
+    dataschema: textOf(1024).optional(),
+    subject: textOf(1024).optional(),
+    time: z.iso
+      .datetime({ offset: true })
+      .meta({ description: 'a string as 2026-01-31T12:00:00Z (RFC 3339)' })
+      .optional(),
     // Any JSON value: the strict parser has read it, and a second look at each member would hold everybody up.
     data: z.unknown().optional(),
-    data_base64: z.base64().optional(),
+    data_base64: z.base64().meta({ description: 'a string of base64 (RFC 4648)' }).optional(),
   })
   .catchall(z.union([z.string(), z.boolean(), z.int32()]))
   .refine((event) => event.data === undefined || event.data_base64 === undefined, {
@@ -38,6 +53,7 @@ export interface CloudEvent {
 
 /** Names of attributes: lower-case letters and digits (CloudEvents §3.1, Attribute Naming). */
 const ATTRIBUTE = /^[a-z0-9]{1,64}$/;
+const NAME_RULE = 'the name of an attribute is 1 to 64 lower-case letters and digits';
 const CE_PREFIX = 'ce-';
 /** RFC 6839 and the plain type: what the JSON format embeds as a value instead of as base64. */
 const JSON_MEDIA_TYPE = /^[a-z0-9!#$&^_.+-]+\/(?:[a-z0-9!#$&^_.-]+\+)?json$/;
@@ -54,7 +70,7 @@ export function parseStructured(text: string, limits: JsonLimits): CloudEvent {
  */
 export function parseBatch(text: string, limits: JsonLimits, eventsMax: number): CloudEvent[] {
   const value = parseStrictJson(text, limits);
-  if (!Array.isArray(value)) throw invalid('a batch is an array', '');
+  if (!Array.isArray(value)) throw invalid('a batch is an array of CloudEvents', '');
   const events = value as readonly JsonValue[];
   if (events.length > eventsMax) {
     throw new ProblemError('too_many_events', {
@@ -93,22 +109,33 @@ export function parseBinary(
 }
 
 function checked(text: string, value: JsonValue, where: string): CloudEvent {
-  if (!isJsonObject(value)) throw invalid('a CloudEvent is an object', where);
+  if (!isJsonObject(value)) throw invalid('a CloudEvent is a JSON object', where);
+  checkNames(value, where);
   const parsed = cloudEventSchema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    const path = (issue?.path ?? []).map((part) => `/${String(part)}`).join('');
-    throw invalid(issue?.message ?? 'not a CloudEvent', `${where}${path}`);
+    const name = String(issue?.path[0] ?? '');
+    const detail =
+      issue?.code === 'custom' ? issue.message : faultOf(name, Object.hasOwn(value, name));
+    throw invalid(detail, `${where}${formatPointer([name])}`);
   }
-  checkNames(value, where);
   const { source, id } = parsed.data;
   return { text, identity: canonicalJson([source, id]) };
+}
+
+/** Which attribute is wrong, and what is expected of it. */
+function faultOf(name: string, isThere: boolean): string {
+  const shape: Readonly<Record<string, z.ZodType>> = cloudEventSchema.shape;
+  const known = Object.hasOwn(shape, name) ? shape[name] : undefined;
+  const expected = known instanceof z.ZodOptional ? (known.unwrap() as z.ZodType) : known;
+  const fault = isThere ? 'is not what it should be' : 'is missing';
+  return `attribute ${name} ${fault}: it has to be ${expected?.description ?? EXTENSION}`;
 }
 
 function checkNames(event: JsonObject, where: string): void {
   for (const name of Object.keys(event)) {
     if (ATTRIBUTE.test(name) || name === 'data_base64') continue;
-    throw invalid('attribute names are lower-case letters and digits', `${where}/${name}`);
+    throw invalid(NAME_RULE, `${where}${formatPointer([name])}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { formatPointer } from '../core/json-pointer.ts';
 import { caughtMalformed } from '../core/schema.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import type { JsonLimits } from '../core/strict-json.ts';
@@ -37,7 +38,7 @@ export async function readJsonBody<Schema extends z.ZodType>(
   const parsed = schema.safeParse(parsedJson(text, limits, code));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  const pointer = `/${(issue?.path ?? []).map(String).join('/')}`;
+  const pointer = formatPointer((issue?.path ?? []).map(String));
   throw new ProblemError(code, { detail: issue?.message ?? '', pointer });
 }
 

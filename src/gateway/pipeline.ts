@@ -29,7 +29,7 @@ export interface Route {
   readonly method: 'get' | 'options' | 'post';
   /** Express pattern. */
   readonly path: string;
-  /** Whether it is to record something: problems then say what became of it. */
+  /** Whether it stores what it is sent: problems then say what became of it. */
   readonly write: boolean;
   /** Headers of every answer, problems too: names and values in turn. */
   readonly headers?: readonly string[];
@@ -104,16 +104,19 @@ export function readRoute<Wish, Found>(
   return { ...facts, method: 'get', write: false, answer };
 }
 
-/** A route whose events are each decided by `stele/append` and recorded, whatever is decided. */
+/**
+ * A route that takes a body. Unless told otherwise it stores what it is sent: events, each decided by `stele/append`
+ * and recorded, whatever is decided.
+ */
 export function writeRoute(
-  facts: Pick<Route, 'name' | 'path'>,
+  facts: Pick<Route, 'name' | 'path'> & Partial<Pick<Route, 'write'>>,
   answer: (admitted: Admitted) => Promise<Answer>,
   action: CountedAction = 'entry.append',
 ): Route {
   return {
+    write: true,
     ...facts,
     method: 'post',
-    write: true,
     answer: async (gateway, arrival) => {
       const admitted = await admit(gateway, arrival, action);
       return counted(admitted, action, async () => answer(admitted));

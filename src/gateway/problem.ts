@@ -62,11 +62,22 @@ export interface ProblemAnswer {
   readonly headers: readonly string[];
 }
 
+/** Methods whose content is there to be stored (RFC 9110 §9.3.3, §9.3.4; RFC 5789). */
+const BRINGING = new Set(['POST', 'PUT', 'PATCH']);
+
+/**
+ * Whether a request that came to no route may have brought something to be stored: whoever sends an event to a wrong
+ * path wants to hear that it is nowhere.
+ */
+export function bringsSomething({ method }: { readonly method?: string | undefined }): boolean {
+  return BRINGING.has(method ?? '');
+}
+
 /**
  * Turns whatever was thrown into what a stranger may see. Known codes carry their message; anything else is `internal`
  * and says nothing: messages of libraries quote paths, hosts and input.
  *
- * @param write - Whether the request was to record something: then the problem says what became of it.
+ * @param write - Whether the request brought something to be stored: then the problem says what became of it.
  */
 export function problemOf(error: unknown, requestId: string, write: boolean): ProblemAnswer {
   const code = codeOf(error);

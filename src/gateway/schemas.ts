@@ -225,7 +225,7 @@ export const problemSchema = z
     action: z.string().meta({ description: 'What to do about it.' }),
     durability: z.enum(['durable', 'not-durable', 'unknown']).optional().meta({
       description:
-        'On writes: what became of the event as an entry of its own. A denial is an entry, too, and holds what was sent less what the policy masks.',
+        'Of what was sent to be stored: what became of it as an entry of its own. A denial is an entry, too, and holds what was sent less what the policy masks.',
     }),
     pointer: z.string().optional().meta({ description: 'RFC 6901, into the event or the body.' }),
     reasons: z.array(z.string()).optional(),

@@ -11,7 +11,7 @@ import {
   HEADERS_MS,
   KEEP_ALIVE_MS,
 } from './limits.ts';
-import { ProblemError, PROBLEM_TYPE, problemOf } from './problem.ts';
+import { bringsSomething, ProblemError, PROBLEM_TYPE, problemOf } from './problem.ts';
 import { problemAnswer, sendAnswer } from './answer.ts';
 import type { GatewaySettings } from './settings.ts';
 
@@ -95,8 +95,9 @@ export function createGatewayServer(
   server.setTimeout(CONNECTION_IDLE_MS);
   // The body's reader says "continue", once it knows that it wants the body.
   server.on('checkContinue', app);
-  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
-    const { problem, headers } = problemOf(new ProblemError('expectation_failed'), '-', false);
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const error = new ProblemError('expectation_failed');
+    const { problem, headers } = problemOf(error, '-', bringsSomething(request));
     void sendAnswer(response, problemAnswer(problem, headers), '-', false);
   });
   server.on('clientError', refuseMalformed);
@@ -115,6 +116,7 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? 'body_too_slow'
         : 'request_malformed';
+  // Without a method nobody can say whether anything was to be stored.
   const { problem } = problemOf(new ProblemError(code), '-', false);
   const body = JSON.stringify(problem);
   socket.end(

@@ -2,6 +2,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { MalformedError } from '../core/errors.ts';
+import { formatPointer } from '../core/json-pointer.ts';
 import type { Caller } from './caller.ts';
 import { FollowedFile } from './followed-file.ts';
 
@@ -92,9 +93,9 @@ export function parseApiKeys(text: string, where: string): ApiKeySpec[] {
   const parsed = apiKeyFileSchema.safeParse(document.toJS({ maxAliasCount: 0 }));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    const pointer = `/${(issue?.path ?? []).map(String).join('/')}`;
+    const pointer = formatPointer((issue?.path ?? []).map(String));
     throw new MalformedError(
-      `${where}: ${issue?.message ?? 'malformed'} at ${pointer}`,
+      `${where}: ${issue?.message ?? 'malformed'}${pointer === '' ? '' : ` at ${pointer}`}`,
       'api_key_file_malformed',
       pointer,
     );

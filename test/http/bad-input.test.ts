@@ -40,6 +40,7 @@ interface Want {
   readonly status: number;
   readonly code: string;
   readonly pointer?: string;
+  readonly detail?: string;
 }
 
 type Row = readonly [about: string, request: Request, want: Want];
@@ -87,6 +88,9 @@ async function refuses(request: Request, want: Want): Promise<RawAnswer> {
     const problem = problemSchema.parse(JSON.parse(answer.body));
     expect(problem).toMatchObject({ status: want.status, code: want.code });
     expect(problem.pointer).toBe(want.pointer);
+    if (want.detail !== undefined) expect(problem.detail).toBe(want.detail);
+    const brings = ['POST', 'PUT', 'PATCH'].includes(request.method ?? 'POST');
+    expect(problem.durability).toBe(brings ? 'not-durable' : undefined);
     expect(problem.type).toBe(`urn:stele:problem:${want.code}`);
     if (isProblemCode(want.code)) expect(problem.title).toBe(codes[want.code].title);
   }
@@ -119,7 +123,8 @@ const jsonRows: readonly Row[] = [
   ['a number that underflows',           { body: '{"n":1e-400}' },               json({ code: 'unsafe_number', pointer: '/n' })],
   ['half a surrogate pair',              { body: '{"s":"\\ud800"}' },            json({ code: 'lone_surrogate', pointer: '/s' })],
   ['the other half',                     { body: '{"s":{"t":"x\\udc00y"}}' },    json({ code: 'lone_surrogate', pointer: '/s/t' })],
-  ['half a pair in a name',              { body: '{"\\ud800":1}' },              json({ code: 'lone_surrogate', pointer: '/' })],
+  ['half a pair in a name',              { body: '{"\\ud800":1}' },              json({ code: 'lone_surrogate', pointer: '' })],
+  ['half a pair in a name far below',    { body: '{"a":[{"\\ud800":1}]}' },      json({ code: 'lone_surrogate', pointer: '/a/0' })],
   ['too deep',                           { body: deep(DEPTH + 1) },                     json({ code: 'too_deep', pointer: '/a'.repeat(DEPTH) })],
   ['an array',                           { body: '[]' },                         json({ code: 'not_object', pointer: '' })],
   ['a string',                           { body: '"event"' },                    json({ code: 'not_object', pointer: '' })],
@@ -128,8 +133,8 @@ const jsonRows: readonly Row[] = [
   ['no JSON',                            { body: 'event=1' },                    json({ code: 'not_json', pointer: '' })],
   ['JSON that is cut off',               { body: '{"a":' },                      json({ code: 'not_json', pointer: '/a' })],
   ['two values',                         { body: '{} {}' },                      json({ code: 'not_json', pointer: '' })],
-  ['a trailing comma',                   { body: '{"a":1,}' },                   json({ code: 'not_json', pointer: '/' })],
-  ['a comment',                          { body: '{/* c */}' },                  json({ code: 'not_json', pointer: '/' })],
+  ['a trailing comma',                   { body: '{"a":1,}' },                   json({ code: 'not_json', pointer: '' })],
+  ['a comment',                          { body: '{/* c */}' },                  json({ code: 'not_json', pointer: '' })],
   ['NaN',                                { body: '{"n":NaN}' },                  json({ code: 'not_json', pointer: '/n' })],
   ['a leading zero',                     { body: '{"n":01}' },                   json({ code: 'not_json', pointer: '/n' })],
   ['a raw control character',            { body: '{"s":"a\nb"}' },               json({ code: 'not_json', pointer: '/s' })],
@@ -189,6 +194,9 @@ const requestRows: readonly Row[] = [
   ['another case',                       { path: '/V1/ledgers/demo/entries' },                               { status: 404, code: 'route_unknown' }],
   ['a slash behind',                     { path: `${ENTRIES}/` },                                            { status: 404, code: 'route_unknown' }],
   ['dots in the path',                   { path: '/v1/ledgers/demo/../demo/entries' },                       { status: 404, code: 'route_unknown' }],
+  ['a path that is not there',           { path: '/v1/entries' },                                            { status: 404, code: 'route_unknown' }],
+  ['a read of a path that is not there', { method: 'GET', path: '/v1/entries' },                             { status: 404, code: 'route_unknown' }],
+  ['POST where there is only GET',       { path: '/v1/ledgers/demo' },                                       { status: 405, code: 'method_not_allowed' }],
   ['PUT',                                { method: 'PUT' },                                                  { status: 405, code: 'method_not_allowed' }],
   ['DELETE of an entry',                 { method: 'DELETE', path: `${ENTRIES}/0` },                         { status: 405, code: 'method_not_allowed' }],
   ['PATCH of the ledger',                { method: 'PATCH', path: '/v1/ledgers/demo' },                      { status: 405, code: 'method_not_allowed' }],
@@ -220,21 +228,23 @@ const requestRows: readonly Row[] = [
 // prettier-ignore
 const cloudRows: readonly Row[] = [
   ['no object',                          { headers: cloud, body: '[]' },                                     json({ code: 'cloudevent_invalid', pointer: '' })],
-  ['without specversion',                { headers: cloud, body: '{"id":"1","source":"/s","type":"t"}' },    json({ code: 'cloudevent_invalid', pointer: '/specversion' })],
-  ['of version 0.3',                     { headers: cloud, body: event({ specversion: '0.3' }) },            json({ code: 'cloudevent_invalid', pointer: '/specversion' })],
-  ['with an empty id',                   { headers: cloud, body: event({ id: '' }) },                        json({ code: 'cloudevent_invalid', pointer: '/id' })],
-  ['with a number as source',            { headers: cloud, body: event({ source: 1 }) },                     json({ code: 'cloudevent_invalid', pointer: '/source' })],
-  ['with a time that is none',           { headers: cloud, body: event({ time: 'yesterday' }) },             json({ code: 'cloudevent_invalid', pointer: '/time' })],
-  ['with an extension in upper case',    { headers: cloud, body: event({ Foo: 'x' }) },                      json({ code: 'cloudevent_invalid', pointer: '/Foo' })],
-  ['with an object as extension',        { headers: cloud, body: event({ foo: {} }) },                       json({ code: 'cloudevent_invalid', pointer: '/foo' })],
-  ['with data twice',                    { headers: cloud, body: event({ data: 1, data_base64: 'AA==' }) },  json({ code: 'cloudevent_invalid', pointer: '/data_base64' })],
+  ['without specversion',                { headers: cloud, body: '{"id":"1","source":"/s","type":"t"}' },    json({ code: 'cloudevent_invalid', pointer: '/specversion', detail: 'attribute specversion is missing: it has to be the string "1.0"' })],
+  ['of version 0.3',                     { headers: cloud, body: event({ specversion: '0.3' }) },            json({ code: 'cloudevent_invalid', pointer: '/specversion', detail: 'attribute specversion is not what it should be: it has to be the string "1.0"' })],
+  ['with an empty id',                   { headers: cloud, body: event({ id: '' }) },                        json({ code: 'cloudevent_invalid', pointer: '/id', detail: 'attribute id is not what it should be: it has to be a string of 1 to 1024 characters' })],
+  ['with a number as source',            { headers: cloud, body: event({ source: 1 }) },                     json({ code: 'cloudevent_invalid', pointer: '/source', detail: 'attribute source is not what it should be: it has to be a string of 1 to 1024 characters' })],
+  ['with a time that is none',           { headers: cloud, body: event({ time: 'yesterday' }) },             json({ code: 'cloudevent_invalid', pointer: '/time', detail: 'attribute time is not what it should be: it has to be a string as 2026-01-31T12:00:00Z (RFC 3339)' })],
+  ['with an extension in upper case',    { headers: cloud, body: event({ Foo: 'x' }) },                      json({ code: 'cloudevent_invalid', pointer: '/Foo', detail: 'the name of an attribute is 1 to 64 lower-case letters and digits' })],
+  ['with an object as extension',        { headers: cloud, body: event({ foo: {} }) },                       json({ code: 'cloudevent_invalid', pointer: '/foo', detail: 'attribute foo is not what it should be: it has to be a string, a boolean or an integer of 32 bits, as every extension' })],
+  ['with an extension of every object',  { headers: cloud, body: event({ constructor: {} }) },               json({ code: 'cloudevent_invalid', pointer: '/constructor', detail: 'attribute constructor is not what it should be: it has to be a string, a boolean or an integer of 32 bits, as every extension' })],
+  ['with data_base64 that is none',      { headers: cloud, body: event({ data_base64: '*' }) },              json({ code: 'cloudevent_invalid', pointer: '/data_base64', detail: 'attribute data_base64 is not what it should be: it has to be a string of base64 (RFC 4648)' })],
+  ['with data twice',                    { headers: cloud, body: event({ data: 1, data_base64: 'AA==' }) },  json({ code: 'cloudevent_invalid', pointer: '/data_base64', detail: 'data and data_base64 exclude each other' })],
   ['with id twice',                      { headers: cloud, body: '{"id":"1","id":"2"}' },                    json({ code: 'duplicate_key', pointer: '/id' })],
   ['a batch that is one event',          { headers: cloudBatch, body: event({}) },                           json({ code: 'cloudevent_invalid', pointer: '' })],
-  ['a batch with a bad second',          { headers: cloudBatch, body: `[${event({})},${event({ type: 1 })}]` }, json({ code: 'cloudevent_invalid', pointer: '/1/type' })],
+  ['a batch with a bad second',          { headers: cloudBatch, body: `[${event({})},${event({ type: 1 })}]` }, json({ code: 'cloudevent_invalid', pointer: '/1/type', detail: 'attribute type is not what it should be: it has to be a string of 1 to 1024 characters' })],
   ['a batch of too many',                { headers: cloudBatch, body: `[${Array(1001).fill(1).join()}]` },    { status: 413, code: 'too_many_events' }],
   ['a batch with an idempotency key',    { headers: { ...cloudBatch, 'Idempotency-Key': 'k' }, body: `[${event({})}]` }, { status: 400, code: 'idempotency_key_malformed' }],
-  ['in binary mode without an id',       { headers: { 'ce-specversion': '1.0', 'ce-source': '/s', 'ce-type': 't' } }, json({ code: 'cloudevent_invalid', pointer: '/id' })],
-  ['in binary mode badly encoded',       { headers: { 'ce-specversion': '1.0', 'ce-id': '%zz' } },           json({ code: 'cloudevent_invalid', pointer: '' })],
+  ['in binary mode without an id',       { headers: { 'ce-specversion': '1.0', 'ce-source': '/s', 'ce-type': 't' } }, json({ code: 'cloudevent_invalid', pointer: '/id', detail: 'attribute id is missing: it has to be a string of 1 to 1024 characters' })],
+  ['in binary mode badly encoded',       { headers: { 'ce-specversion': '1.0', 'ce-id': '%zz' } },           json({ code: 'cloudevent_invalid', pointer: '', detail: 'ce-id is not well-formed percent-encoding' })],
   ['in binary mode with ce-data',        { headers: { 'ce-specversion': '1.0', 'ce-data': 'x' } },           json({ code: 'cloudevent_invalid', pointer: '' })],
   ['in binary mode, body ends the value', { headers: { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': '/s', 'ce-type': 't' }, body: '1},{"x":2' }, json({ code: 'not_json', pointer: '' })],
 ];

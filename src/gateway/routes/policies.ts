@@ -69,7 +69,7 @@ const waiting: (() => void)[] = [];
 
 /** `POST /v1/ledgers/{ledger}/policies/evaluate`: what the policy in charge answers to an input. Nothing comes of it. */
 export const evaluateRoute = writeRoute(
-  { name: 'policy_evaluate', path: `${PATH}/evaluate` },
+  { name: 'policy_evaluate', path: `${PATH}/evaluate`, write: false },
   async (admitted) => {
     queryOf(admitted.request, noQuerySchema);
     const { desk, asker } = admitted;

@@ -36,7 +36,7 @@ export const shadowStatusRoute = readRoute(
 
 /** `POST /v1/ledgers/{ledger}/policy/shadow`: begins, or ends. */
 export const shadowRoute = writeRoute(
-  { name: 'shadow_change', path: PATH },
+  { name: 'shadow_change', path: PATH, write: false },
   async (admitted) => {
     queryOf(admitted.request, noQuerySchema);
     const request = await readJsonBody(admitted, shadowSchema, 'shadow_malformed');

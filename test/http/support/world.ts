@@ -69,6 +69,8 @@ export interface WorldOptions {
   readonly pool?: (settings: DecideSettings) => PolicyPool | Promise<PolicyPool>;
   /** Where its next policies come from; default: nowhere. */
   readonly feed?: ServedLedger['feed'];
+  /** How its policy can be tried and changed; default: it cannot. */
+  readonly changes?: ServedLedger['changes'];
 }
 
 const DEFAULT_BUNDLE = 'bundles/default/bundle.tar.gz';
@@ -135,6 +137,7 @@ export async function startWorld(
           policy: pool,
           feed: options.feed ?? null,
           secret,
+          ...(options.changes === undefined ? {} : { changes: options.changes }),
         },
       ],
       callers,
