@@ -1,5 +1,5 @@
 // docs/reference/openapi.json from the schemas that check requests; a gateway serves the same with its version.
-import { openApiDocument } from '../../dist/gateway/openapi.js';
+import { openApiDocument } from '../../dist/gateway/schema/openapi.js';
 
 /** @returns {Map<string, string>} text by path */
 export function generate() {

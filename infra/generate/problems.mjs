@@ -1,5 +1,5 @@
 // docs/reference/problems.md from the catalogue of problem codes.
-import { problemReference } from '../../dist/gateway/problem-reference.js';
+import { problemReference } from '../../dist/gateway/context/problem-reference.js';
 
 /** @returns {Map<string, string>} text by path */
 export function generate() {

@@ -1,16 +1,16 @@
 import express from 'express';
 import type { ErrorRequestHandler, Express, Request, RequestHandler, Response } from 'express';
-import { checkArrival } from './arrival.ts';
-import { CallerGoneError } from './body.ts';
-import { problemAnswer, sendAnswer } from './answer.ts';
-import type { Answer } from './answer.ts';
-import type { GatewayComponents } from './components.ts';
-import { Gateway } from './gateway.ts';
-import type { Route } from './pipeline.ts';
-import { bringsSomething, ProblemError, problemOf } from './problem.ts';
-import { Stay } from './room.ts';
-import { routes } from './routes.ts';
-import type { GatewaySettings } from './settings.ts';
+import { checkArrival } from './request/arrival.ts';
+import { CallerGoneError } from './request/body.ts';
+import { problemAnswer, sendAnswer } from './request/answer.ts';
+import type { Answer } from './request/answer.ts';
+import type { GatewayComponents } from './context/components.ts';
+import { Gateway } from './request/gateway.ts';
+import type { Route } from './request/pipeline.ts';
+import { bringsSomething, ProblemError, problemOf } from './context/problem.ts';
+import { Stay } from './quota/room.ts';
+import { routes } from './routes/index.ts';
+import type { GatewaySettings } from './context/settings.ts';
 
 /** The application with what outlives its requests. */
 export interface GatewayApp {

@@ -2,18 +2,18 @@ import { createServer, IncomingMessage, ServerResponse, STATUS_CODES } from 'nod
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { createApp } from './app.ts';
-import type { GatewayComponents } from './components.ts';
-import type { Gateway } from './gateway.ts';
+import type { GatewayComponents } from './context/components.ts';
+import type { Gateway } from './request/gateway.ts';
 import {
   CONNECTION_CHECK_MS,
   CONNECTION_IDLE_MS,
   HEADER_BYTES_MAX,
   HEADERS_MS,
   KEEP_ALIVE_MS,
-} from './limits.ts';
-import { bringsSomething, ProblemError, PROBLEM_TYPE, problemOf } from './problem.ts';
-import { problemAnswer, sendAnswer } from './answer.ts';
-import type { GatewaySettings } from './settings.ts';
+} from './context/limits.ts';
+import { bringsSomething, ProblemError, PROBLEM_TYPE, problemOf } from './context/problem.ts';
+import { problemAnswer, sendAnswer } from './request/answer.ts';
+import type { GatewaySettings } from './context/settings.ts';
 
 /** Where to listen. */
 export interface ListenOptions {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { controlFacts } from '../../src/core/ctl.ts';
 import { parseEntry } from '../../src/core/entry.ts';
-import { STRANGER_CHANGE_BYTES_MAX } from '../../src/gateway/limits.ts';
+import { STRANGER_CHANGE_BYTES_MAX } from '../../src/gateway/context/limits.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
 import type { Person } from '../support/policy-world.ts';
 

@@ -5,9 +5,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { entryBytes, parseEntry } from '../../src/core/entry.ts';
 import { SteleError } from '../../src/core/errors.ts';
-import { codes } from '../../src/gateway/codes.ts';
-import type { ProblemCode } from '../../src/gateway/codes.ts';
-import { problemSchema } from '../../src/gateway/schemas.ts';
+import { codes } from '../../src/gateway/context/codes.ts';
+import type { ProblemCode } from '../../src/gateway/context/codes.ts';
+import { problemSchema } from '../../src/gateway/schema/schemas.ts';
 import { openInProcessPool } from '../../src/policy/in-process.ts';
 import { openWorkerPool } from '../../src/policy/worker-pool.ts';
 import { policyOf, startWorld } from './support/world.ts';

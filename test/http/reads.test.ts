@@ -4,17 +4,17 @@ import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '../../src/core/strict-json.ts';
 import { isJsonObject } from '../../src/core/json-pointer.ts';
 import { parseRecord } from '../../src/core/record.ts';
-import { openEntry } from '../../src/gateway/entry-view.ts';
+import { openEntry } from '../../src/gateway/entry/view.ts';
 import {
   PAGE_BYTES_MAX,
   PAGE_HOP_ENTRIES,
   PAGE_MS,
   PAGE_SCANNED_MAX,
-} from '../../src/gateway/limits.ts';
-import { makePage } from '../../src/gateway/page.ts';
-import type { PageSource } from '../../src/gateway/page.ts';
-import { searchQuerySchema } from '../../src/gateway/schemas.ts';
-import { searchOf } from '../../src/gateway/search.ts';
+} from '../../src/gateway/context/limits.ts';
+import { makePage } from '../../src/gateway/entry/page.ts';
+import type { PageSource } from '../../src/gateway/entry/page.ts';
+import { searchQuerySchema } from '../../src/gateway/schema/schemas.ts';
+import { searchOf } from '../../src/gateway/entry/search.ts';
 import { Decider } from '../../src/policy/decide.ts';
 import type { DecideSettings } from '../../src/policy/decide.ts';
 import type { ReadResult } from '../../src/policy/decision.ts';

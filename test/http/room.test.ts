@@ -6,10 +6,10 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import {
   BODY_BYTES_IN_FLIGHT_MAX,
   SMALL_BODIES_BYTES_IN_FLIGHT_MAX,
-} from '../../src/gateway/limits.ts';
-import { Stay } from '../../src/gateway/room.ts';
-import { STRANGERS } from '../../src/gateway/shares.ts';
-import type { Owner } from '../../src/gateway/shares.ts';
+} from '../../src/gateway/context/limits.ts';
+import { Stay } from '../../src/gateway/quota/room.ts';
+import { STRANGERS } from '../../src/gateway/quota/shares.ts';
+import type { Owner } from '../../src/gateway/quota/shares.ts';
 import { startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
 import { sendRaw } from './support/raw.ts';

@@ -1,7 +1,7 @@
 /** What becomes of the thread that asks `stele/alert`, and of what it keeps, when it ends at a bad moment. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
-import { AlertWalk } from '../../src/gateway/alert-walk.ts';
+import { AlertWalk } from '../../src/gateway/alert/walk.ts';
 import { RecentFacts } from '../../src/policy/alert-facts.ts';
 import { AlertThread } from '../../src/policy/alert-thread.ts';
 import { TestWorld } from '../support/test-ledger.ts';

@@ -10,7 +10,7 @@ import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonObject } from '../../src/core/strict-json.ts';
 import { controlFacts } from '../../src/core/ctl.ts';
 import { entryBytes, parseEntry } from '../../src/core/entry.ts';
-import { AlertWalk } from '../../src/gateway/alert-walk.ts';
+import { AlertWalk } from '../../src/gateway/alert/walk.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { AlertThread } from '../../src/policy/alert-thread.ts';
 import { PolicyEngine } from '../../src/policy/engine.ts';

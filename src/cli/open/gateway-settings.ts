@@ -1,5 +1,5 @@
-import { gatewayRanges } from '../../gateway/settings.ts';
-import type { GatewaySettings } from '../../gateway/settings.ts';
+import { gatewayRanges } from '../../gateway/context/settings.ts';
+import type { GatewaySettings } from '../../gateway/context/settings.ts';
 import type { Configuration } from '../settings/configuration.ts';
 
 type RangedSetting = keyof typeof gatewayRanges;

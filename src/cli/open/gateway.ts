@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Genesis } from '../../core/genesis.ts';
-import type { PolicyChanges, PolicyShadow } from '../../gateway/components.ts';
-import { AlertWalk } from '../../gateway/alert-walk.ts';
-import { PoolSwitch } from '../../gateway/policy-switch.ts';
+import type { PolicyChanges, PolicyShadow } from '../../gateway/context/components.ts';
+import { AlertWalk } from '../../gateway/alert/walk.ts';
+import { PoolSwitch } from '../../gateway/activation/policy-switch.ts';
 import { startGateway } from '../../gateway/server.ts';
 import { loadLedgerSecret } from '../../keys/ledger-secret.ts';
 import type { LedgerSecret } from '../../keys/ledger-secret.ts';

@@ -8,7 +8,7 @@ import {
   SIGNATURES_FILE,
 } from '../../keys/bundle-signatures.ts';
 import { verificationKey } from '../../keys/verification-keys.ts';
-import type { SubmittedFrom } from '../../gateway/components.ts';
+import type { SubmittedFrom } from '../../gateway/context/components.ts';
 import type { NamedSigner } from '../../ledger/context/components.ts';
 import { DEFAULT_BUNDLE_LIMITS, unpackBundle } from '../../policy/bundle.ts';
 import { SourceError } from '../../policy/sources/source.ts';

@@ -1,4 +1,4 @@
-import { gatewayDefaults, gatewayRanges } from '../../gateway/settings.ts';
+import { gatewayDefaults, gatewayRanges } from '../../gateway/context/settings.ts';
 import { optionalText, whole, yesNo } from './spec.ts';
 import type { SettingSpec } from './spec.ts';
 

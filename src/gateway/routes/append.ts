@@ -2,12 +2,12 @@ import { parseStrictJson } from '../../core/strict-json.ts';
 import { ANONYMOUS } from '../../keys/caller.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { WriteIdentity } from '../../policy/jobs.ts';
-import { queryOf } from '../arrival.ts';
-import type { Answer } from '../answer.ts';
-import { readBody } from '../body.ts';
-import { parseBatch, parseBinary, parseStructured } from '../cloudevents.ts';
-import type { CloudEvent } from '../cloudevents.ts';
-import type { Accepted, Ack, Write } from '../desk.ts';
+import { queryOf } from '../request/arrival.ts';
+import type { Answer } from '../request/answer.ts';
+import { readBody } from '../request/body.ts';
+import { parseBatch, parseBinary, parseStructured } from '../schema/cloudevents.ts';
+import type { CloudEvent } from '../schema/cloudevents.ts';
+import type { Accepted, Ack, Write } from '../request/desk.ts';
 import {
   CLOUDEVENTS_BATCH_BYTES_MAX,
   CLOUDEVENTS_BATCH_MAX,
@@ -15,12 +15,12 @@ import {
   EVENTS_AT_ONCE,
   NDJSON_LINES_MAX,
   STRANGER_EVENTS_MAX,
-} from '../limits.ts';
-import { mediaTypeOf } from '../media-type.ts';
-import { writeRoute } from '../pipeline.ts';
-import type { Admitted } from '../pipeline.ts';
-import { ProblemError, problemOf } from '../problem.ts';
-import { appendQuerySchema, idempotencyKeySchema } from '../schemas.ts';
+} from '../context/limits.ts';
+import { mediaTypeOf } from '../request/media-type.ts';
+import { writeRoute } from '../request/pipeline.ts';
+import type { Admitted } from '../request/pipeline.ts';
+import { ProblemError, problemOf } from '../context/problem.ts';
+import { appendQuerySchema, idempotencyKeySchema } from '../schema/schemas.ts';
 
 const JSON_TYPE = 'application/json';
 const NDJSON_TYPE = 'application/x-ndjson';

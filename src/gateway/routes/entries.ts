@@ -3,24 +3,24 @@ import { toBase64 } from '../../core/bytes.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { FoundEntry } from '../../ledger/context/receipt.ts';
 import type { DecidedRead, KnownFacts } from '../../policy/jobs.ts';
-import { pathParameter, queryOf } from '../arrival.ts';
-import type { Arrival } from '../arrival.ts';
-import { jsonAnswer } from '../answer.ts';
-import type { Answer } from '../answer.ts';
-import type { Asker } from '../asker.ts';
-import type { Desk } from '../desk.ts';
+import { pathParameter, queryOf } from '../request/arrival.ts';
+import type { Arrival } from '../request/arrival.ts';
+import { jsonAnswer } from '../request/answer.ts';
+import type { Answer } from '../request/answer.ts';
+import type { Asker } from '../context/asker.ts';
+import type { Desk } from '../request/desk.ts';
 import {
   discloseEntry,
   disclosuresOf,
   entryResource,
   entryView,
   openEntry,
-} from '../entry-view.ts';
-import type { OpenEntry } from '../entry-view.ts';
-import type { Gateway } from '../gateway.ts';
-import { readRoute } from '../pipeline.ts';
-import { ProblemError } from '../problem.ts';
-import { entryIdSchema, noQuerySchema, proofQuerySchema } from '../schemas.ts';
+} from '../entry/view.ts';
+import type { OpenEntry } from '../entry/view.ts';
+import type { Gateway } from '../request/gateway.ts';
+import { readRoute } from '../request/pipeline.ts';
+import { ProblemError } from '../context/problem.ts';
+import { entryIdSchema, noQuerySchema, proofQuerySchema } from '../schema/schemas.ts';
 
 const JSON_TYPE = 'application/json';
 const SD_JWT_TYPE = 'application/sd-jwt';

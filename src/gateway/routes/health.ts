@@ -1,13 +1,13 @@
-import { queryOf } from '../arrival.ts';
-import type { Answer } from '../answer.ts';
+import { queryOf } from '../request/arrival.ts';
+import type { Answer } from '../request/answer.ts';
 import type { FeedStatus } from '../../policy/feed.ts';
-import type { AlertStatus } from '../alert-walk.ts';
-import type { ServedLedger } from '../components.ts';
-import type { Gateway } from '../gateway.ts';
-import { openRoute } from '../pipeline.ts';
-import type { Route } from '../pipeline.ts';
-import { ProblemError } from '../problem.ts';
-import { readyQuerySchema } from '../schemas.ts';
+import type { AlertStatus } from '../alert/walk.ts';
+import type { ServedLedger } from '../context/components.ts';
+import type { Gateway } from '../request/gateway.ts';
+import { openRoute } from '../request/pipeline.ts';
+import type { Route } from '../request/pipeline.ts';
+import { ProblemError } from '../context/problem.ts';
+import { readyQuerySchema } from '../schema/schemas.ts';
 
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 

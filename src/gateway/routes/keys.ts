@@ -1,12 +1,12 @@
 import type { Statement } from '../../core/statement.ts';
-import { jsonAnswer } from '../answer.ts';
-import type { Answer } from '../answer.ts';
-import { queryOf } from '../arrival.ts';
-import { readJsonBody } from '../json-body.ts';
-import { KEY_STATEMENT_BYTES_MAX } from '../limits.ts';
-import { writeRoute } from '../pipeline.ts';
-import type { Admitted } from '../pipeline.ts';
-import { keyStatementSchema, noQuerySchema } from '../schemas.ts';
+import { jsonAnswer } from '../request/answer.ts';
+import type { Answer } from '../request/answer.ts';
+import { queryOf } from '../request/arrival.ts';
+import { readJsonBody } from '../request/json-body.ts';
+import { KEY_STATEMENT_BYTES_MAX } from '../context/limits.ts';
+import { writeRoute } from '../request/pipeline.ts';
+import type { Admitted } from '../request/pipeline.ts';
+import { keyStatementSchema, noQuerySchema } from '../schema/schemas.ts';
 
 /** Containers inside each other, and members: a list of texts. */
 const SHAPE = { depth: 3, members: 64 };

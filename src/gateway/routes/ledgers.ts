@@ -1,11 +1,11 @@
 import { toBase64, toBase64Url, utf8Text } from '../../core/bytes.ts';
 import type { PolicyStatus } from '../../ledger/context/receipt.ts';
-import type { Arrival } from '../arrival.ts';
-import { queryOf } from '../arrival.ts';
-import { jsonAnswer } from '../answer.ts';
-import { readRoute } from '../pipeline.ts';
-import { ProblemError } from '../problem.ts';
-import { consistencyQuerySchema, noQuerySchema } from '../schemas.ts';
+import type { Arrival } from '../request/arrival.ts';
+import { queryOf } from '../request/arrival.ts';
+import { jsonAnswer } from '../request/answer.ts';
+import { readRoute } from '../request/pipeline.ts';
+import { ProblemError } from '../context/problem.ts';
+import { consistencyQuerySchema, noQuerySchema } from '../schema/schemas.ts';
 
 const JSON_TYPE = 'application/json';
 

@@ -1,13 +1,13 @@
 /** The log as C2SP tlog-tiles: what any reader of such logs can follow, at `/log/{ledger}/`. */
 import { parseTilePath } from '../../core/tile.ts';
 import { ANONYMOUS } from '../../keys/caller.ts';
-import { pathParameter } from '../arrival.ts';
-import type { Arrival } from '../arrival.ts';
-import type { Answer } from '../answer.ts';
-import { openRoute, readRoute } from '../pipeline.ts';
-import type { Route } from '../pipeline.ts';
-import { ProblemError } from '../problem.ts';
-import type { Desk } from '../desk.ts';
+import { pathParameter } from '../request/arrival.ts';
+import type { Arrival } from '../request/arrival.ts';
+import type { Answer } from '../request/answer.ts';
+import { openRoute, readRoute } from '../request/pipeline.ts';
+import type { Route } from '../request/pipeline.ts';
+import { ProblemError } from '../context/problem.ts';
+import type { Desk } from '../request/desk.ts';
 
 const NOTE_TYPE = 'text/plain; charset=utf-8';
 const BYTES_TYPE = 'application/octet-stream';

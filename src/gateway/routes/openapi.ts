@@ -1,6 +1,6 @@
-import type { Gateway } from '../gateway.ts';
-import { openApiDocument } from '../openapi.ts';
-import { openRoute } from '../pipeline.ts';
+import type { Gateway } from '../request/gateway.ts';
+import { openApiDocument } from '../schema/openapi.ts';
+import { openRoute } from '../request/pipeline.ts';
 
 const documents = new WeakMap<Gateway, string>();
 

@@ -1,14 +1,14 @@
-import type { Answer } from '../answer.ts';
-import { queryOf } from '../arrival.ts';
-import type { ActivationRequest } from '../activation-approvals.ts';
-import { jsonAnswer } from '../answer.ts';
-import { readJsonBody } from '../json-body.ts';
-import { STRANGER_CHANGE_BYTES_MAX } from '../limits.ts';
-import { ProblemError } from '../problem.ts';
-import { writeRoute } from '../pipeline.ts';
-import type { Admitted } from '../pipeline.ts';
-import { activationSchema, noQuerySchema } from '../schemas.ts';
-import { ownerOf } from '../shares.ts';
+import type { Answer } from '../request/answer.ts';
+import { queryOf } from '../request/arrival.ts';
+import type { ActivationRequest } from '../activation/approvals.ts';
+import { jsonAnswer } from '../request/answer.ts';
+import { readJsonBody } from '../request/json-body.ts';
+import { STRANGER_CHANGE_BYTES_MAX } from '../context/limits.ts';
+import { ProblemError } from '../context/problem.ts';
+import { writeRoute } from '../request/pipeline.ts';
+import type { Admitted } from '../request/pipeline.ts';
+import { activationSchema, noQuerySchema } from '../schema/schemas.ts';
+import { ownerOf } from '../quota/shares.ts';
 
 /** `POST /v1/ledgers/{ledger}/policy`: puts another policy in charge. */
 export const policyRoute = writeRoute(

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { Shares, STRANGERS } from '../../../src/gateway/shares.ts';
-import type { Owner } from '../../../src/gateway/shares.ts';
-import { Warnings } from '../../../src/gateway/warnings.ts';
-import { WARNING_EVERY_MS } from '../../../src/gateway/limits.ts';
+import { Shares, STRANGERS } from '../../../src/gateway/quota/shares.ts';
+import type { Owner } from '../../../src/gateway/quota/shares.ts';
+import { Warnings } from '../../../src/gateway/context/warnings.ts';
+import { WARNING_EVERY_MS } from '../../../src/gateway/context/limits.ts';
 
 function caller(key: string): Owner {
   return { key, stranger: false };

@@ -1,0 +1,326 @@
+/**
+ * Asks `stele/alert` of every sealed entry, in the order of the log, and makes its alerts entries. It follows the log and
+ * stands in nobody's way: appends and seals know nothing of it. Where it begins is said by the log alone
+ * (docs/decisions/0014).
+ */
+import { setTimeout } from 'node:timers/promises';
+import { entryBytes, parseEntry } from '../../core/entry.ts';
+import type { EntryPayload } from '../../core/entry.ts';
+import { SteleError } from '../../core/errors.ts';
+import type { LedgerLog } from '../../ledger/context/components.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { ALERT_ENTRYPOINTS } from '../../policy/alert-job.ts';
+import type { AlertAnswer, AlertTask, FoundAlert } from '../../policy/alert-job.ts';
+import { RecentFacts } from '../../policy/alert-facts.ts';
+import type { AlertAsker } from '../../policy/alert-thread.ts';
+import type { DenialCode } from '../../policy/decision.ts';
+import type { CompiledPolicy } from '../../policy/engine.ts';
+import type { PreparedPolicy } from '../../policy/prepare.ts';
+import { AlertBudget, TITLE_ALERTS_MAX } from './budget.ts';
+import { AlertsInLog } from './alerts-in-log.ts';
+
+/** What a walk is made of. */
+export interface AlertWalkParts {
+  readonly ledger: Pick<Ledger, 'ready' | 'writer' | 'status' | 'stretch' | 'appendSystem'>;
+  /** The policy that decides here. */
+  readonly policy: () => PreparedPolicy | null;
+  readonly open: (compiled: CompiledPolicy, recent: RecentFacts) => AlertAsker;
+  /** Epoch ms. */
+  readonly clock: () => number;
+  /** In [0, 1). */
+  readonly chance: () => number;
+  readonly log: Pick<LedgerLog, 'warn'>;
+  /** Entries before the end of the log that a start asks about again; default 10,000. */
+  readonly lookBack?: number;
+  /** Milliseconds that alerts of what others sealed are left to them; default 10 s. */
+  readonly othersMs?: number;
+}
+
+/** How far it came, and what came of it since the start. */
+export interface AlertStatus {
+  /** Whether the policy in charge has `stele/alert`. */
+  readonly asks: boolean;
+  /** Sealed entries that were not asked about yet. */
+  readonly lag: number;
+  /** Whether it is further behind than a start looks back: what a crash now would pass over. */
+  readonly behind: boolean;
+  readonly asked: number;
+  readonly raised: number;
+  /** Alerts that were not made, because there were many of their title. */
+  readonly passed: number;
+  /** Entries where a rule gave no usable answer. */
+  readonly failed: number;
+  /** Entries whose record is gone or cannot be read. */
+  readonly unread: number;
+  /** Code of what it waits for; null while it goes on. */
+  readonly fault: string | null;
+}
+
+/** Told of each entry where a rule failed, and of each alert beyond the budget. */
+export type AlertFailureSink = (code: DenialCode | 'over_budget', policy: string) => void;
+
+const LOOK_BACK = 10_000;
+const OTHERS_MS = 10_000;
+/** Entries read at once. */
+const STRETCH = 64;
+/** Leaves read at once where only alerts are looked for. */
+const LEAVES = 256;
+/** Milliseconds between two looks at the end of the log. */
+const IDLE_MS = 200;
+/** Most milliseconds between two tries. */
+const RETRY_MS_MAX = 30_000;
+/** Alerts that wait; more make the walk wait. */
+const WAITING_MAX = 4096;
+
+interface Waiting extends FoundAlert {
+  readonly source: number;
+  readonly policy: string;
+  /** Not before, epoch ms. */
+  readonly due: number;
+}
+
+interface Read {
+  readonly index: number;
+  readonly payload: EntryPayload;
+  readonly record: string | null;
+}
+
+/** The walk over one ledger. */
+export class AlertWalk {
+  readonly #parts: AlertWalkParts;
+  readonly #lookBack: number;
+  readonly #ending = new AbortController();
+  readonly #recent = new RecentFacts();
+  readonly #known = new AlertsInLog();
+  readonly #budget = new AlertBudget();
+  #asker: { readonly policy: string; readonly asker: AlertAsker } | null = null;
+  #onFailure: AlertFailureSink = () => undefined;
+  #walking: Promise<void> | null = null;
+  /** Leaf that is asked about next; null before it is known where to begin. */
+  #next: number | null = null;
+  /** From here on alerts are wanted, and not only what is to be kept. */
+  #live = 0;
+  /** The alerts of leaves below are known. */
+  #learnt = 0;
+  #waiting: Waiting[] = [];
+  #counts = { asked: 0, raised: 0, passed: 0, failed: 0, unread: 0 };
+  #fault: string | null = null;
+
+  constructor(parts: AlertWalkParts) {
+    this.#parts = parts;
+    this.#lookBack = parts.lookBack ?? LOOK_BACK;
+  }
+
+  /** @param onFailure - Told of failures from here on. */
+  start(onFailure: AlertFailureSink): void {
+    this.#onFailure = onFailure;
+    this.#walking ??= this.#walk();
+  }
+
+  /** Ends it, whatever it is at. */
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    await this.#asker?.asker.close();
+    await this.#walking;
+  }
+
+  status(): AlertStatus {
+    const lag = this.#next === null ? 0 : Math.max(0, this.#size() - this.#next);
+    return {
+      asks: this.#policy() !== null,
+      lag,
+      behind: lag > this.#lookBack,
+      ...this.#counts,
+      fault: this.#fault,
+    };
+  }
+
+  async #walk(): Promise<void> {
+    const { signal } = this.#ending;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        const isIdle = await this.#step();
+        failures = 0;
+        this.#fault = null;
+        if (isIdle) await this.#sleep(IDLE_MS);
+      } catch (error) {
+        if (this.#ending.signal.aborted) break;
+        failures += 1;
+        this.#fault = error instanceof SteleError ? error.code : 'internal_error';
+        this.#parts.log.warn('alerts_wait', { code: this.#fault, failures, error });
+        await this.#sleep(Math.min(RETRY_MS_MAX, IDLE_MS * 2 ** Math.min(failures, 10)));
+      }
+    }
+  }
+
+  /** @returns whether there is nothing to do now. */
+  async #step(): Promise<boolean> {
+    const next = this.#next ?? (await this.#begin());
+    this.#next = next;
+    await this.#raise();
+    const prepared = this.#policy();
+    const size = this.#size();
+    if (prepared === null) {
+      // What is sealed while no policy asks is not asked about later.
+      this.#next = size;
+      return true;
+    }
+    if (next >= size || this.#waiting.length >= WAITING_MAX) return true;
+    await this.#ask(await this.#read(next, size), prepared);
+    return false;
+  }
+
+  /** Behind what earlier boots left: the alerts of a boot before may be in the journal. */
+  async #begin(): Promise<number> {
+    await Promise.race([this.#parts.ledger.ready(), this.#sleep(IDLE_MS * 5)]);
+    if (!this.#parts.ledger.status().ready) throw notReady();
+    this.#live = Math.max(0, this.#size() - this.#lookBack);
+    this.#learnt = this.#live;
+    this.#known.forget(this.#live);
+    return Math.max(0, this.#live - this.#lookBack);
+  }
+
+  async #read(next: number, size: number): Promise<readonly Read[]> {
+    const count = Math.min(STRETCH, size - next);
+    const found = await this.#parts.ledger.stretch(next, count);
+    this.#next = next + found.length;
+    return found.flatMap((one, offset) => {
+      const index = next + offset;
+      const payload = one === null ? null : parseEntry(entryBytes(one.jws)).payload;
+      if (index === this.#learnt) this.#know(payload);
+      if (payload === null || (one?.record === null && payload._sd !== undefined)) {
+        this.#counts.unread += 1;
+      }
+      return payload === null ? [] : [{ index, record: one?.record ?? null, payload }];
+    });
+  }
+
+  async #ask(entries: readonly Read[], prepared: PreparedPolicy): Promise<void> {
+    const asked = entries.flatMap(({ index, record, payload }) => {
+      return record === null ? [] : [{ payload, task: this.#taskOf(index, payload, record) }];
+    });
+    const [first] = asked;
+    if (first === undefined) return;
+    const policy = prepared.identity.id;
+    try {
+      const asker = await this.#askerOf(policy, prepared);
+      const answers = await asker.ask(asked.map(({ task }) => task));
+      for (const [at, { payload, task }] of asked.entries()) {
+        const answer = answers[at];
+        if (answer !== undefined) this.#answered(task, payload.wtr.id, policy, answer);
+      }
+      // What has no answer is asked about next.
+      const rest = asked[answers.length];
+      if (rest !== undefined) this.#next = rest.task.entry.index;
+    } catch (error) {
+      // Nothing of it came to anything: it is asked again.
+      this.#next = first.task.entry.index;
+      throw error;
+    }
+  }
+
+  #taskOf(index: number, { kind, jti, at, pol }: EntryPayload, record: string): AlertTask {
+    const entry = { kind, id: jti, index, allow: pol?.allow ?? false };
+    return { entry, at, record, past: index < this.#live };
+  }
+
+  #answered(task: AlertTask, writer: string, policy: string, answer: AlertAnswer): void {
+    const { clock, chance, ledger, othersMs = OTHERS_MS } = this.#parts;
+    if (task.past) return;
+    this.#counts.asked += 1;
+    if (answer.failed !== null) {
+      this.#counts.failed += 1;
+      this.#onFailure(answer.failed, policy);
+    }
+    // Whoever sealed it says so at once. Others do when nobody has, and not all at the same time.
+    const wait = writer === ledger.writer.id ? 0 : othersMs * (1 + chance());
+    const due = clock() + wait;
+    for (const { severity, title } of answer.alerts) {
+      const alert = { source: task.entry.index, policy, severity, title };
+      const { count, ok } = this.#budget.take(writer, task.at, alert);
+      if (ok) this.#waiting.push({ ...alert, due });
+      else this.#passOver(alert, count);
+    }
+  }
+
+  #passOver(alert: Omit<Waiting, 'due'>, count: number): void {
+    this.#counts.passed += 1;
+    this.#onFailure('over_budget', alert.policy);
+    // A line where it begins, and the summary has the rest.
+    if (count === TITLE_ALERTS_MAX + 1) this.#parts.log.warn('alerts_over_budget', alert);
+  }
+
+  async #raise(): Promise<void> {
+    const now = this.#parts.clock();
+    if (!this.#waiting.some(({ due }) => due <= now)) return;
+    await this.#learn();
+    const due = this.#waiting.filter((each) => each.due <= now);
+    const made = new Set<Waiting>();
+    try {
+      for (const each of due) {
+        await this.#make(each);
+        made.add(each);
+      }
+    } finally {
+      this.#waiting = this.#waiting.filter((each) => !made.has(each));
+    }
+    const sources = this.#waiting.map(({ source }) => source);
+    this.#known.forget(Math.min(this.#next ?? 0, ...sources));
+  }
+
+  async #make({ source, policy, severity, title }: Waiting): Promise<void> {
+    if (this.#known.has(source, title)) return;
+    await this.#parts.ledger.appendSystem('alert', { source, policy, severity, title });
+    this.#counts.raised += 1;
+    this.#parts.log.warn('alert', { source, policy, severity, title });
+  }
+
+  /** Reads on to the end of the log, which others may have come to before. */
+  async #learn(): Promise<void> {
+    for (let size = this.#size(); this.#learnt < size; size = this.#size()) {
+      const count = Math.min(LEAVES, size - this.#learnt);
+      const leaves = await this.#parts.ledger.stretch(this.#learnt, count, () => false);
+      for (const leaf of leaves) {
+        this.#know(leaf === null ? null : parseEntry(entryBytes(leaf.jws)).payload);
+      }
+    }
+  }
+
+  /** Takes the next leaf that was not looked at for alerts. */
+  #know(payload: EntryPayload | null): void {
+    if (payload !== null) this.#known.note(payload);
+    this.#learnt += 1;
+  }
+
+  async #askerOf(policy: string, { compiled }: PreparedPolicy): Promise<AlertAsker> {
+    if (this.#asker?.policy === policy) return this.#asker.asker;
+    await this.#asker?.asker.close();
+    const asker = this.#parts.open(compiled, this.#recent);
+    this.#asker = { policy, asker };
+    // Whoever stops it may have looked a moment ago.
+    if (this.#ending.signal.aborted) await asker.close();
+    return asker;
+  }
+
+  /** The policy in charge, where it has something to ask. */
+  #policy(): PreparedPolicy | null {
+    const prepared = this.#parts.policy();
+    const asks = prepared?.identity.entrypoints.includes(ALERT_ENTRYPOINTS.alert) === true;
+    return asks ? prepared : null;
+  }
+
+  #size(): number {
+    return this.#parts.ledger.status().treeSize;
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const { signal } = this.#ending;
+    await setTimeout(ms, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+function notReady(): SteleError {
+  return new SteleError('alerts_early', 'the ledger takes no entries yet', {
+    disposition: 'retry',
+  });
+}
