@@ -20,7 +20,7 @@ const homes = {
   express: '^src/gateway/',
   '@aws-sdk': '^src/storage/s3-',
   '@open-policy-agent': '^src/policy/',
-  re2js: '^src/policy/builtins/',
+  re2js: '^src/policy/engine/builtins/',
   jose: '^src/(keys|cli)/',
   commander: '^src/cli/',
   '@noble': '^src/core/platform',

@@ -25,9 +25,9 @@ export default {
     'src/**/*.ts',
     '!src/cli/main.ts',
     '!src/index.ts',
-    '!src/policy/worker.ts',
-    '!src/policy/stage-worker.ts',
-    '!src/policy/shadow-worker.ts',
+    '!src/policy/pool/worker.ts',
+    '!src/policy/bundle/stage-worker.ts',
+    '!src/policy/shadow/worker.ts',
     '!src/toolchain/worker.ts',
   ],
   // What a process or a worker of its own runs is tested there and not counted here.

@@ -9,5 +9,5 @@ export { MemoryStore } from './storage/memory-store.ts';
 export { probeStore } from './storage/probe.ts';
 export type { Ledger } from './ledger/ledger.ts';
 export { fsck } from './ledger/fsck/fsck.ts';
-export { openWorkerPool } from './policy/worker-pool.ts';
+export { openWorkerPool } from './policy/pool/worker-pool.ts';
 export { startGateway } from './gateway/server.ts';

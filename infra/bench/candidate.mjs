@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { packTar } from 'modern-tar';
-import { unpackBundle } from '../../dist/policy/bundle.js';
+import { unpackBundle } from '../../dist/policy/bundle/bundle.js';
 
 /** @returns {Promise<Map<string, Uint8Array>>} its files by name, without a signature */
 export async function candidateFiles(name) {

@@ -1,6 +1,6 @@
 // docs/reference/builtins.md from the capabilities and the list of what is refused.
 import { readFileSync } from 'node:fs';
-import { HOST_BUILTINS } from '../../dist/policy/builtins/index.js';
+import { HOST_BUILTINS } from '../../dist/policy/engine/builtins/index.js';
 import { REFUSED_BUILTINS } from '../../dist/toolchain/refused-builtins.js';
 
 const head = `# Built-ins of Rego

@@ -2,7 +2,7 @@
 // and that answer there as OPA does, and those that the engine answers. `node infra/opa/capabilities.mjs [--check]`
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HOST_BUILTINS } from '../../dist/policy/builtins/index.js';
+import { HOST_BUILTINS } from '../../dist/policy/engine/builtins/index.js';
 import { REFUSED_BUILTINS } from '../../dist/toolchain/refused-builtins.js';
 import { opa, root } from './opa.mjs';
 

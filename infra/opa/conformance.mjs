@@ -7,12 +7,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { HOST_BUILTINS } from '../../dist/policy/builtins/index.js';
-import { limitsFor, PolicyEngine } from '../../dist/policy/engine.js';
+import { HOST_BUILTINS } from '../../dist/policy/engine/builtins/index.js';
+import { limitsFor, PolicyEngine } from '../../dist/policy/engine/engine.js';
 import { REFUSED_BUILTINS } from '../../dist/toolchain/refused-builtins.js';
-import { formatJson, formatRego, parseRego } from '../../dist/policy/rego-text.js';
-import { compareValues, RegoObject, RegoSet } from '../../dist/policy/rego-value.js';
-import { compileModule } from '../../dist/policy/wasm-module.js';
+import { formatJson, formatRego, parseRego } from '../../dist/policy/contract/rego-text.js';
+import { compareValues, RegoObject, RegoSet } from '../../dist/policy/contract/rego-value.js';
+import { compileModule } from '../../dist/policy/engine/wasm-module.js';
 import { root, tools } from './opa.mjs';
 
 const program = join(import.meta.dirname, 'conformance');

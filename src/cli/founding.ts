@@ -9,7 +9,7 @@ import { jwsSigner, noteSigner } from '../keys/signers.ts';
 import { initLedger, readGenesis } from '../ledger/log/init.ts';
 import { writerIdOf } from '../ledger/journal/writer-folder.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import type { StagedPolicy } from '../policy/staged.ts';
+import type { StagedPolicy } from '../policy/bundle/staged.ts';
 import { objectKeys } from '../storage/object-keys.ts';
 import { probeStore } from '../storage/probe.ts';
 import type { Configuration } from './settings/configuration.ts';

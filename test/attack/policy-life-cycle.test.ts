@@ -11,7 +11,7 @@ import { makeCertificate, makeKeyStatement } from '../../src/core/statement.ts';
 import type { FsckReport } from '../../src/ledger/fsck/fsck.ts';
 import { signBundleFiles } from '../../src/keys/bundle-signatures.ts';
 import { generateKey } from '../../src/keys/key-files.ts';
-import { unpackBundle } from '../../src/policy/bundle.ts';
+import { unpackBundle } from '../../src/policy/bundle/bundle.ts';
 import { jwsSigner } from '../../src/keys/signers.ts';
 import { packBundle, PolicyWorld } from '../support/policy-world.ts';
 import type { Activation, Bundle, Person } from '../support/policy-world.ts';

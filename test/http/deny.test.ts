@@ -8,8 +8,8 @@ import { SteleError } from '../../src/core/errors.ts';
 import { codes } from '../../src/gateway/context/codes.ts';
 import type { ProblemCode } from '../../src/gateway/context/codes.ts';
 import { problemSchema } from '../../src/gateway/schema/schemas.ts';
-import { openInProcessPool } from '../../src/policy/in-process.ts';
-import { openWorkerPool } from '../../src/policy/worker-pool.ts';
+import { openInProcessPool } from '../../src/policy/pool/in-process.ts';
+import { openWorkerPool } from '../../src/policy/pool/worker-pool.ts';
 import { policyOf, startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
 

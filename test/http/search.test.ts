@@ -9,10 +9,10 @@ import { parseRecord } from '../../src/core/record.ts';
 import type { JsonObject } from '../../src/core/strict-json.ts';
 import { pageSchema } from '../../src/gateway/schema/schemas.ts';
 import { PAGE_ENTRIES_MAX, PAGE_HOP_ENTRIES } from '../../src/gateway/context/limits.ts';
-import { PolicyEngine } from '../../src/policy/engine.ts';
-import { openInProcessPool } from '../../src/policy/in-process.ts';
-import type { ReadJob } from '../../src/policy/jobs.ts';
-import { reexecute } from '../../src/policy/reexecute.ts';
+import { PolicyEngine } from '../../src/policy/engine/engine.ts';
+import { openInProcessPool } from '../../src/policy/pool/in-process.ts';
+import type { ReadJob } from '../../src/policy/decide/jobs.ts';
+import { reexecute } from '../../src/policy/decide/reexecute.ts';
 import { policyOf, startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
 

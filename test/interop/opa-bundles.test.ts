@@ -5,7 +5,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { BundleVerifier } from '../../src/keys/bundle-signatures.ts';
 import { loadVerificationKeys } from '../../src/keys/verification-keys.ts';
-import { unpackBundle } from '../../src/policy/bundle.ts';
+import { unpackBundle } from '../../src/policy/bundle/bundle.ts';
 import { defaultArchive, makeKey, pack, sign } from '../support/bundles.ts';
 import type { Files, TestKey } from '../support/bundles.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -2,12 +2,12 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
-import { RecentFacts } from '../../src/policy/alert-facts.ts';
-import { AlertJob } from '../../src/policy/alert-job.ts';
-import type { AlertAnswer } from '../../src/policy/alert-job.ts';
-import { PolicyEngine } from '../../src/policy/engine.ts';
-import type { Evaluator } from '../../src/policy/engine.ts';
-import { PolicyError } from '../../src/policy/policy-error.ts';
+import { RecentFacts } from '../../src/policy/alert/facts.ts';
+import { AlertJob } from '../../src/policy/alert/job.ts';
+import type { AlertAnswer } from '../../src/policy/alert/job.ts';
+import { PolicyEngine } from '../../src/policy/engine/engine.ts';
+import type { Evaluator } from '../../src/policy/engine/engine.ts';
+import { PolicyError } from '../../src/policy/contract/policy-error.ts';
 import { buildAlertPolicy } from '../support/alert-policy.ts';
 
 const NOW = Date.UTC(2026, 0, 5, 12);

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import { AlertWalk } from '../../src/gateway/alert/walk.ts';
-import { RecentFacts } from '../../src/policy/alert-facts.ts';
-import { AlertThread } from '../../src/policy/alert-thread.ts';
+import { RecentFacts } from '../../src/policy/alert/facts.ts';
+import { AlertThread } from '../../src/policy/alert/thread.ts';
 import { TestWorld } from '../support/test-ledger.ts';
 
 const workerUrl = new URL('./fixtures/kept-worker.mjs', import.meta.url);

@@ -12,10 +12,10 @@ import { controlFacts } from '../../src/core/ctl.ts';
 import { entryBytes, parseEntry } from '../../src/core/entry.ts';
 import { AlertWalk } from '../../src/gateway/alert/walk.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
-import { AlertThread } from '../../src/policy/alert-thread.ts';
-import { PolicyEngine } from '../../src/policy/engine.ts';
-import type { Evaluator } from '../../src/policy/engine.ts';
-import type { PreparedPolicy } from '../../src/policy/prepare.ts';
+import { AlertThread } from '../../src/policy/alert/thread.ts';
+import { PolicyEngine } from '../../src/policy/engine/engine.ts';
+import type { Evaluator } from '../../src/policy/engine/engine.ts';
+import type { PreparedPolicy } from '../../src/policy/bundle/prepare.ts';
 import { buildAlertPolicy } from '../support/alert-policy.ts';
 import { TestWorld } from '../support/test-ledger.ts';
 

@@ -11,9 +11,9 @@ import { selectDisclosures } from '../../src/core/redact.ts';
 import type { Select } from '../../src/core/redact.ts';
 import { parseStrictJson } from '../../src/core/strict-json.ts';
 import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
-import { openInProcessPool } from '../../src/policy/in-process.ts';
-import type { DecidedAppend, DecidedRead } from '../../src/policy/jobs.ts';
-import type { PolicyPool } from '../../src/policy/pool.ts';
+import { openInProcessPool } from '../../src/policy/pool/in-process.ts';
+import type { DecidedAppend, DecidedRead } from '../../src/policy/decide/jobs.ts';
+import type { PolicyPool } from '../../src/policy/pool/pool.ts';
 import { appendJob, DEFAULT_BUNDLE, policyOf, readJob, settings } from '../unit/policy/support.ts';
 
 /** Shorter texts, as `root` or a region, stand anywhere by chance. */

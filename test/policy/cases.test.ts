@@ -3,8 +3,12 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { JsonValue } from '../../src/core/strict-json.ts';
-import { parseAdminResult, parseAppendResult, parseReadResult } from '../../src/policy/decision.ts';
-import { PolicyEngine } from '../../src/policy/engine.ts';
+import {
+  parseAdminResult,
+  parseAppendResult,
+  parseReadResult,
+} from '../../src/policy/contract/decision.ts';
+import { PolicyEngine } from '../../src/policy/engine/engine.ts';
 import { DEFAULT_BUNDLE, policyOf } from '../unit/policy/support.ts';
 
 interface Case {

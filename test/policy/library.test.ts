@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { buildPolicy } from '../../src/cli/policy/bundle.ts';
 import { readPolicyFolder } from '../../src/cli/policy/folder.ts';
-import type { Evaluator } from '../../src/policy/engine.ts';
+import type { Evaluator } from '../../src/policy/engine/engine.ts';
 import { RegoToolchain } from '../../src/toolchain/toolchain.ts';
 
 const modules = [

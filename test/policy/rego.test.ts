@@ -10,7 +10,7 @@ import { readPolicyFolder, sourcesOf } from '../../src/cli/policy/folder.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import { parseStrictJson } from '../../src/core/strict-json.ts';
 import type { JsonValue } from '../../src/core/strict-json.ts';
-import { PolicyEngine } from '../../src/policy/engine.ts';
+import { PolicyEngine } from '../../src/policy/engine/engine.ts';
 import type { SourceOptions } from '../../src/toolchain/answers.ts';
 import { RegoToolchain } from '../../src/toolchain/toolchain.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -1,7 +1,7 @@
 /** Several readers that feed one pool of replaying threads, each slower than the reading. */
 import { afterEach, expect, test } from '@jest/globals';
-import { ReplayPool } from '../../src/policy/replay-pool.ts';
-import type { ReplayTask } from '../../src/policy/replay-pool.ts';
+import { ReplayPool } from '../../src/policy/replay/pool.ts';
+import type { ReplayTask } from '../../src/policy/replay/pool.ts';
 import { settings } from '../unit/policy/support.ts';
 
 const READERS = 4;

@@ -2,17 +2,22 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { Decider } from '../../src/policy/decide.ts';
-import { PolicyEngine } from '../../src/policy/engine.ts';
-import type { AppendJob, AppendOutcome, ReadJob, ReadOutcome } from '../../src/policy/jobs.ts';
-import { appendWork, readWork } from '../../src/policy/pool.ts';
-import { preparePolicy } from '../../src/policy/prepare.ts';
-import type { PreparedPolicy } from '../../src/policy/prepare.ts';
-import { Shadow, shadowed } from '../../src/policy/shadow.ts';
-import type { ShadowOptions } from '../../src/policy/shadow.ts';
-import type { ShadowStatus } from '../../src/policy/shadow-tally.ts';
-import type { StagedPolicy } from '../../src/policy/staged.ts';
-import { readBundle } from '../../src/policy/bundle.ts';
+import { Decider } from '../../src/policy/decide/decide.ts';
+import { PolicyEngine } from '../../src/policy/engine/engine.ts';
+import type {
+  AppendJob,
+  AppendOutcome,
+  ReadJob,
+  ReadOutcome,
+} from '../../src/policy/decide/jobs.ts';
+import { appendWork, readWork } from '../../src/policy/pool/pool.ts';
+import { preparePolicy } from '../../src/policy/bundle/prepare.ts';
+import type { PreparedPolicy } from '../../src/policy/bundle/prepare.ts';
+import { Shadow, shadowed } from '../../src/policy/shadow/shadow.ts';
+import type { ShadowOptions } from '../../src/policy/shadow/shadow.ts';
+import type { ShadowStatus } from '../../src/policy/shadow/tally.ts';
+import type { StagedPolicy } from '../../src/policy/bundle/staged.ts';
+import { readBundle } from '../../src/policy/bundle/bundle.ts';
 import { changed, defaultFiles, pack } from '../support/bundles.ts';
 import {
   appendJob,

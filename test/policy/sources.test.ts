@@ -5,12 +5,12 @@ import { mkdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { objectsOf } from '../../src/cli/open/source.ts';
-import { DirectorySource } from '../../src/policy/sources/directory.ts';
-import { HttpSource } from '../../src/policy/sources/http.ts';
-import type { HttpSettings } from '../../src/policy/sources/http.ts';
-import { ObjectSource } from '../../src/policy/sources/objects.ts';
-import type { BundleObjects } from '../../src/policy/sources/objects.ts';
-import type { BundleSource } from '../../src/policy/sources/source.ts';
+import { DirectorySource } from '../../src/policy/bundle/sources/directory.ts';
+import { HttpSource } from '../../src/policy/bundle/sources/http.ts';
+import type { HttpSettings } from '../../src/policy/bundle/sources/http.ts';
+import { ObjectSource } from '../../src/policy/bundle/sources/objects.ts';
+import type { BundleObjects } from '../../src/policy/bundle/sources/objects.ts';
+import type { BundleSource } from '../../src/policy/bundle/sources/source.ts';
 import { MemoryStore } from '../../src/storage/memory-store.ts';
 import { makeCertificates, startBundleServer } from '../support/bundle-server.ts';
 import type { BundleServer, Certificates } from '../support/bundle-server.ts';

@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { packTar } from 'modern-tar';
 import { BundleVerifier, SIGNATURES_FILE } from '../../src/keys/bundle-signatures.ts';
-import { unpackBundle } from '../../src/policy/bundle.ts';
-import { stageBundle } from '../../src/policy/stage.ts';
+import { unpackBundle } from '../../src/policy/bundle/bundle.ts';
+import { stageBundle } from '../../src/policy/bundle/stage.ts';
 import { changed, defaultArchive, defaultFiles, makeKey, pack, sign } from '../support/bundles.ts';
 import type { Files, TestKey } from '../support/bundles.ts';
 

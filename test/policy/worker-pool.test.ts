@@ -8,12 +8,12 @@ import { gunzipSync } from 'node:zlib';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import { parseStrictJson } from '../../src/core/strict-json.ts';
 import type { JsonObject } from '../../src/core/strict-json.ts';
-import { openInProcessPool } from '../../src/policy/in-process.ts';
-import type { AppendOutcome, DecidedAppend } from '../../src/policy/jobs.ts';
-import type { WorkerPoolSettings } from '../../src/policy/pool-settings.ts';
-import type { PreparedPolicy } from '../../src/policy/prepare.ts';
-import { openWorkerPool } from '../../src/policy/worker-pool.ts';
-import type { WorkerPool } from '../../src/policy/worker-pool.ts';
+import { openInProcessPool } from '../../src/policy/pool/in-process.ts';
+import type { AppendOutcome, DecidedAppend } from '../../src/policy/decide/jobs.ts';
+import type { WorkerPoolSettings } from '../../src/policy/pool/settings.ts';
+import type { PreparedPolicy } from '../../src/policy/bundle/prepare.ts';
+import { openWorkerPool } from '../../src/policy/pool/worker-pool.ts';
+import type { WorkerPool } from '../../src/policy/pool/worker-pool.ts';
 import {
   appendJob,
   DEFAULT_BUNDLE,

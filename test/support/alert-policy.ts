@@ -1,9 +1,9 @@
 /** The library of `rego/` with its alerts compiled in, and the same with other rules in their place. Not a test. */
 import { buildPolicy } from '../../src/cli/policy/bundle.ts';
 import { readPolicyFolder } from '../../src/cli/policy/folder.ts';
-import { readBundle } from '../../src/policy/bundle.ts';
-import { preparePolicy } from '../../src/policy/prepare.ts';
-import type { PreparedPolicy } from '../../src/policy/prepare.ts';
+import { readBundle } from '../../src/policy/bundle/bundle.ts';
+import { preparePolicy } from '../../src/policy/bundle/prepare.ts';
+import type { PreparedPolicy } from '../../src/policy/bundle/prepare.ts';
 import { RegoToolchain } from '../../src/toolchain/toolchain.ts';
 
 /** A policy that has `stele/alert`. */

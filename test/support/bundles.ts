@@ -8,8 +8,8 @@ import { SIGNATURES_FILE, signBundleFiles } from '../../src/keys/bundle-signatur
 import { verificationKey } from '../../src/keys/verification-keys.ts';
 import type { VerificationKey } from '../../src/keys/verification-keys.ts';
 import type { PrivateKey } from '../../src/keys/key-files.ts';
-import { unpackBundle } from '../../src/policy/bundle.ts';
-import { prependFiles } from '../../src/policy/bundle-archive.ts';
+import { unpackBundle } from '../../src/policy/bundle/bundle.ts';
+import { prependFiles } from '../../src/policy/bundle/archive.ts';
 
 /** Files by name, without leading slash. */
 export type Files = Map<string, Uint8Array>;

@@ -27,7 +27,7 @@ import type { PrivateKey } from '../../src/keys/key-files.ts';
 import { jwsSigner } from '../../src/keys/signers.ts';
 import { fsck } from '../../src/ledger/fsck/fsck.ts';
 import type { FsckReport } from '../../src/ledger/fsck/fsck.ts';
-import { unpackBundle } from '../../src/policy/bundle.ts';
+import { unpackBundle } from '../../src/policy/bundle/bundle.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 
 const DEFAULT_BUNDLE = 'bundles/default/bundle.tar.gz';

@@ -5,9 +5,9 @@ import { stageArchived } from '../../src/cli/open/policy.ts';
 import type { JsonObject } from '../../src/core/strict-json.ts';
 import { makeUuid7 } from '../../src/core/uuid7.ts';
 import { loadLedgerSecret } from '../../src/keys/ledger-secret.ts';
-import { decideActivation } from '../../src/policy/admin.ts';
-import { DEFAULT_INPUT_LIMITS } from '../../src/policy/input.ts';
-import { evaluateOnce } from '../../src/policy/one-shot.ts';
+import { decideActivation } from '../../src/policy/decide/admin.ts';
+import { DEFAULT_INPUT_LIMITS } from '../../src/policy/decide/input.ts';
+import { evaluateOnce } from '../../src/policy/decide/one-shot.ts';
 import type { Bundle, Person, PolicyWorld } from './policy-world.ts';
 
 /** What a writer says of a change, and what of it is not so. */

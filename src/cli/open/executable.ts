@@ -1,5 +1,5 @@
-import { identityFault } from '../../policy/archived.ts';
-import { evaluateOnce } from '../../policy/one-shot.ts';
+import { identityFault } from '../../policy/bundle/archived.ts';
+import { evaluateOnce } from '../../policy/decide/one-shot.ts';
 import type { OpenExecutable } from '../../ledger/fsck/policies.ts';
 import { signerFault, stageArchived } from './policy.ts';
 

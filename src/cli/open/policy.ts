@@ -10,11 +10,11 @@ import {
 import { verificationKey } from '../../keys/verification-keys.ts';
 import type { SubmittedFrom } from '../../gateway/context/components.ts';
 import type { NamedSigner } from '../../ledger/context/components.ts';
-import { DEFAULT_BUNDLE_LIMITS, unpackBundle } from '../../policy/bundle.ts';
-import { SourceError } from '../../policy/sources/source.ts';
-import { stageBundle } from '../../policy/stage.ts';
-import type { SignatureCheck } from '../../policy/stage.ts';
-import type { StagedPolicy } from '../../policy/staged.ts';
+import { DEFAULT_BUNDLE_LIMITS, unpackBundle } from '../../policy/bundle/bundle.ts';
+import { SourceError } from '../../policy/bundle/sources/source.ts';
+import { stageBundle } from '../../policy/bundle/stage.ts';
+import type { SignatureCheck } from '../../policy/bundle/stage.ts';
+import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import type { Configuration } from '../settings/configuration.ts';
 import { openSource, openStager } from './source.ts';
 import { packageRoot } from '../version.ts';

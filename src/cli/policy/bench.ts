@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import { MalformedError } from '../../core/errors.ts';
-import type { PolicyEngine } from '../../policy/engine.ts';
-import type { GoldenCase } from '../../policy/cases.ts';
-import { PolicyError } from '../../policy/policy-error.ts';
+import type { PolicyEngine } from '../../policy/engine/engine.ts';
+import type { GoldenCase } from '../../policy/bundle/cases.ts';
+import { PolicyError } from '../../policy/contract/policy-error.ts';
 import { buildPolicy } from './bundle.ts';
 import { casesOf, readPolicyFolder } from './folder.ts';
 import { inWorkshop } from './workshop.ts';

@@ -1,12 +1,12 @@
 /** From a policy's folder to a bundle that was tried: the steps that `build`, `test`, `bench` and `dev` share. */
 import { createHash } from 'node:crypto';
 import { sha256Base64Url } from '#platform';
-import { readBundle } from '../../policy/bundle.ts';
-import { PolicyEngine } from '../../policy/engine.ts';
-import { tryCase } from '../../policy/cases.ts';
-import type { CaseFailure, GoldenCase } from '../../policy/cases.ts';
-import type { PolicyIdentity } from '../../policy/identity.ts';
-import { preparePolicy } from '../../policy/prepare.ts';
+import { readBundle } from '../../policy/bundle/bundle.ts';
+import { PolicyEngine } from '../../policy/engine/engine.ts';
+import { tryCase } from '../../policy/bundle/cases.ts';
+import type { CaseFailure, GoldenCase } from '../../policy/bundle/cases.ts';
+import type { PolicyIdentity } from '../../policy/bundle/identity.ts';
+import { preparePolicy } from '../../policy/bundle/prepare.ts';
 import type { BuildOptions } from '../../toolchain/answers.ts';
 import type { RegoToolchain } from '../../toolchain/toolchain.ts';
 import { differences } from './differences.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { MalformedError, SteleError } from '../../core/errors.ts';
-import { ENTRYPOINTS } from '../../policy/decision.ts';
+import { ENTRYPOINTS } from '../../policy/contract/decision.ts';
 import type { Evaluated } from '../../toolchain/answers.ts';
 import type { RegoToolchain } from '../../toolchain/toolchain.ts';
 import { policyAt, policyOfGateway } from '../reexecute/archived-policy.ts';

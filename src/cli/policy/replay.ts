@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SteleError } from '../../core/errors.ts';
-import { stageBundle } from '../../policy/stage.ts';
-import type { StagedPolicy } from '../../policy/staged.ts';
+import { stageBundle } from '../../policy/bundle/stage.ts';
+import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { contextOf } from '../context.ts';
 import { exitCodes } from '../exit.ts';

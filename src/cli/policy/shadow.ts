@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Argument } from 'commander';
 import type { Command } from 'commander';
 import { SteleError } from '../../core/errors.ts';
-import type { ShadowStatus } from '../../policy/shadow-tally.ts';
+import type { ShadowStatus } from '../../policy/shadow/tally.ts';
 import { call } from '../client.ts';
 import { contextOf } from '../context.ts';
 

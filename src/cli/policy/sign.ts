@@ -7,9 +7,9 @@ import { jwkThumbprint } from '../../core/jws.ts';
 import { namedSigner, SIGNATURES_FILE, signBundleFiles } from '../../keys/bundle-signatures.ts';
 import { loadKey } from '../../keys/key-files.ts';
 import type { PrivateKey } from '../../keys/key-files.ts';
-import { parseBundle, unpackBundle } from '../../policy/bundle.ts';
-import { prependFiles, withoutPrepended } from '../../policy/bundle-archive.ts';
-import { CASES_FOLDER, casesOf } from '../../policy/cases.ts';
+import { parseBundle, unpackBundle } from '../../policy/bundle/bundle.ts';
+import { prependFiles, withoutPrepended } from '../../policy/bundle/archive.ts';
+import { CASES_FOLDER, casesOf } from '../../policy/bundle/cases.ts';
 import { contextOf } from '../context.ts';
 
 interface SignFlags {

@@ -4,9 +4,9 @@
  */
 import { SteleError } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/strict-json.ts';
-import { cannot, withheldBy } from '../../policy/reexecute.ts';
-import type { Reexecution } from '../../policy/reexecute.ts';
-import type { StagedPolicy } from '../../policy/staged.ts';
+import { cannot, withheldBy } from '../../policy/decide/reexecute.ts';
+import type { Reexecution } from '../../policy/decide/reexecute.ts';
+import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import type { SourceOptions } from '../../toolchain/answers.ts';
 import type { RegoToolchain } from '../../toolchain/toolchain.ts';
 import type { ArchivedPolicy } from './archived-policy.ts';

@@ -1,11 +1,11 @@
 /** One decision, made again in a thread that is ended when it takes too long: the module may be a stranger's. */
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { JsonValue } from '../../core/strict-json.ts';
-import { evaluateOnce } from '../../policy/one-shot.ts';
-import { PolicyError } from '../../policy/policy-error.ts';
-import { cannot, reexecute, withheldBy } from '../../policy/reexecute.ts';
-import type { RecordedDecision, Reexecution } from '../../policy/reexecute.ts';
-import type { StagedPolicy } from '../../policy/staged.ts';
+import { evaluateOnce } from '../../policy/decide/one-shot.ts';
+import { PolicyError } from '../../policy/contract/policy-error.ts';
+import { cannot, reexecute, withheldBy } from '../../policy/decide/reexecute.ts';
+import type { RecordedDecision, Reexecution } from '../../policy/decide/reexecute.ts';
+import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 
 /** Makes a decision again and compares; one that does not end is not re-executable here. */
 export async function reexecuteOnce(

@@ -1,8 +1,8 @@
 /** What a replay is asked for, as it was typed. */
 import { SteleError } from '../../core/errors.ts';
 import { parsePointer } from '../../core/json-pointer.ts';
-import type { LeafFacts } from '../../policy/replay.ts';
-import type { Condition } from '../../policy/replay-pool.ts';
+import type { LeafFacts } from '../../policy/replay/replay.ts';
+import type { Condition } from '../../policy/replay/pool.ts';
 
 /** The options of `stele policy replay` that choose and that judge. */
 export interface ReplayFlags {

@@ -1,5 +1,5 @@
 /** What a replay found, for people, for a merge request and for a build server. */
-import type { ReplaySummary } from '../../policy/replay-summary.ts';
+import type { ReplaySummary } from '../../policy/replay/summary.ts';
 
 /** A limit that a merge gate sets, and what was found. */
 export interface ReplayGate {

@@ -2,12 +2,12 @@
 import { availableParallelism } from 'node:os';
 import { SteleError } from '../../core/errors.ts';
 import { History } from '../../ledger/fsck/history.ts';
-import type { LeafFacts } from '../../policy/replay.ts';
-import { NOT_ASKED } from '../../policy/replay.ts';
-import { ReplayPool } from '../../policy/replay-pool.ts';
-import { ReplayTally } from '../../policy/replay-summary.ts';
-import type { ReplaySummary } from '../../policy/replay-summary.ts';
-import type { StagedPolicy } from '../../policy/staged.ts';
+import type { LeafFacts } from '../../policy/replay/replay.ts';
+import { NOT_ASKED } from '../../policy/replay/replay.ts';
+import { ReplayPool } from '../../policy/replay/pool.ts';
+import { ReplayTally } from '../../policy/replay/summary.ts';
+import type { ReplaySummary } from '../../policy/replay/summary.ts';
+import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Output } from '../output.ts';
 import type { ReplayOptions } from './options.ts';

@@ -2,8 +2,8 @@
 import type { Batch } from '../../core/batch.ts';
 import type { Entry } from '../../core/entry.ts';
 import type { History, HistoryBatch, HistoryPayload } from '../../ledger/fsck/history.ts';
-import type { LeafFacts } from '../../policy/replay.ts';
-import type { ReplayPool, ReplayTask } from '../../policy/replay-pool.ts';
+import type { LeafFacts } from '../../policy/replay/replay.ts';
+import type { ReplayPool, ReplayTask } from '../../policy/replay/pool.ts';
 import type { Output } from '../output.ts';
 
 /** What of a ledger is decided again. */

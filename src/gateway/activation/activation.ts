@@ -4,7 +4,7 @@
  */
 import type { Approved, ApprovedChange } from '../../core/approval.ts';
 import type { Receipt } from '../../ledger/context/receipt.ts';
-import type { StagedPolicy } from '../../policy/staged.ts';
+import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import { ActivationApprovals } from './approvals.ts';
 import type { ActivationRequest } from './approvals.ts';
 import { ActivationBundles } from './bundle.ts';

@@ -2,8 +2,8 @@
 import type { ApprovedChange } from '../../core/approval.ts';
 import { SteleError } from '../../core/errors.ts';
 import { sha256Base64Url } from '#platform';
-import { ENTRYPOINTS } from '../../policy/decision.ts';
-import type { StagedPolicy } from '../../policy/staged.ts';
+import { ENTRYPOINTS } from '../../policy/contract/decision.ts';
+import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import type { ActivationRequest } from './approvals.ts';
 import type { ActivationRefusals } from './refusals.ts';
 import type { Asker } from '../context/asker.ts';

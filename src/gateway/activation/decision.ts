@@ -2,9 +2,9 @@
 import { approvalFacts } from '../../core/approval.ts';
 import type { Approved, ApprovedChange } from '../../core/approval.ts';
 import type { JsonObject } from '../../core/strict-json.ts';
-import { decideActivation } from '../../policy/admin.ts';
-import type { DecidedActivation } from '../../policy/admin.ts';
-import type { StagedPolicy } from '../../policy/staged.ts';
+import { decideActivation } from '../../policy/decide/admin.ts';
+import type { DecidedActivation } from '../../policy/decide/admin.ts';
+import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import type { ActivationRequest } from './approvals.ts';
 import type { Asker } from '../context/asker.ts';
 import type { PolicyChanges, ServedLedger } from '../context/components.ts';

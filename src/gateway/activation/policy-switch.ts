@@ -5,11 +5,11 @@ import type {
   NamedSigner,
   PolicySwitch,
 } from '../../ledger/context/components.ts';
-import { identityFault } from '../../policy/archived.ts';
-import type { EvaluateOnce } from '../../policy/one-shot.ts';
-import { PolicyError } from '../../policy/policy-error.ts';
-import type { StagedPolicy } from '../../policy/staged.ts';
-import type { ReadyPolicy, SwapPool } from '../../policy/swap-pool.ts';
+import { identityFault } from '../../policy/bundle/archived.ts';
+import type { EvaluateOnce } from '../../policy/decide/one-shot.ts';
+import { PolicyError } from '../../policy/contract/policy-error.ts';
+import type { StagedPolicy } from '../../policy/bundle/staged.ts';
+import type { ReadyPolicy, SwapPool } from '../../policy/pool/swap-pool.ts';
 
 /** What a switch works with. */
 export interface SwitchParts {

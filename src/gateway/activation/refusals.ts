@@ -2,10 +2,10 @@
 import type { ApprovedChange } from '../../core/approval.ts';
 import { assert } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/strict-json.ts';
-import { refusedActivation } from '../../policy/admin.ts';
-import type { DecidedActivation } from '../../policy/admin.ts';
-import type { DecideSettings } from '../../policy/decide.ts';
-import { ENTRYPOINTS } from '../../policy/decision.ts';
+import { refusedActivation } from '../../policy/decide/admin.ts';
+import type { DecidedActivation } from '../../policy/decide/admin.ts';
+import type { DecideSettings } from '../../policy/decide/decide.ts';
+import { ENTRYPOINTS } from '../../policy/contract/decision.ts';
 import type { Asker } from '../context/asker.ts';
 import type { CallerBudget } from '../quota/caller-budget.ts';
 import { isProblemCode } from '../context/codes.ts';

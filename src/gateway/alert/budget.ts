@@ -1,4 +1,4 @@
-import type { FoundAlert } from '../../policy/alert-job.ts';
+import type { FoundAlert } from '../../policy/alert/job.ts';
 
 /**
  * Alerts of one title, of the entries that one gateway took in one minute: enough to see what goes on and where, and the

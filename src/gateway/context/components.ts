@@ -2,13 +2,13 @@ import type { PublicJwk } from '../../core/jws.ts';
 import type { Callers } from '../../keys/callers.ts';
 import type { LedgerSecret } from '../../keys/ledger-secret.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { PolicyFeed } from '../../policy/feed.ts';
-import type { PolicyPool } from '../../policy/pool.ts';
-import type { DecideSettings } from '../../policy/decide.ts';
-import type { EvaluateOnce } from '../../policy/one-shot.ts';
-import type { PreparedPolicy } from '../../policy/prepare.ts';
-import type { Shadow } from '../../policy/shadow.ts';
-import type { StagedPolicy } from '../../policy/staged.ts';
+import type { PolicyFeed } from '../../policy/bundle/feed.ts';
+import type { PolicyPool } from '../../policy/pool/pool.ts';
+import type { DecideSettings } from '../../policy/decide/decide.ts';
+import type { EvaluateOnce } from '../../policy/decide/one-shot.ts';
+import type { PreparedPolicy } from '../../policy/bundle/prepare.ts';
+import type { Shadow } from '../../policy/shadow/shadow.ts';
+import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import type { AlertWalk } from '../alert/walk.ts';
 
 /** Where the gateway says what it does: one line an event. `fields` hold no credential and no input. */

@@ -1,5 +1,5 @@
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { ActionName } from '../../policy/decision.ts';
+import type { ActionName } from '../../policy/contract/decision.ts';
 import type { GatewayLog } from './components.ts';
 
 /** What a request is counted as; no policy is asked about keys, for the root has spoken. */

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../core/strict-json.ts';
 import type { Caller } from '../../keys/caller.ts';
-import type { ActionName } from '../../policy/decision.ts';
-import type { KnownFacts, SourceFacts } from '../../policy/jobs.ts';
+import type { ActionName } from '../../policy/contract/decision.ts';
+import type { KnownFacts, SourceFacts } from '../../policy/decide/jobs.ts';
 import type { Asker } from '../context/asker.ts';
 
 /** Media types of one caller that are remembered; in binary mode it may name any. */

@@ -10,7 +10,7 @@ import { sha256Base64Url } from '#platform';
 import type { JsonObject } from '../../core/strict-json.ts';
 import type { LeafStretch } from '../../ledger/tree/batch-reader.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { DecidedRead } from '../../policy/jobs.ts';
+import type { DecidedRead } from '../../policy/decide/jobs.ts';
 import type { Place } from './cursor.ts';
 import { discloseEntry, entryView, openEntry } from './view.ts';
 import type { OpenEntry } from './view.ts';

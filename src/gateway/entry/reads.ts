@@ -1,7 +1,7 @@
 /** Decides reads of one ledger. Nothing is answered before that it was asked for is recorded, or counted. */
 import type { Receipt } from '../../ledger/context/receipt.ts';
-import type { PolicyPool } from '../../policy/pool.ts';
-import type { DecidedRead, ReadEntry, ReadJob, ReadOutcome } from '../../policy/jobs.ts';
+import type { PolicyPool } from '../../policy/pool/pool.ts';
+import type { DecidedRead, ReadEntry, ReadJob, ReadOutcome } from '../../policy/decide/jobs.ts';
 import type { Asker } from '../context/asker.ts';
 import { collector } from './collect.ts';
 import type { Collect } from './collect.ts';

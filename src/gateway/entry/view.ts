@@ -9,7 +9,7 @@ import type { Selection } from '../../core/redact.ts';
 import type { JsonObject } from '../../core/strict-json.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { FoundEntry } from '../../ledger/context/receipt.ts';
-import type { DecidedRead, KnownFacts } from '../../policy/jobs.ts';
+import type { DecidedRead, KnownFacts } from '../../policy/decide/jobs.ts';
 import { isOwner } from './ownership.ts';
 
 /** An entry with what its leaf says in clear, and its record where there is one. */

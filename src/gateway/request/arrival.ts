@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import { DECISION_LIMITS } from '../../policy/decision.ts';
+import { DECISION_LIMITS } from '../../policy/contract/decision.ts';
 import { HEADERS_MAX, REQUEST_ID_CHARACTERS_MAX, URL_CHARACTERS_MAX } from '../context/limits.ts';
 import { ProblemError } from '../context/problem.ts';
 import type { Stay } from '../quota/room.ts';

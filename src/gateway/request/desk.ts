@@ -7,11 +7,16 @@ import { formatTlogProof } from '../../core/tlog-proof.ts';
 import { parseLeafIndex } from '../../core/tree.ts';
 import type { Reservation } from '../../ledger/write/idempotency.ts';
 import type { Receipt } from '../../ledger/context/receipt.ts';
-import { ALERT_ENTRYPOINTS } from '../../policy/alert-job.ts';
-import { ENTRYPOINTS } from '../../policy/decision.ts';
-import { DEFAULT_INPUT_LIMITS } from '../../policy/input.ts';
-import type { AppendJob, AppendOutcome, KnownFacts, WriteIdentity } from '../../policy/jobs.ts';
-import { bodyDigest, identityDigest } from '../../policy/write-identity.ts';
+import { ALERT_ENTRYPOINTS } from '../../policy/alert/job.ts';
+import { ENTRYPOINTS } from '../../policy/contract/decision.ts';
+import { DEFAULT_INPUT_LIMITS } from '../../policy/decide/input.ts';
+import type {
+  AppendJob,
+  AppendOutcome,
+  KnownFacts,
+  WriteIdentity,
+} from '../../policy/decide/jobs.ts';
+import { bodyDigest, identityDigest } from '../../policy/decide/write-identity.ts';
 import { Activations } from '../activation/activation.ts';
 import type { Asker } from '../context/asker.ts';
 import { ArchivedBundles } from '../activation/archived-bundles.ts';

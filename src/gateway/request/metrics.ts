@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Callers } from '../../keys/callers.ts';
-import type { FeedStatus } from '../../policy/feed.ts';
-import type { ShadowStatus } from '../../policy/shadow-tally.ts';
+import type { FeedStatus } from '../../policy/bundle/feed.ts';
+import type { ShadowStatus } from '../../policy/shadow/tally.ts';
 import type { AlertStatus } from '../alert/walk.ts';
 import type { Desk } from './desk.ts';
 

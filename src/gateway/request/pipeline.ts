@@ -8,8 +8,8 @@
  */
 import { CallerError } from '../../keys/caller.ts';
 import type { Caller } from '../../keys/caller.ts';
-import type { ActionName } from '../../policy/decision.ts';
-import type { DecidedRead, KnownFacts } from '../../policy/jobs.ts';
+import type { ActionName } from '../../policy/contract/decision.ts';
+import type { DecidedRead, KnownFacts } from '../../policy/decide/jobs.ts';
 import { pathParameter, purposeOf } from './arrival.ts';
 import type { Arrival } from './arrival.ts';
 import type { Answer } from './answer.ts';

@@ -1,7 +1,7 @@
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { ANONYMOUS } from '../../keys/caller.ts';
 import type { Caller } from '../../keys/caller.ts';
-import type { WriteIdentity } from '../../policy/jobs.ts';
+import type { WriteIdentity } from '../../policy/decide/jobs.ts';
 import { queryOf } from '../request/arrival.ts';
 import type { Answer } from '../request/answer.ts';
 import { readBody } from '../request/body.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { toBase64 } from '../../core/bytes.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { FoundEntry } from '../../ledger/context/receipt.ts';
-import type { DecidedRead, KnownFacts } from '../../policy/jobs.ts';
+import type { DecidedRead, KnownFacts } from '../../policy/decide/jobs.ts';
 import { pathParameter, queryOf } from '../request/arrival.ts';
 import type { Arrival } from '../request/arrival.ts';
 import { jsonAnswer } from '../request/answer.ts';

@@ -1,6 +1,6 @@
 import { queryOf } from '../request/arrival.ts';
 import type { Answer } from '../request/answer.ts';
-import type { FeedStatus } from '../../policy/feed.ts';
+import type { FeedStatus } from '../../policy/bundle/feed.ts';
 import type { AlertStatus } from '../alert/walk.ts';
 import type { ServedLedger } from '../context/components.ts';
 import type { Gateway } from '../request/gateway.ts';

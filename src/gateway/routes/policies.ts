@@ -5,8 +5,8 @@
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { JsonObject } from '../../core/strict-json.ts';
 import type { Activation } from '../../core/log-position.ts';
-import { PolicyError } from '../../policy/policy-error.ts';
-import type { PreparedPolicy } from '../../policy/prepare.ts';
+import { PolicyError } from '../../policy/contract/policy-error.ts';
+import type { PreparedPolicy } from '../../policy/bundle/prepare.ts';
 import { pathParameter, queryOf } from '../request/arrival.ts';
 import { jsonAnswer } from '../request/answer.ts';
 import type { Desk } from '../request/desk.ts';

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../core/strict-json.ts';
-import type { DecidedRead } from '../../policy/jobs.ts';
+import type { DecidedRead } from '../../policy/decide/jobs.ts';
 import type { Page } from '../entry/page.ts';
 import { makePage } from '../entry/page.ts';
 import { queryOf } from '../request/arrival.ts';

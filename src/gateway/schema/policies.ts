@@ -1,6 +1,6 @@
 /** Shapes of what is asked and answered about the policies of a ledger. */
 import { z } from 'zod';
-import { ENTRYPOINTS } from '../../policy/decision.ts';
+import { ENTRYPOINTS } from '../../policy/contract/decision.ts';
 
 /** A trial of the policy in charge. */
 export const evaluationSchema = z

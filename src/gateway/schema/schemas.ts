@@ -1,7 +1,7 @@
 /** What goes in and comes out over HTTP, as schemas: requests are checked by them, `/openapi.json` is made of them. */
 import { z } from 'zod';
 import { POLICY_CHANGES } from '../../core/approval.ts';
-import { CHANGE_KINDS } from '../../policy/replay.ts';
+import { CHANGE_KINDS } from '../../policy/replay/replay.ts';
 import { codes } from '../context/codes.ts';
 import {
   IDEMPOTENCY_KEY_CHARACTERS_MAX,

@@ -27,7 +27,7 @@ import { MalformedError, SteleError } from '../../../src/core/errors.ts';
 import { HaltError } from '../../../src/ledger/context/errors.ts';
 import { generateKey, loadKey, saveKey } from '../../../src/keys/key-files.ts';
 import { jwsSigner } from '../../../src/keys/signers.ts';
-import { unpackBundle } from '../../../src/policy/bundle.ts';
+import { unpackBundle } from '../../../src/policy/bundle/bundle.ts';
 import { pack } from '../../support/bundles.ts';
 
 let folder = '';

@@ -45,7 +45,7 @@ test('a gateway loads no S3 SDK and no toolchain before it is asked for one', ()
 });
 
 test('a policy worker loads no package: neither the curves nor the schemas of a verifier', () => {
-  const { files, packages } = loadedBy('src/policy/worker.ts');
-  expect(files).toContain('src/policy/engine.ts');
+  const { files, packages } = loadedBy('src/policy/pool/worker.ts');
+  expect(files).toContain('src/policy/engine/engine.ts');
   expect([...packages]).toEqual([]);
 });

@@ -9,7 +9,7 @@ import { exitCodeOf } from '../../../src/cli/exit.ts';
 import { unifiedDiff } from '../../../src/cli/policy/line-diff.ts';
 import { policyCommand } from '../../../src/cli/policy/commands.ts';
 import { createProgram } from '../../../src/cli/program.ts';
-import { readBundle } from '../../../src/policy/bundle.ts';
+import { readBundle } from '../../../src/policy/bundle/bundle.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { projectRoot, run } from '../../support/tools.ts';
 

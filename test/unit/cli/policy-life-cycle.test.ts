@@ -10,9 +10,9 @@ import { createProgram } from '../../../src/cli/program.ts';
 import type { ReplayReport } from '../../../src/cli/replay/report.ts';
 import { canonicalJson } from '../../../src/core/canonical-json.ts';
 import { parseEntry } from '../../../src/core/entry.ts';
-import type { ShadowStatus } from '../../../src/policy/shadow-tally.ts';
+import type { ShadowStatus } from '../../../src/policy/shadow/tally.ts';
 import { saveKey } from '../../../src/keys/key-files.ts';
-import { NOT_ASKED } from '../../../src/policy/replay.ts';
+import { NOT_ASKED } from '../../../src/policy/replay/replay.ts';
 import { PolicyWorld } from '../../support/policy-world.ts';
 import type { Bundle, Person } from '../../support/policy-world.ts';
 

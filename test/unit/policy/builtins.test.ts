@@ -1,13 +1,13 @@
 /** The host functions: what they answered OPA's conformance cases, and what nobody means well with. */
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { BuiltinLimitError } from '../../../src/policy/builtins/builtin.ts';
-import { HOST_BUILTINS } from '../../../src/policy/builtins/index.ts';
-import { BuiltinFailure } from '../../../src/policy/builtins/operand.ts';
+import { BuiltinLimitError } from '../../../src/policy/engine/builtins/builtin.ts';
+import { HOST_BUILTINS } from '../../../src/policy/engine/builtins/index.ts';
+import { BuiltinFailure } from '../../../src/policy/engine/builtins/operand.ts';
 import { REFUSED_BUILTINS } from '../../../src/toolchain/refused-builtins.ts';
-import { formatJson, formatRego, parseRego } from '../../../src/policy/rego-text.ts';
-import { compareValues, isEqual } from '../../../src/policy/rego-value.ts';
-import type { RegoValue } from '../../../src/policy/rego-value.ts';
+import { formatJson, formatRego, parseRego } from '../../../src/policy/contract/rego-text.ts';
+import { compareValues, isEqual } from '../../../src/policy/contract/rego-value.ts';
+import type { RegoValue } from '../../../src/policy/contract/rego-value.ts';
 
 interface Call {
   readonly name: string;

@@ -3,9 +3,9 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { packTar, unpackTar } from 'modern-tar';
-import { DEFAULT_BUNDLE_LIMITS, readBundle } from '../../../src/policy/bundle.ts';
-import type { PolicyBundle } from '../../../src/policy/bundle.ts';
-import { preparePolicy } from '../../../src/policy/prepare.ts';
+import { DEFAULT_BUNDLE_LIMITS, readBundle } from '../../../src/policy/bundle/bundle.ts';
+import type { PolicyBundle } from '../../../src/policy/bundle/bundle.ts';
+import { preparePolicy } from '../../../src/policy/bundle/prepare.ts';
 import { DEFAULT_BUNDLE } from './support.ts';
 
 type Entry = Parameters<typeof packTar>[0][number];

@@ -1,6 +1,11 @@
 /** Changes in words: two that differ are never the same text, however long they are. */
 import { describe, expect, test } from '@jest/globals';
-import { changedMembers, changedText, cutText, textOf } from '../../../src/policy/change-text.ts';
+import {
+  changedMembers,
+  changedText,
+  cutText,
+  textOf,
+} from '../../../src/policy/replay/change-text.ts';
 import type { JsonValue } from '../../../src/core/strict-json.ts';
 
 const many = Array.from({ length: 46 }, (_, i) => `/input/event/personal/${i}`);

@@ -19,18 +19,23 @@ import { disclosuresFor } from '../../../src/core/redact.ts';
 import { parseStrictJson } from '../../../src/core/strict-json.ts';
 import type { JsonValue } from '../../../src/core/strict-json.ts';
 import { sha256 } from '../../../src/core/platform.node.ts';
-import { Decider } from '../../../src/policy/decide.ts';
-import type { DecideSettings } from '../../../src/policy/decide.ts';
-import { PolicyEngine } from '../../../src/policy/engine.ts';
-import type { Evaluator } from '../../../src/policy/engine.ts';
-import { openInProcessPool } from '../../../src/policy/in-process.ts';
-import type { AppendJob, DecidedAppend, DecidedRead, ReadEntry } from '../../../src/policy/jobs.ts';
-import { appendWork, readWork } from '../../../src/policy/pool.ts';
-import type { PolicyPool } from '../../../src/policy/pool.ts';
-import type { PreparedPolicy } from '../../../src/policy/prepare.ts';
-import { decisionOfRecord, reexecute } from '../../../src/policy/reexecute.ts';
-import type { RecordedDecision } from '../../../src/policy/reexecute.ts';
-import { bodyDigest, identityDigest } from '../../../src/policy/write-identity.ts';
+import { Decider } from '../../../src/policy/decide/decide.ts';
+import type { DecideSettings } from '../../../src/policy/decide/decide.ts';
+import { PolicyEngine } from '../../../src/policy/engine/engine.ts';
+import type { Evaluator } from '../../../src/policy/engine/engine.ts';
+import { openInProcessPool } from '../../../src/policy/pool/in-process.ts';
+import type {
+  AppendJob,
+  DecidedAppend,
+  DecidedRead,
+  ReadEntry,
+} from '../../../src/policy/decide/jobs.ts';
+import { appendWork, readWork } from '../../../src/policy/pool/pool.ts';
+import type { PolicyPool } from '../../../src/policy/pool/pool.ts';
+import type { PreparedPolicy } from '../../../src/policy/bundle/prepare.ts';
+import { decisionOfRecord, reexecute } from '../../../src/policy/decide/reexecute.ts';
+import type { RecordedDecision } from '../../../src/policy/decide/reexecute.ts';
+import { bodyDigest, identityDigest } from '../../../src/policy/decide/write-identity.ts';
 import {
   appendJob,
   AT,

@@ -6,13 +6,13 @@ import {
   adminResultSchema,
   appendResultSchema,
   readResultSchema,
-} from '../../../src/policy/decision-schema.ts';
+} from '../../../src/policy/contract/decision-schema.ts';
 import {
   parseAdminResult,
   parseAppendResult,
   parseReadResult,
   selectOf,
-} from '../../../src/policy/decision.ts';
+} from '../../../src/policy/contract/decision.ts';
 
 const yes = { allow: true, reasons: [], class: 'standard' };
 const seen = { allow: true, reasons: [] };

@@ -2,10 +2,10 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { canonicalJson } from '../../../src/core/canonical-json.ts';
 import type { JsonValue } from '../../../src/core/strict-json.ts';
-import { DEFAULT_HYGIENE, limitsFor, PolicyEngine } from '../../../src/policy/engine.ts';
-import { PolicyError } from '../../../src/policy/policy-error.ts';
-import type { PreparedPolicy } from '../../../src/policy/prepare.ts';
-import { compileModule } from '../../../src/policy/wasm-module.ts';
+import { DEFAULT_HYGIENE, limitsFor, PolicyEngine } from '../../../src/policy/engine/engine.ts';
+import { PolicyError } from '../../../src/policy/contract/policy-error.ts';
+import type { PreparedPolicy } from '../../../src/policy/bundle/prepare.ts';
+import { compileModule } from '../../../src/policy/engine/wasm-module.ts';
 import { DEFAULT_BUNDLE, HOSTILE_BUNDLE, policyOf } from './support.ts';
 
 let hostile: PreparedPolicy;

@@ -1,13 +1,13 @@
 /** What a feed makes of what its source gives: one candidate, one failure, and pauses in between. */
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { PolicyFeed } from '../../../src/policy/feed.ts';
-import type { FeedFailure } from '../../../src/policy/feed.ts';
-import { BundleError } from '../../../src/policy/policy-error.ts';
-import type { BundleCode } from '../../../src/policy/policy-error.ts';
-import { SourceError } from '../../../src/policy/sources/source.ts';
-import type { BundleSource } from '../../../src/policy/sources/source.ts';
-import type { StagedPolicy } from '../../../src/policy/staged.ts';
+import { PolicyFeed } from '../../../src/policy/bundle/feed.ts';
+import type { FeedFailure } from '../../../src/policy/bundle/feed.ts';
+import { BundleError } from '../../../src/policy/contract/policy-error.ts';
+import type { BundleCode } from '../../../src/policy/contract/policy-error.ts';
+import { SourceError } from '../../../src/policy/bundle/sources/source.ts';
+import type { BundleSource } from '../../../src/policy/bundle/sources/source.ts';
+import type { StagedPolicy } from '../../../src/policy/bundle/staged.ts';
 
 type Step = string | null | SourceError;
 

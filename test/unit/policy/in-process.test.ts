@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import type { PolicyPool } from '../../../src/policy/pool.ts';
-import { openInProcessPool } from '../../../src/policy/in-process.ts';
+import type { PolicyPool } from '../../../src/policy/pool/pool.ts';
+import { openInProcessPool } from '../../../src/policy/pool/in-process.ts';
 import { appendJob, DEFAULT_BUNDLE, policyOf, settings } from './support.ts';
 
 let pool: PolicyPool;

@@ -3,14 +3,19 @@ import { describe, expect, test } from '@jest/globals';
 import { fc, test as property } from '@fast-check/jest';
 import { canonicalJson } from '../../../src/core/canonical-json.ts';
 import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
-import { Backlog } from '../../../src/policy/backlog.ts';
+import { Backlog } from '../../../src/policy/pool/backlog.ts';
 import { parsePointer } from '../../../src/core/json-pointer.ts';
-import { applyMask } from '../../../src/policy/mask.ts';
-import { packOutcomes, packWork, unpackOutcomes, unpackWork } from '../../../src/policy/message.ts';
-import type { Outcome, Work } from '../../../src/policy/message.ts';
-import { Progress } from '../../../src/policy/progress.ts';
-import { pagedRandom } from '../../../src/policy/random.ts';
-import { bodyDigest, identityDigest } from '../../../src/policy/write-identity.ts';
+import { applyMask } from '../../../src/policy/decide/mask.ts';
+import {
+  packOutcomes,
+  packWork,
+  unpackOutcomes,
+  unpackWork,
+} from '../../../src/policy/pool/message.ts';
+import type { Outcome, Work } from '../../../src/policy/pool/message.ts';
+import { Progress } from '../../../src/policy/pool/progress.ts';
+import { pagedRandom } from '../../../src/policy/pool/random.ts';
+import { bodyDigest, identityDigest } from '../../../src/policy/decide/write-identity.ts';
 
 describe('a mask', () => {
   test.each<[string, JsonValue, string[], JsonValue]>([

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { readBundle } from '../../../src/policy/bundle.ts';
-import type { DecideSettings } from '../../../src/policy/decide.ts';
-import { DEFAULT_INPUT_LIMITS } from '../../../src/policy/input.ts';
-import type { AppendJob, KnownFacts, ReadJob } from '../../../src/policy/jobs.ts';
-import { preparePolicy } from '../../../src/policy/prepare.ts';
-import type { PreparedPolicy } from '../../../src/policy/prepare.ts';
+import { readBundle } from '../../../src/policy/bundle/bundle.ts';
+import type { DecideSettings } from '../../../src/policy/decide/decide.ts';
+import { DEFAULT_INPUT_LIMITS } from '../../../src/policy/decide/input.ts';
+import type { AppendJob, KnownFacts, ReadJob } from '../../../src/policy/decide/jobs.ts';
+import { preparePolicy } from '../../../src/policy/bundle/prepare.ts';
+import type { PreparedPolicy } from '../../../src/policy/bundle/prepare.ts';
 
 /** The committed default policy. */
 export const DEFAULT_BUNDLE = 'bundles/default/bundle.tar.gz';

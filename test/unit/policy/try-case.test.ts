@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { casesOf, tryCase } from '../../../src/policy/cases.ts';
-import { PolicyEngine } from '../../../src/policy/engine.ts';
+import { casesOf, tryCase } from '../../../src/policy/bundle/cases.ts';
+import { PolicyEngine } from '../../../src/policy/engine/engine.ts';
 import { DEFAULT_BUNDLE, policyOf } from './support.ts';
 
 describe('a golden case, tried for its author', () => {
