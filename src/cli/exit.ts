@@ -16,21 +16,31 @@ export const exitCodes = {
 
 /** What was named is not there, or another process has it: nothing was judged, and a script may try again. */
 const absent = new Set([
+  'caller_unknown',
   'entry_missing',
   'entry_unknown',
   'file_missing',
   'folder_in_use',
   'folder_missing',
+  'key_file_missing',
+  'key_unknown',
   'ledger_missing',
+  'ledger_unknown',
   'not_initialised',
   'policy_missing',
+  'policy_unknown',
 ]);
+
+/** What was typed makes no request that a gateway could read: nothing was asked, so nothing was refused. */
+const mistyped = new Set(['bad_parameter', 'bad_path', 'cursor_invalid', 'url_too_long']);
 
 /** The exit code that an error deserves: one for each code. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof SteleError)) return exitCodes.invalid;
   if (absent.has(error.code)) return exitCodes.incomplete;
-  if (error.disposition === 'fix-configuration') return exitCodes.usage;
+  if (error.disposition === 'fix-configuration' || mistyped.has(error.code)) {
+    return exitCodes.usage;
+  }
   return error.disposition === 'retry' || error.disposition === 'reload'
     ? exitCodes.incomplete
     : exitCodes.invalid;

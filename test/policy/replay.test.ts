@@ -119,7 +119,7 @@ test.each([
 });
 
 test.each([
-  ['a range without decisions', { from: '999999' }],
+  ['a range without decisions', { to: '0' }],
   ['a condition that nothing meets', { where: ['/input/event/nosuch=1'] }],
 ])(
   'a candidate that was held against nothing passes only where that is allowed: %s',

@@ -84,7 +84,10 @@ async function factsOf(
   flags: EndFlags,
   known: boolean,
 ): Promise<KeyFacts> {
-  applySchema(Base64Url32, kid, 'kid', 'kid_malformed');
+  if (!Base64Url32.safeParse(kid).success) {
+    const what = 'the id of a key is 43 characters of base64url';
+    throw usage('kid_malformed', `${what}, as \`stele key list\` says, not ${kid}`);
+  }
   const { use, genesis, final } = flags;
   if (known && use !== undefined && genesis !== undefined) {
     return { gen: genesis, use, final: finalOf(final) };

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SteleError } from '../../core/errors.ts';
+import { Base64Url32 } from '../../core/schema.ts';
 import { contextOf } from '../context.ts';
 import { archivedBundle, stagedAs } from '../reexecute/archived-policy.ts';
 
@@ -19,6 +20,11 @@ export function policyFetchCommand(declared: Command): void {
     )
     .action(async (id: string, { out }: Flags, self: Command) => {
       const { output, connection } = contextOf(self);
+      if (!Base64Url32.safeParse(id).success) {
+        const what = 'the identity of a policy is 43 characters of base64url';
+        const message = `${what}, as pol.id of an entry or \`stele policy history\` has it, not ${id}`;
+        throw new SteleError('option_malformed', message, { disposition: 'fix-configuration' });
+      }
       const bytes = await archivedBundle(connection, id);
       const staged = await stagedAs(bytes, id, null);
       if (!('prepared' in staged)) {

@@ -71,7 +71,6 @@ export async function reexecuteStore(
   });
   const known = new Map<string, Promise<string | undefined>>();
   const history = await History.open(store, ledger);
-  const isAll = range[1] === Number.MAX_SAFE_INTEGER;
   const fetchPolicy = async (id: string): Promise<string | undefined> => {
     const found = await archived({ store, ledger }, id, history.bundleDigest(id));
     if ('prepared' in found) pool.add(id, found.prepared.compiled);
@@ -95,10 +94,13 @@ export async function reexecuteStore(
       },
       output,
     );
+    const isAll = range[1] === Number.MAX_SAFE_INTEGER;
+    const { size } = history.head;
     return withReexecution(report, tally.result(decisions), {
       findings,
       isAll,
       scope: scopeOf(range),
+      ...(isAll || range[1] < size ? {} : { end: endOf(size) }),
     });
   } finally {
     await pool.close();
@@ -155,6 +157,11 @@ interface Scope {
   readonly detail: string;
 }
 
+/** Where a log of that many entries ends, for whoever asked for more. */
+export function endOf(size: number): string {
+  return size === 0 ? 'the log has no entry' : `the log ends at entry ${size - 1}`;
+}
+
 function scopeOf([first, last]: readonly [number, number]): Scope {
   if (first === 0 && last === Number.MAX_SAFE_INTEGER) {
     return { subject: 'Every decision', detail: '' };
@@ -163,14 +170,20 @@ function scopeOf([first, last]: readonly [number, number]): Scope {
   return { subject: `Every decision of ${words}`, detail: `, of ${words}` };
 }
 
+/** What a set of decisions was to be. */
+interface Wanted {
+  /** About the policies. */
+  readonly findings: readonly Finding[];
+  readonly isAll: boolean;
+  readonly scope: Scope;
+  /** Where the log ends, in words, where entries behind that were asked for. */
+  readonly end?: string;
+}
+
 function withReexecution(
   report: Report,
   result: ReexecutionResult,
-  {
-    findings: policies,
-    isAll,
-    scope,
-  }: { readonly findings: readonly Finding[]; readonly isAll: boolean; readonly scope: Scope },
+  { findings: policies, isAll, scope, end }: Wanted,
 ): ReexecutedReport {
   const { decisions, identical, different, notReexecutable, allowedUnrepeated } = result;
   const cannotCount = notReexecutable.reduce((sum, { count }) => sum + count, 0);
@@ -181,6 +194,7 @@ function withReexecution(
       : `${identical} of ${decisions} identical${scope.detail}`,
     ...(different.length === 0 ? [] : [`${different.length} DIFFERENT`]),
     ...reasons,
+    ...(end === undefined ? [] : [end]),
   ].join('; ');
   const found = different
     .slice(0, FINDINGS_LISTED)
@@ -188,8 +202,8 @@ function withReexecution(
   const findings = [...report.findings, ...policies, ...found];
   const failed = different.length > 0 || hasViolation(policies);
   // A ledger may be without decisions; who names entries wants theirs.
-  const passed = allowedUnrepeated === 0 && (identical > 0 || (isAll && decisions === 0));
-  const verdict = failed ? 'fail' : passed ? 'pass' : 'unverifiable';
+  const some = identical > 0 || (isAll && decisions === 0);
+  const verdict = verdictOn(failed, end === undefined && some && allowedUnrepeated === 0);
   const says =
     cannotCount === 0
       ? `${scope.subject} gives the same result when its policy is run on its input again.`
@@ -203,6 +217,11 @@ function withReexecution(
       verdict === 'pass' && decisions > 0 ? [...report.establishes, says] : report.establishes,
     reexecution: result,
   };
+}
+
+function verdictOn(failed: boolean, passed: boolean): StepVerdict {
+  if (failed) return 'fail';
+  return passed ? 'pass' : 'unverifiable';
 }
 
 /** What was asked for and could not be done at all must not end as if it had been. */

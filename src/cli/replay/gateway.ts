@@ -19,7 +19,7 @@ import type { Connection, GatewayRequest } from '../client.ts';
 import type { Output, Progress } from '../output.ts';
 import type { ReplayOptions } from './options.ts';
 import type { ReplayReport } from './report.ts';
-import { runReplay } from './run.ts';
+import { checkReach, runReplay } from './run.ts';
 import type { ReplaySink } from './run.ts';
 import { factsOf } from './walk.ts';
 
@@ -70,6 +70,7 @@ export async function replayGateway(
   };
   const { origin, classes, fallbackClass, labels } = parseGenesis(utf8Bytes(about.genesis_object));
   const { size } = about;
+  checkReach(size, options, output);
   output.note(`reading ${size} entries through the gateway: what is read is recorded there`);
   return runReplay(staged, options, async (sink) => {
     const reading = new Reading(connection, options, sink, { classes, fallbackClass, labels });

@@ -39,6 +39,9 @@ export function optionsOf(flags: ReplayFlags): ReplayOptions {
   const to = placeOf('--to', flags.to);
   const sample = countOf('--sample', flags.sample) ?? 1;
   if (sample < 1) throw malformed('--sample wants 1 or more');
+  if (from?.index !== undefined && to?.index !== undefined && to.index < from.index) {
+    throw malformed('--to is before --from');
+  }
   return {
     indices: [from?.index ?? 0, to?.index ?? Number.MAX_SAFE_INTEGER],
     isWanted: (leaf) =>

@@ -11,6 +11,7 @@ import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Output } from '../output.ts';
 import type { ReplayOptions } from './options.ts';
+import { endOf } from '../reexecute/range.ts';
 import { isPassed } from './report.ts';
 import type { ReplayGate, ReplayReport } from './report.ts';
 import { walkDecisions } from './walk.ts';
@@ -98,8 +99,30 @@ export async function replayStore(
       });
     }
     const { origin, size: entries } = history.head;
+    checkReach(entries, options, output);
     return { decisions, origin, entries, read: 'store' };
   });
+}
+
+/**
+ * Says where the log ends to whoever names entries that it does not have.
+ *
+ * @param size - Of the log.
+ * @throws {@link SteleError} `entry_missing` where it has none of them, and that is not to pass.
+ */
+export function checkReach(
+  size: number,
+  { indices: [first, last], allowEmpty }: Pick<ReplayOptions, 'indices' | 'allowEmpty'>,
+  output: Pick<Output, 'note'>,
+): void {
+  const isBeyond = first >= size && first > 0;
+  const isCut = last >= size && last < Number.MAX_SAFE_INTEGER;
+  if (isBeyond && !allowEmpty) {
+    throw new SteleError('entry_missing', `${endOf(size)}: there is none from ${first} on`, {
+      disposition: 'fix-input',
+    });
+  }
+  if (isBeyond || isCut) output.note(endOf(size));
 }
 
 function gatesOf(summary: ReplaySummary, options: ReplayOptions): ReplayGate[] {

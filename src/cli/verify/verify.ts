@@ -84,6 +84,7 @@ async function verifyTarget(
   output: Output,
 ): Promise<Report> {
   if (/^https?:/.test(target)) {
+    if (!URL.canParse(target)) throw noTarget(target);
     refuseFlags(flags, ['checkpoint', 'genesis', ...ofProofs, ...ofReexecution, 'reexecute']);
     return verifyServedLog(target, flags.vkey ?? [], output);
   }
@@ -98,6 +99,7 @@ async function verifyTarget(
       return reexecuteStore(place, report, range, output);
     });
   }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(target)) throw noTarget(target);
   refuseFlags(flags, ['checkpoint', 'entries']);
   const report = verifyProof(await readEvidence(target, flags), anchorsOf(flags));
   if (flags.reexecute !== true) {
@@ -109,6 +111,12 @@ async function verifyTarget(
   return reexecuteEntry(report, report.index ?? 0, async (id) =>
     policyAt(flags.policy, id, configuration),
   );
+}
+
+function noTarget(target: string): SteleError {
+  const targets = 'a .tlog-proof file, a store (file:///… or s3://…) or a served log (http…)';
+  const message = `${target} is no URL of anything that can be verified: ${targets}`;
+  return new SteleError('option_malformed', message, { disposition: 'fix-configuration' });
 }
 
 /** First and last index that are to be executed again; null where none is. */
