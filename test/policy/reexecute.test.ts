@@ -87,9 +87,7 @@ describe('a sealed ledger', () => {
     // Who names entries is not told that all is well with none of them.
     const none = await again(world, [5000, 6000]);
     expect(none).toMatchObject({ verdict: 'incomplete', reexecution: { decisions: 0 } });
-    expect(none.steps.at(-1)?.detail).toBe(
-      'no decision to make again; the log ends at entry 2002',
-    );
+    expect(none.steps.at(-1)?.detail).toBe('no decision to make again; the log ends at entry 2002');
   }, 120_000);
 
   test.each<[string, (result: JsonObject) => JsonValue, string]>([

@@ -17,7 +17,7 @@ import { archived } from './archived-policy.ts';
 import type { ArchivedPolicy, NoPolicy } from './archived-policy.ts';
 import type { Output } from '../output.ts';
 import { reexecuteOnce } from './once.ts';
-import { factsOf, walkDecisions } from '../replay/walk.ts';
+import { endOf, factsOf, walkDecisions } from '../replay/walk.ts';
 
 /** Why decisions could not be made again: a reason, how many, and the first of them. */
 export interface Unrepeated {
@@ -155,11 +155,6 @@ function findingsOf({ finding: code, why }: NoPolicy, at: FindingPlace): Finding
 interface Scope {
   readonly subject: string;
   readonly detail: string;
-}
-
-/** Where a log of that many entries ends, for whoever asked for more. */
-export function endOf(size: number): string {
-  return size === 0 ? 'the log has no entry' : `the log ends at entry ${size - 1}`;
 }
 
 function scopeOf([first, last]: readonly [number, number]): Scope {

@@ -11,10 +11,9 @@ import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Output } from '../output.ts';
 import type { ReplayOptions } from './options.ts';
-import { endOf } from '../reexecute/range.ts';
 import { isPassed } from './report.ts';
 import type { ReplayGate, ReplayReport } from './report.ts';
-import { walkDecisions } from './walk.ts';
+import { endOf, walkDecisions } from './walk.ts';
 
 /** Where decisions go that are to be made again, and those that cannot be. */
 export interface ReplaySink {

@@ -82,6 +82,11 @@ function* tasksOf(
   }
 }
 
+/** Where a log of that many entries ends, for whoever asked for more. */
+export function endOf(size: number): string {
+  return size === 0 ? 'the log has no entry' : `the log ends at entry ${size - 1}`;
+}
+
 /** What of an entry says how it was decided; null for entries that no policy decided. */
 export function factsOf({ payload }: Entry, index: number): LeafFacts | null {
   const { pol, jti, at, kind, ret, lbl } = payload;
