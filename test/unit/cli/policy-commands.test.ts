@@ -20,11 +20,18 @@ let said = '';
 let noted = '';
 /** A folder that `stele policy init` made. Not to be changed. */
 let fresh = '';
+/** The same with the tests of one package alone: to run all of them takes seconds, and once is enough. Not to be changed. */
+let brief = '';
 const path = process.env['PATH'] ?? '';
 
 beforeAll(async () => {
   fresh = join(await tempFolder(), 'policy');
   await createProgram().parseAsync(['node', 'stele', '--json', 'policy', 'init', fresh]);
+  brief = await tempFolder();
+  await cp(fresh, brief, {
+    recursive: true,
+    filter: (path) => !path.endsWith('_test.rego') || path.endsWith('event_test.rego'),
+  });
 });
 beforeEach(() => {
   jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
@@ -64,10 +71,10 @@ async function json(...words: string[]): Promise<{ value: any; code: number }> {
   return { value: JSON.parse(text), code };
 }
 
-/** A copy of the fresh policy with other files in it. */
-async function changed(files: Record<string, string>): Promise<string> {
+/** A copy of the brief policy with other files in it. */
+async function changed(files: Record<string, string>, from = brief): Promise<string> {
   const folder = await tempFolder();
-  await cp(fresh, folder, { recursive: true });
+  await cp(from, folder, { recursive: true });
   for (const [name, text] of Object.entries(files)) {
     await mkdir(join(folder, name, '..'), { recursive: true });
     await writeFile(join(folder, name), text);
@@ -128,7 +135,7 @@ describe('a fresh policy', () => {
     const words = await policy('test', fresh);
     expect(words.text).toMatch(/^PASS: \d+\/\d+\ngolden cases through policy\.wasm: (\d+)\/\1\n$/);
     expect(words.code).toBe(0);
-    const { value } = await json('test', fresh);
+    const { value } = await json('test', brief);
     expect(value).toMatchObject({ failed: 0, errors: 0, refused: null, golden: { failures: [] } });
     expect(value.golden.cases).toBeGreaterThan(20);
   });
@@ -144,7 +151,7 @@ describe('a fresh policy', () => {
       opa: '1.22.2',
     });
     expect(value.entrypoints).toEqual(['stele/admin', 'stele/append', 'stele/read']);
-    const again = await policy('build', await changed({}), '--out', out);
+    const again = await policy('build', await changed({}, fresh), '--out', out);
     expect(again.text).toContain(value.digest);
     const named = await json('build', fresh, '--out', out, '--revision', 'r1', '-O', '1');
     expect(named.value).toMatchObject({ revision: 'r1' });
@@ -154,19 +161,32 @@ describe('a fresh policy', () => {
 
 describe('stele policy test', () => {
   test('has the forms of `opa test`', async () => {
-    const list = JSON.parse((await policy('test', fresh, '--format', 'json')).text) as unknown[];
+    const list = JSON.parse((await policy('test', brief, '--format', 'json')).text) as unknown[];
     expect(list[0]).toMatchObject({
       package: expect.stringMatching(/^data\./),
       name: expect.anything(),
     });
     expect(noted).toContain('golden cases through policy.wasm');
-    const verbose = await policy('test', fresh, '-v', '--run', 'test_labels_are_short');
+    const verbose = await policy('test', brief, '-v', '--run', 'test_labels_are_short');
     expect(verbose.text).toContain('data.lib.event_test.test_labels_are_short_plain_words: PASS');
-    const covered = JSON.parse((await policy('test', fresh, '--coverage')).text) as {
+  });
+
+  test('reports which lines ran, and refuses too few of them', async () => {
+    const folder = await tempFolder();
+    await writeFile(join(folder, 'a.rego'), 'package a\n\np := 1\n\nq if input.x\n');
+    await writeFile(join(folder, 'a_test.rego'), 'package a_test\n\ntest_p if data.a.p == 1\n');
+    const { text } = await policy('test', folder, '--coverage', '--no-golden');
+    type Rows = { start: { row: number } }[];
+    const covered = JSON.parse(text) as {
+      files: Record<string, { covered: Rows; not_covered: Rows }>;
       coverage: number;
     };
-    expect(covered.coverage).toBeGreaterThan(90);
-    const { value, code } = await json('test', fresh, '--threshold', '100', '--no-golden');
+    const own = covered.files['a.rego'];
+    expect(new Set(own?.covered.map(({ start }) => start.row))).toEqual(new Set([3]));
+    expect(new Set(own?.not_covered.map(({ start }) => start.row))).toEqual(new Set([5]));
+    expect(covered.coverage).toBeGreaterThan(60);
+    expect(covered.coverage).toBeLessThan(70);
+    const { value, code } = await json('test', folder, '--threshold', '100', '--no-golden');
     expect(code).toBe(1);
     expect(value.refused).toContain('threshold not met');
     expect(value.golden).toBeNull();
