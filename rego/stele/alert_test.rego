@@ -65,6 +65,24 @@ _table := [
 	[_call("CreatePolicyVersion", {"policyDocument": _policy([_allow(["s3:Get*", "IAM:*"])])}), ["rights_without_bounds"]],
 	[_call("PutRolePolicy", {"policyDocument": _policy(_allow("ec2:Describe*"))}), []],
 	[_call("PutRolePolicy", {"policyDocument": _policy({"Effect": "Deny", "Action": "*"})}), []],
+	[_call("PutRolePolicy", {"policyDocument": _policy(_all_but("NotAction", "iam:*"))}), ["rights_without_bounds"]],
+	[_call("CreatePolicy", {"policyDocument": _policy(_all_but("NotAction", ["s3:Get*"]))}), ["rights_without_bounds"]],
+	[_call("PutUserPolicy", {"policyDocument": _policy({"Effect": "Deny", "NotAction": "iam:*"})}), []],
+	[_call("CreateRole", {"assumeRolePolicyDocument": _policy(_all_but("NotPrincipal", {"AWS": "111"}))}), ["role_opened"]],
+	[_call("UpdateAssumeRolePolicy", {"policyDocument": _policy({"Effect": "Deny", "NotPrincipal": {"AWS": "111"}})}), []],
+	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": [_all_but("NotPrincipal", {"AWS": "111"})]}}), ["resource_opened"]],
+	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": [_all_but("NotAction", "s3:DeleteBucket")]}}), ["resource_opened"]],
+	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": {"Effect": "Deny", "NotPrincipal": "*"}}}), []],
+	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": _trust("*")}}), ["resource_opened"]],
+	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": _trust({"AWS": ["*"]})}}), ["resource_opened"]],
+	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": object.union(_trust("*"), {"Condition": {"Bool": {}}})}}), []],
+	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": _trust({"Service": "cloudtrail.amazonaws.com"})}}), []],
+	[_call("PutKeyPolicy", {"policy": _policy(_all_but("NotPrincipal", "111"))}), ["resource_opened"]],
+	[_call("PutResourcePolicy", {"resourcePolicy": _policy(_trust("*"))}), ["resource_opened"]],
+	[_call("SetQueueAttributes", {"attributes": {"Policy": _policy(_trust("*"))}}), ["resource_opened"]],
+	[_call("SetQueueAttributes", {"attributes": {"DelaySeconds": "1"}}), []],
+	[_call("SetTopicAttributes", {"attributeName": "Policy", "attributeValue": _policy(_trust("*"))}), ["resource_opened"]],
+	[_call("SetTopicAttributes", {"attributeName": "DisplayName", "attributeValue": _policy(_trust("*"))}), []],
 	[_call("PutRolePolicy", {"policyDocument": "no JSON"}), []],
 	[_call("PutRolePolicy", {"policyDocument": {"Statement": _allow("*")}}), ["rights_without_bounds"]],
 	[_call("PutRolePolicy", {"policyDocument": "{\"a\": &a [1], \"Statement\": [*a]}"}), []],
@@ -81,6 +99,8 @@ _table := [
 	[[], []],
 	[null, []],
 ]
+
+_all_but(member, named) := {"Effect": "Allow", "Resource": "*", member: named}
 
 _everything := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 
@@ -251,7 +271,19 @@ test_the_tenth_secret_is_an_export_and_the_eleventh_no_second if {
 	_found(_with(_fetch("a", 10), ninth)) == ["mass_export"]
 	_found(_with(_fetch("a", 9), ninth)) == []
 	_found(_with(_fetch("a", 11), tenth)) == []
-	_found(_with(_fetch("another", 10), ninth)) == []
+	_found(_with(_fetch("another", 10), tenth)) == []
+}
+
+test_a_program_of_another_name_for_each_call_hides_no_export if {
+	evading := [_fact(_fetch(sprintf("agent %d", [n]), n)) | some n in numbers.range(1, 9)]
+	_found(_with(_fetch("agent 10", 10), evading)) == ["mass_export"]
+	_found(_with(_fetch("agent 10", 9), evading)) == []
+	_found(_with(_fetch("agent 11", 11), array.concat(evading, [_fact(_fetch("agent 10", 10))]))) == []
+
+	# Nor does it hide behind a program that fetches much.
+	bulk := [_fact(_fetch("terraform", n)) | some n in numbers.range(100, 120)]
+	_found(_with(_fetch("agent 10", 10), array.concat(bulk, evading))) == ["mass_export"]
+	_found(_with(_fetch("agent 9", 9), array.concat(bulk, array.slice(evading, 0, 8)))) == []
 }
 
 test_parameters_are_counted_by_name if {

@@ -3,7 +3,8 @@
 # description: |
 #   One entry alone does not show an export. `fact` is what is to be kept of an entry, and `input.recent` holds the facts of the
 #   last five minutes of the same actor, oldest first: whoever calls keeps them and need not understand them. An alert is
-#   raised by the entry that crosses the bound, once for each program that the actor uses.
+#   raised by the entry that crosses the bound, once for each program that the actor uses,
+#   and once for those together that fetched less.
 package lib.alerts.bulk
 
 import data.lib.alerts.facts
@@ -24,8 +25,7 @@ fact := {
 # METADATA
 # title: What was found
 found contains facts.alert_of_many("mass_export", "high", "secrets, passwords or records were fetched in bulk") if {
-	count(_before) < _bound
-	count(_before | _targets) >= _bound
+	_is_crossed
 }
 
 found contains facts.alert_of_many("many_refusals", "medium", "one caller was refused again and again") if {
@@ -43,10 +43,27 @@ found contains facts.alert_of_many("credentials_moved", "critical", "a machine's
 # Distinct things, or refusals, within what is kept; one entry is never worth more.
 _bound := 10
 
-_before := {target |
+# A program is what its caller says it is: a name of its own for each call must not make each call the first. So what came
+# to those that fetched little is counted together, and one that fetched much hides nobody.
+_is_crossed if {
+	count(_before) < _bound
+	count(_before | _targets) >= _bound
+}
+
+_is_crossed if {
+	count(_before) < _bound
+	count(_scattered) < _bound
+	count(_scattered | _targets) >= _bound
+}
+
+_before := object.get(_fetched, facts.agent, set())
+
+_scattered := union({targets | some targets in _fetched; count(targets) < _bound})
+
+_fetched[agent] contains target if {
 	some seen in input.recent
 	seen.topic == _topic
-	seen.agent == facts.agent
+	agent := seen.agent
 	some target in seen.targets
 }
 

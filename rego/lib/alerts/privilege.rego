@@ -12,14 +12,13 @@ found contains facts.alert("administrator_made", "critical", "an administrator's
 	endswith(facts.request.policyArn, suffix)
 }
 
-found contains facts.alert("rights_without_bounds", "critical", "a policy allows everything, or everything of IAM") if {
+found contains facts.alert("rights_without_bounds", "critical", "a policy allows everything, everything of IAM, or all but some") if {
 	facts.operation in {
 		"PutUserPolicy", "PutRolePolicy", "PutGroupPolicy", "CreatePolicy", "CreatePolicyVersion",
 	}
 	some statement in _statements(facts.request.policyDocument)
 	statement.Effect == "Allow"
-	some action in _list(statement.Action)
-	regex.match(_boundless, trim_space(lower(action)))
+	_is_boundless(statement)
 }
 
 found contains facts.alert("role_opened", "critical", "a role may be taken from outside its account") if {
@@ -27,8 +26,15 @@ found contains facts.alert("role_opened", "critical", "a role may be taken from 
 	facts.operation == _trusts[member]
 	some statement in _statements(facts.request[member])
 	statement.Effect == "Allow"
-	some principal in _principals(statement)
-	_is_foreign(principal)
+	_is_for_strangers(statement)
+}
+
+found contains facts.alert("resource_opened", "critical", "the policy of a resource allows everybody, or all but some") if {
+	policy := object.get(facts.request, _policy_at[facts.operation], null)
+	object.get(facts.request, "attributeName", "Policy") == "Policy"
+	some statement in _statements(policy)
+	statement.Effect == "Allow"
+	_is_for_all(statement)
 }
 
 found contains facts.alert("credentials_for_another", "high", "credentials were made for another user") if {
@@ -37,6 +43,43 @@ found contains facts.alert("credentials_for_another", "high", "credentials were 
 }
 
 _trusts := {"assumeRolePolicyDocument": "CreateRole", "policyDocument": "UpdateAssumeRolePolicy"}
+
+# Where the policy of a resource stands in what was asked.
+_policy_at := {
+	"CreateKey": ["policy"],
+	"CreateQueue": ["attributes", "Policy"],
+	"CreateTopic": ["attributes", "Policy"],
+	"PutBucketPolicy": ["bucketPolicy"],
+	"PutKeyPolicy": ["policy"],
+	"PutResourcePolicy": ["resourcePolicy"],
+	"SetQueueAttributes": ["attributes", "Policy"],
+	"SetTopicAttributes": ["attributeValue"],
+}
+
+_is_boundless(statement) if {
+	some action in _list(statement.Action)
+	regex.match(_boundless, trim_space(lower(action)))
+}
+
+# All but what it names, and what comes to be tomorrow.
+_is_boundless(statement) if statement.NotAction
+
+_is_for_strangers(statement) if {
+	some principal in _principals(statement)
+	_is_foreign(principal)
+}
+
+_is_for_strangers(statement) if statement.NotPrincipal
+
+_is_for_all(statement) if statement.NotAction
+
+_is_for_all(statement) if statement.NotPrincipal
+
+# A condition may keep all but its own out.
+_is_for_all(statement) if {
+	"*" in _principals(statement)
+	not statement.Condition
+}
 
 # Everything, or everything of IAM, with whatever wildcards it is written.
 _boundless := `^([*?]+|[iam*?]+:[*?]+)$`
