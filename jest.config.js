@@ -12,7 +12,7 @@ export default {
       },
     ],
   },
-  moduleNameMapper: { '^#platform$': '<rootDir>/src/core/platform.node.ts' },
+  moduleNameMapper: { '^#platform$': '<rootDir>/src/core/platform/platform.node.ts' },
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   testTimeout: 30_000,

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canonicalJson } from '../../dist/core/canonical-json.js';
+import { canonicalJson } from '../../dist/core/json/canonical-json.js';
 import { readBundle } from '../../dist/policy/bundle/bundle.js';
 import { PolicyEngine } from '../../dist/policy/engine/engine.js';
 import { preparePolicy } from '../../dist/policy/bundle/prepare.js';

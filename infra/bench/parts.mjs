@@ -11,12 +11,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canonicalJson } from '../../dist/core/canonical-json.js';
-import { discloseRecord, DEFAULT_DEPTHS } from '../../dist/core/disclosure.js';
-import { signingInput } from '../../dist/core/entry.js';
-import { parseStrictJson } from '../../dist/core/strict-json.js';
-import { makeUuid7 } from '../../dist/core/uuid7.js';
-import { sha256Base64Url } from '../../dist/core/platform.node.js';
+import { canonicalJson } from '../../dist/core/json/canonical-json.js';
+import { discloseRecord, DEFAULT_DEPTHS } from '../../dist/core/record/disclosure.js';
+import { signingInput } from '../../dist/core/entry/entry.js';
+import { parseStrictJson } from '../../dist/core/json/strict-json.js';
+import { makeUuid7 } from '../../dist/core/entry/uuid7.js';
+import { sha256Base64Url } from '../../dist/core/platform/platform.node.js';
 import { readBundle } from '../../dist/policy/bundle/bundle.js';
 import { PolicyEngine } from '../../dist/policy/engine/engine.js';
 import { openInProcessPool } from '../../dist/policy/pool/in-process.js';

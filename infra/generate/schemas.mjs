@@ -1,5 +1,5 @@
 // docs/reference/schemas/*.json from the schemas that the parsers apply.
-import { jsonSchemas } from '../../dist/core/json-schemas.js';
+import { jsonSchemas } from '../../dist/core/log/json-schemas.js';
 
 /** @returns {Map<string, string>} text by path */
 export function generate() {

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import pc from 'picocolors';
 import { sha256Base64Url } from '#platform';
 import { SteleError } from '../core/errors.ts';
-import type { Report } from '../core/verify.ts';
+import type { Report } from '../core/verify/verify.ts';
 import { generateApiKey } from '../keys/api-keys.ts';
 import { appendLines } from './entry/append.ts';
 import type { LineResult } from './entry/append.ts';

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { Genesis, GenesisDraft } from '../core/genesis.ts';
+import type { Genesis, GenesisDraft } from '../core/ledger/genesis.ts';
 import { SteleError } from '../core/errors.ts';
-import { jwkThumbprint, parsePublicJwk } from '../core/jws.ts';
-import type { JwsSigner } from '../core/jws.ts';
-import { makeCertificate } from '../core/statement.ts';
+import { jwkThumbprint, parsePublicJwk } from '../core/json/jws.ts';
+import type { JwsSigner } from '../core/json/jws.ts';
+import { makeCertificate } from '../core/ledger/statement.ts';
 import { saveLedgerSecret, generateLedgerSecret } from '../keys/ledger-secret.ts';
 import { jwsSigner, noteSigner } from '../keys/signers.ts';
 import { initLedger, readGenesis } from '../ledger/log/init.ts';

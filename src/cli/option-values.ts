@@ -1,7 +1,7 @@
 /** What people type and the files that they name, read so that a slip says which option it was. */
 import { readFile } from 'node:fs/promises';
 import { SteleError } from '../core/errors.ts';
-import type { JsonValue } from '../core/strict-json.ts';
+import type { JsonValue } from '../core/json/strict-json.ts';
 
 /**
  * Reads a JSON document that an option names. What stands in it is for the caller to judge.

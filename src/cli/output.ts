@@ -1,6 +1,6 @@
 import { MultiBar, Presets } from 'cli-progress';
 import pc from 'picocolors';
-import { toBase64Url } from '../core/bytes.ts';
+import { toBase64Url } from '../core/platform/bytes.ts';
 import { printable } from './printable.ts';
 
 /** How a command talks: data on stdout, everything else on stderr, so that output can be piped. */

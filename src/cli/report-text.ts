@@ -1,4 +1,4 @@
-import type { Report } from '../core/report.ts';
+import type { Report } from '../core/verify/report.ts';
 import { exitCodes } from './exit.ts';
 import { mark } from './output.ts';
 import type { Output } from './output.ts';

@@ -2,7 +2,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { MalformedError } from '../core/errors.ts';
-import { formatPointer } from '../core/json-pointer.ts';
+import { formatPointer } from '../core/json/json-pointer.ts';
 import type { Caller } from './caller.ts';
 import { FollowedFile } from './followed-file.ts';
 

@@ -3,8 +3,8 @@
  * what they say, so that white space and the order of members do not count. OPA, "Bundles", section "Signing".
  */
 import { createHash } from 'node:crypto';
-import { utf8Text } from '../core/bytes.ts';
-import { parseStrictJson } from '../core/strict-json.ts';
+import { utf8Text } from '../core/platform/bytes.ts';
+import { parseStrictJson } from '../core/json/strict-json.ts';
 
 /** OPA's names of the digests that are accepted, and Node's. What is weaker or cut shorter is not. */
 const DIGESTS: ReadonlyMap<string, string> = new Map([

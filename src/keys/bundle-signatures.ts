@@ -4,10 +4,10 @@
  */
 import { CompactSign, compactVerify, decodeProtectedHeader, errors } from 'jose';
 import { z } from 'zod';
-import { utf8Bytes, utf8Text } from '../core/bytes.ts';
+import { utf8Bytes, utf8Text } from '../core/platform/bytes.ts';
 import { SteleError } from '../core/errors.ts';
-import { jwkThumbprint } from '../core/jws.ts';
-import { parseStrictJson } from '../core/strict-json.ts';
+import { jwkThumbprint } from '../core/json/jws.ts';
+import { parseStrictJson } from '../core/json/strict-json.ts';
 import { BUNDLE_DIGEST, bundleFileDigest } from './bundle-digest.ts';
 import type { PrivateKey } from './key-files.ts';
 import type { BundleAlgorithm, VerificationKey } from './verification-keys.ts';

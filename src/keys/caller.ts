@@ -1,5 +1,5 @@
 import { SteleError } from '../core/errors.ts';
-import type { JsonObject } from '../core/strict-json.ts';
+import type { JsonObject } from '../core/json/strict-json.ts';
 
 /** How a caller is known: what stands in the record's `source.auth`. No secret is in it. */
 export interface CallerAuth {

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:cry
 import type { KeyObject } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
 import { MalformedError, SteleError } from '../core/errors.ts';
-import type { JwsAlgorithm, PublicJwk } from '../core/jws.ts';
+import type { JwsAlgorithm, PublicJwk } from '../core/json/jws.ts';
 
 /** Only the owner may read a private key: group and others have no bits. */
 const EXPOSED_BITS = 0o077;

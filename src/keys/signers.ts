@@ -1,8 +1,8 @@
 import { createHash, sign } from 'node:crypto';
-import { jwkThumbprint } from '../core/jws.ts';
-import type { JwsSigner } from '../core/jws.ts';
-import { formatVkey } from '../core/signed-note.ts';
-import type { NoteSignature, NoteSigner } from '../core/signed-note.ts';
+import { jwkThumbprint } from '../core/json/jws.ts';
+import type { JwsSigner } from '../core/json/jws.ts';
+import { formatVkey } from '../core/tree/signed-note.ts';
+import type { NoteSignature, NoteSigner } from '../core/tree/signed-note.ts';
 import { MalformedError } from '../core/errors.ts';
 import type { PrivateKey } from './key-files.ts';
 

@@ -1,8 +1,8 @@
 import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose';
 import { MalformedError, SteleError } from '../core/errors.ts';
-import { parseStrictJson } from '../core/strict-json.ts';
-import type { JsonLimits, JsonValue } from '../core/strict-json.ts';
+import { parseStrictJson } from '../core/json/strict-json.ts';
+import type { JsonLimits, JsonValue } from '../core/json/strict-json.ts';
 import { CallerError } from './caller.ts';
 import type { Caller, VerifiedCaller } from './caller.ts';
 import { FollowedFile } from './followed-file.ts';

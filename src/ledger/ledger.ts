@@ -1,8 +1,8 @@
-import type { Activation } from '../core/log-position.ts';
-import type { ApprovalContext } from '../core/approval.ts';
-import type { Genesis } from '../core/genesis.ts';
-import type { Sha256Hash } from '../core/hash.ts';
-import type { Statement } from '../core/statement.ts';
+import type { Activation } from '../core/ledger/log-position.ts';
+import type { ApprovalContext } from '../core/ledger/approval.ts';
+import type { Genesis } from '../core/ledger/genesis.ts';
+import type { Sha256Hash } from '../core/tree/hash.ts';
+import type { Statement } from '../core/ledger/statement.ts';
 import type { LeafStretch } from './tree/batch-reader.ts';
 import type { IsWanted } from './tree/stretch-reader.ts';
 import type { LogKeys } from './log/keys.ts';

@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { SteleError } from '../core/errors.ts';
-import type { Genesis } from '../core/genesis.ts';
-import { parseJws } from '../core/jws.ts';
-import { applySchema } from '../core/schema.ts';
-import { CertificateSchema, statementTypes } from '../core/statement.ts';
-import type { Certificate, Statement } from '../core/statement.ts';
+import type { Genesis } from '../core/ledger/genesis.ts';
+import { parseJws } from '../core/json/jws.ts';
+import { applySchema } from '../core/entry/schema.ts';
+import { CertificateSchema, statementTypes } from '../core/ledger/statement.ts';
+import type { Certificate, Statement } from '../core/ledger/statement.ts';
 import { objectKeys } from '../storage/object-keys.ts';
 import { ledgerDefaults } from './context/components.ts';
 import type {

@@ -10,7 +10,7 @@ import * as fs from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { toHex } from '../core/bytes.ts';
+import { toHex } from '../core/platform/bytes.ts';
 import { SteleError } from '../core/errors.ts';
 import { openContent } from './file-content.ts';
 import { fileError, isFileError, isFileRefusal } from './file-errors.ts';

@@ -7,9 +7,9 @@
  */
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
-import { parseHex, toHex } from '../core/bytes.ts';
-import { parseSha256Hash } from '../core/hash.ts';
-import type { Sha256Hash } from '../core/hash.ts';
+import { parseHex, toHex } from '../core/platform/bytes.ts';
+import { parseSha256Hash } from '../core/tree/hash.ts';
+import type { Sha256Hash } from '../core/tree/hash.ts';
 import { readSmall } from './file-content.ts';
 import { isFileError } from './file-errors.ts';
 import type { Register } from './file-register.ts';

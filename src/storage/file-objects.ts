@@ -3,7 +3,7 @@ import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { LRUCache } from 'lru-cache';
-import type { Sha256Hash } from '../core/hash.ts';
+import type { Sha256Hash } from '../core/tree/hash.ts';
 import type { DurableFiles } from './durable-files.ts';
 import { hashOf, lookAt, openContent, sizeOf, tagOf } from './file-content.ts';
 import type { NamedContent } from './file-content.ts';

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { parseSha256Hash } from '../core/hash.ts';
+import { parseSha256Hash } from '../core/tree/hash.ts';
 import type { Durability } from '../core/errors.ts';
 import { sha256 } from '#platform';
 import { DurableFiles } from './durable-files.ts';

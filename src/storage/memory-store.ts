@@ -1,6 +1,6 @@
-import { parseSha256Hash } from '../core/hash.ts';
-import type { Sha256Hash } from '../core/hash.ts';
-import { toHex } from '../core/bytes.ts';
+import { parseSha256Hash } from '../core/tree/hash.ts';
+import type { Sha256Hash } from '../core/tree/hash.ts';
+import { toHex } from '../core/platform/bytes.ts';
 import { sha256 } from '#platform';
 import {
   ObjectExistsError,

@@ -1,4 +1,4 @@
-import type { Sha256Hash } from '../core/hash.ts';
+import type { Sha256Hash } from '../core/tree/hash.ts';
 
 /**
  * `compliance`: nobody shortens or lifts the lock. `governance`: who holds a special right does.

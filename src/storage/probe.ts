@@ -6,7 +6,7 @@
  * It cannot see everything: a missing fsync, a second master, an administrator with another key.
  */
 import { SteleError } from '../core/errors.ts';
-import { equalBytes, toHex, utf8Bytes } from '../core/bytes.ts';
+import { equalBytes, toHex, utf8Bytes } from '../core/platform/bytes.ts';
 import {
   ObjectExistsError,
   StoreConflictError,

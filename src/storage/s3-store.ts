@@ -11,9 +11,9 @@ import type {
   PutObjectCommandInput,
 } from '@aws-sdk/client-s3';
 import { Readable } from 'node:stream';
-import { parseBase64, toBase64 } from '../core/bytes.ts';
-import { parseSha256Hash } from '../core/hash.ts';
-import type { Sha256Hash } from '../core/hash.ts';
+import { parseBase64, toBase64 } from '../core/platform/bytes.ts';
+import { parseSha256Hash } from '../core/tree/hash.ts';
+import type { Sha256Hash } from '../core/tree/hash.ts';
 import { sha256 } from '#platform';
 import {
   ObjectMissingError,

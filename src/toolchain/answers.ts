@@ -1,5 +1,5 @@
 /** What goes to the Go side and what comes back; the other half is `infra/rego-toolchain/toolchain/call.go`. */
-import type { JsonValue } from '../core/strict-json.ts';
+import type { JsonValue } from '../core/json/strict-json.ts';
 
 /** Texts of a policy folder by slash path, as a command that runs inside the folder names them. */
 export type SourceFiles = ReadonlyMap<string, string>;

@@ -3,7 +3,7 @@
  * needed. The module is loaded at the first call and runs in a worker thread, because nothing else stops a test that
  * does not end.
  */
-import type { JsonValue } from '../core/strict-json.ts';
+import type { JsonValue } from '../core/json/strict-json.ts';
 import { adviceFor } from './refused-builtins.ts';
 import type {
   Answer,

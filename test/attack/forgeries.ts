@@ -1,16 +1,16 @@
 /** Attacks of somebody who has a key: of a writer, of checkpoints, or one of his own making. Not a test. */
 import { gzipSync } from 'node:zlib';
-import type { BatchHeader } from '../../src/core/batch-header.ts';
-import { canonicalJson } from '../../src/core/canonical-json.ts';
-import { concatBytes, toBase64Url, utf8Bytes, utf8Text } from '../../src/core/bytes.ts';
-import { parseEntry } from '../../src/core/entry.ts';
-import { signJws } from '../../src/core/jws.ts';
-import { sha256, sha256Base64Url } from '../../src/core/platform.node.ts';
-import { formatRecord } from '../../src/core/record.ts';
-import { makeCertificate, makeKeyStatement } from '../../src/core/statement.ts';
-import type { Statement } from '../../src/core/statement.ts';
-import type { JsonValue } from '../../src/core/strict-json.ts';
-import { frameEntries } from '../../src/core/tile.ts';
+import type { BatchHeader } from '../../src/core/log/batch-header.ts';
+import { canonicalJson } from '../../src/core/json/canonical-json.ts';
+import { concatBytes, toBase64Url, utf8Bytes, utf8Text } from '../../src/core/platform/bytes.ts';
+import { parseEntry } from '../../src/core/entry/entry.ts';
+import { signJws } from '../../src/core/json/jws.ts';
+import { sha256, sha256Base64Url } from '../../src/core/platform/platform.node.ts';
+import { formatRecord } from '../../src/core/record/record.ts';
+import { makeCertificate, makeKeyStatement } from '../../src/core/ledger/statement.ts';
+import type { Statement } from '../../src/core/ledger/statement.ts';
+import type { JsonValue } from '../../src/core/json/strict-json.ts';
+import { frameEntries } from '../../src/core/tree/tile.ts';
 import {
   bootFacts,
   checkpointKey,

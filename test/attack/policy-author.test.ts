@@ -1,7 +1,7 @@
 /** A writer that went bad and has enough approvals lies about who wrote the bundle, or about who approved it. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JsonObject } from '../../src/core/strict-json.ts';
+import type { JsonObject } from '../../src/core/json/strict-json.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
 import type { Bundle, Person } from '../support/policy-world.ts';
 import { sealActivation } from '../support/sealed-activation.ts';

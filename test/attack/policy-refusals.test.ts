@@ -1,7 +1,7 @@
 /** Refused changes of policy: who wanted them stands in a record, and what found no room is counted. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { controlFacts } from '../../src/core/ctl.ts';
-import { parseEntry } from '../../src/core/entry.ts';
+import { controlFacts } from '../../src/core/ledger/ctl.ts';
+import { parseEntry } from '../../src/core/entry/entry.ts';
 import { STRANGER_CHANGE_BYTES_MAX } from '../../src/gateway/context/limits.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
 import type { Person } from '../support/policy-world.ts';

@@ -1,10 +1,10 @@
 /** Changes of policy on which something gives way: time, the root, another change, the archive, the store, the process. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { controlFacts } from '../../src/core/ctl.ts';
-import { parseEntry } from '../../src/core/entry.ts';
+import { controlFacts } from '../../src/core/ledger/ctl.ts';
+import { parseEntry } from '../../src/core/entry/entry.ts';
 import { SteleError } from '../../src/core/errors.ts';
-import { makeKeyStatement } from '../../src/core/statement.ts';
+import { makeKeyStatement } from '../../src/core/ledger/statement.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
 import type { Activation, Person } from '../support/policy-world.ts';
 

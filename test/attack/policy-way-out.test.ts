@@ -1,8 +1,8 @@
 /** A policy in charge that nobody can run: writes are refused, everybody is told, and there is a way out. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { controlFacts } from '../../src/core/ctl.ts';
-import { parseEntry } from '../../src/core/entry.ts';
+import { controlFacts } from '../../src/core/ledger/ctl.ts';
+import { parseEntry } from '../../src/core/entry/entry.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
 import type { Person } from '../support/policy-world.ts';
 import { sealActivation } from '../support/sealed-activation.ts';

@@ -1,20 +1,24 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from '../../src/core/bytes.ts';
-import { EMPTY_ROOT } from '../../src/core/hash.ts';
-import { formatSdJwt } from '../../src/core/open-disclosures.ts';
-import { sha256Base64Url } from '../../src/core/platform.node.ts';
-import { formatRecord } from '../../src/core/record.ts';
-import { disclosuresFor } from '../../src/core/redact.ts';
+import { parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from '../../src/core/platform/bytes.ts';
+import { EMPTY_ROOT } from '../../src/core/tree/hash.ts';
+import { formatSdJwt } from '../../src/core/record/open-disclosures.ts';
+import { sha256Base64Url } from '../../src/core/platform/platform.node.ts';
+import { formatRecord } from '../../src/core/record/record.ts';
+import { disclosuresFor } from '../../src/core/record/redact.ts';
 import {
   formatSignedNote,
   formatVkey,
   parseSignedNote,
   parseVkey,
-} from '../../src/core/signed-note.ts';
-import { makeCertificate, vkeyOf } from '../../src/core/statement.ts';
-import { formatTlogProof, parseTlogProof } from '../../src/core/tlog-proof.ts';
-import { verifyProof } from '../../src/core/verify.ts';
-import type { ProofAnchors, ProofEvidence, ProofExpectation } from '../../src/core/verify.ts';
+} from '../../src/core/tree/signed-note.ts';
+import { makeCertificate, vkeyOf } from '../../src/core/ledger/statement.ts';
+import { formatTlogProof, parseTlogProof } from '../../src/core/tree/tlog-proof.ts';
+import { verifyProof } from '../../src/core/verify/verify.ts';
+import type {
+  ProofAnchors,
+  ProofEvidence,
+  ProofExpectation,
+} from '../../src/core/verify/verify.ts';
 import {
   bootFacts,
   checkpointKey,

@@ -1,5 +1,5 @@
 /** Attacks of somebody who has the store or its disks, and no key. Not a test. */
-import { concatBytes, utf8Bytes, utf8Text } from '../../src/core/bytes.ts';
+import { concatBytes, utf8Bytes, utf8Text } from '../../src/core/platform/bytes.ts';
 import { wholeSecond } from '../../src/storage/retention.ts';
 import { bootFacts } from '../golden/support.ts';
 import { DAY, flip, keys, LEDGER, World } from './support.ts';

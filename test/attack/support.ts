@@ -1,27 +1,27 @@
 /** A sealed ledger in the memory store with something of everything, and the means to falsify it. Not a test. */
 import { gzipSync } from 'node:zlib';
-import { encodeBatch } from '../../src/core/batch.ts';
-import type { BatchHeader, PayloadReference, VoidSlot } from '../../src/core/batch-header.ts';
-import { planBatch } from '../../src/core/batch-plan.ts';
-import type { BatchDraft } from '../../src/core/batch-plan.ts';
-import { concatBytes, toBase64Url, utf8Bytes } from '../../src/core/bytes.ts';
-import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/disclosure.ts';
-import type { DisclosedRecord, RecordParts } from '../../src/core/disclosure.ts';
-import { parseEntry } from '../../src/core/entry.ts';
-import type { FindingCode } from '../../src/core/findings.ts';
-import type { GenesisDraft } from '../../src/core/genesis.ts';
-import { hashLeaf } from '../../src/core/hash.ts';
-import type { Sha256Hash } from '../../src/core/hash.ts';
-import type { JwsSigner } from '../../src/core/jws.ts';
-import { applyBatch } from '../../src/core/log-state.ts';
-import type { LogState } from '../../src/core/log-state.ts';
-import { planMembers } from '../../src/core/payload-object.ts';
-import { sha256 } from '../../src/core/platform.node.ts';
-import { formatRecord, takeValues } from '../../src/core/record.ts';
-import type { StoredRecord } from '../../src/core/record.ts';
-import type { ReportVerdict } from '../../src/core/report.ts';
-import { makeKeyStatement } from '../../src/core/statement.ts';
-import type { JsonObject } from '../../src/core/strict-json.ts';
+import { encodeBatch } from '../../src/core/log/batch.ts';
+import type { BatchHeader, PayloadReference, VoidSlot } from '../../src/core/log/batch-header.ts';
+import { planBatch } from '../../src/core/log/batch-plan.ts';
+import type { BatchDraft } from '../../src/core/log/batch-plan.ts';
+import { concatBytes, toBase64Url, utf8Bytes } from '../../src/core/platform/bytes.ts';
+import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/record/disclosure.ts';
+import type { DisclosedRecord, RecordParts } from '../../src/core/record/disclosure.ts';
+import { parseEntry } from '../../src/core/entry/entry.ts';
+import type { FindingCode } from '../../src/core/verify/findings.ts';
+import type { GenesisDraft } from '../../src/core/ledger/genesis.ts';
+import { hashLeaf } from '../../src/core/tree/hash.ts';
+import type { Sha256Hash } from '../../src/core/tree/hash.ts';
+import type { JwsSigner } from '../../src/core/json/jws.ts';
+import { applyBatch } from '../../src/core/log/state.ts';
+import type { LogState } from '../../src/core/log/state.ts';
+import { planMembers } from '../../src/core/log/payload-object.ts';
+import { sha256 } from '../../src/core/platform/platform.node.ts';
+import { formatRecord, takeValues } from '../../src/core/record/record.ts';
+import type { StoredRecord } from '../../src/core/record/record.ts';
+import type { ReportVerdict } from '../../src/core/verify/report.ts';
+import { makeKeyStatement } from '../../src/core/ledger/statement.ts';
+import type { JsonObject } from '../../src/core/json/strict-json.ts';
 import {
   encodeEntryBundle,
   encodeTile,
@@ -29,8 +29,8 @@ import {
   TILE_WIDTH,
   tilePath,
   tilesOf,
-} from '../../src/core/tile.ts';
-import { edgeRoot, emptyEdge, extendEdge, parseTreeSize } from '../../src/core/tree.ts';
+} from '../../src/core/tree/tile.ts';
+import { edgeRoot, emptyEdge, extendEdge, parseTreeSize } from '../../src/core/tree/tree.ts';
 import { fsck } from '../../src/ledger/fsck/fsck.ts';
 import type { FsckOptions, FsckReport } from '../../src/ledger/fsck/fsck.ts';
 import { MemoryStore } from '../../src/storage/memory-store.ts';

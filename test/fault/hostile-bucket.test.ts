@@ -1,6 +1,6 @@
 /** Small things that somebody with credentials of the bucket leaves on the ledger's next keys: none of them stops it. */
 import { describe, expect, test } from '@jest/globals';
-import { utf8Bytes } from '../../src/core/bytes.ts';
+import { utf8Bytes } from '../../src/core/platform/bytes.ts';
 import {
   ObjectExistsError,
   ObjectMissingError,

@@ -1,11 +1,11 @@
 /** Histories that broke earlier drafts of the commit protocol, each under its name. */
 import { describe, expect, test } from '@jest/globals';
-import { encodeBatch } from '../../src/core/batch.ts';
-import { planBatch } from '../../src/core/batch-plan.ts';
-import { toBase64Url, utf8Bytes } from '../../src/core/bytes.ts';
-import { completePayload, entryBytes, sealJws, signingInput } from '../../src/core/entry.ts';
-import { bootHead } from '../../src/core/log-state.ts';
-import { sha256Base64Url } from '../../src/core/platform.node.ts';
+import { encodeBatch } from '../../src/core/log/batch.ts';
+import { planBatch } from '../../src/core/log/batch-plan.ts';
+import { toBase64Url, utf8Bytes } from '../../src/core/platform/bytes.ts';
+import { completePayload, entryBytes, sealJws, signingInput } from '../../src/core/entry/entry.ts';
+import { bootHead } from '../../src/core/log/state.ts';
+import { sha256Base64Url } from '../../src/core/platform/platform.node.ts';
 import { writerIdOf } from '../../src/ledger/journal/writer-folder.ts';
 import type { MemoryImage } from '../../src/storage/memory-store.ts';
 import { FaultyStore } from '../support/faulty-store.ts';

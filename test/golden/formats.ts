@@ -3,15 +3,15 @@
  * something else. A marker `<!-- golden: ... -->` is followed by its block, up to `<!-- /golden -->`.
  */
 import { createHash } from 'node:crypto';
-import { parseBatch } from '../../src/core/batch.ts';
-import { toBase64Url, toHex, utf8Text } from '../../src/core/bytes.ts';
-import { parseEntry } from '../../src/core/entry.ts';
-import { findingList } from '../../src/core/findings.ts';
-import { hashLeaf } from '../../src/core/hash.ts';
-import { entryIdentity, refusalCodes } from '../../src/core/log-state.ts';
-import type { RefusalCode } from '../../src/core/log-state.ts';
-import { parseSdJwt } from '../../src/core/open-disclosures.ts';
-import { sha256 } from '../../src/core/platform.node.ts';
+import { parseBatch } from '../../src/core/log/batch.ts';
+import { toBase64Url, toHex, utf8Text } from '../../src/core/platform/bytes.ts';
+import { parseEntry } from '../../src/core/entry/entry.ts';
+import { findingList } from '../../src/core/verify/findings.ts';
+import { hashLeaf } from '../../src/core/tree/hash.ts';
+import { entryIdentity, refusalCodes } from '../../src/core/log/state.ts';
+import type { RefusalCode } from '../../src/core/log/state.ts';
+import { parseSdJwt } from '../../src/core/record/open-disclosures.ts';
+import { sha256 } from '../../src/core/platform/platform.node.ts';
 
 type Files = ReadonlyMap<string, Uint8Array>;
 

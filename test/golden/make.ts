@@ -4,24 +4,24 @@
  * Bytes that have once been released are never made anew; a new version gets a folder of its own.
  */
 import { crc32 } from 'node:zlib';
-import { encodeBatch, parseBatch } from '../../src/core/batch.ts';
-import type { PayloadReference, VoidSlot } from '../../src/core/batch-header.ts';
-import { planBatch } from '../../src/core/batch-plan.ts';
-import type { BatchDraft } from '../../src/core/batch-plan.ts';
-import { concatBytes, toBase64Url, uint64, utf8Bytes, utf8Text } from '../../src/core/bytes.ts';
-import { canonicalJson } from '../../src/core/canonical-json.ts';
-import { cosignedBytes } from '../../src/core/cosignature.ts';
-import { entryBytes, parseEntry } from '../../src/core/entry.ts';
-import { makeConfigStatement } from '../../src/core/log-config.ts';
-import { formatSdJwt } from '../../src/core/open-disclosures.ts';
-import { planMembers } from '../../src/core/payload-object.ts';
-import { sha256 } from '../../src/core/platform.node.ts';
-import { formatRecord } from '../../src/core/record.ts';
-import { disclosuresFor } from '../../src/core/redact.ts';
-import { formatSignedNote, formatVkey, parseSignedNote, parseVkey } from '../../src/core/signed-note.ts';
-import { makeGapStatement, makeKeyStatement } from '../../src/core/statement.ts';
-import type { Statement } from '../../src/core/statement.ts';
-import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
+import { encodeBatch, parseBatch } from '../../src/core/log/batch.ts';
+import type { PayloadReference, VoidSlot } from '../../src/core/log/batch-header.ts';
+import { planBatch } from '../../src/core/log/batch-plan.ts';
+import type { BatchDraft } from '../../src/core/log/batch-plan.ts';
+import { concatBytes, toBase64Url, uint64, utf8Bytes, utf8Text } from '../../src/core/platform/bytes.ts';
+import { canonicalJson } from '../../src/core/json/canonical-json.ts';
+import { cosignedBytes } from '../../src/core/tree/cosignature.ts';
+import { entryBytes, parseEntry } from '../../src/core/entry/entry.ts';
+import { makeConfigStatement } from '../../src/core/ledger/config.ts';
+import { formatSdJwt } from '../../src/core/record/open-disclosures.ts';
+import { planMembers } from '../../src/core/log/payload-object.ts';
+import { sha256 } from '../../src/core/platform/platform.node.ts';
+import { formatRecord } from '../../src/core/record/record.ts';
+import { disclosuresFor } from '../../src/core/record/redact.ts';
+import { formatSignedNote, formatVkey, parseSignedNote, parseVkey } from '../../src/core/tree/signed-note.ts';
+import { makeGapStatement, makeKeyStatement } from '../../src/core/ledger/statement.ts';
+import type { Statement } from '../../src/core/ledger/statement.ts';
+import type { JsonObject, JsonValue } from '../../src/core/json/strict-json.ts';
 import {
   allowed,
   approvedActivation,

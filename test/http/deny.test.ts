@@ -3,7 +3,7 @@
  * denial is a durable entry before the answer. With real worker threads and a policy that misbehaves when asked to.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { entryBytes, parseEntry } from '../../src/core/entry.ts';
+import { entryBytes, parseEntry } from '../../src/core/entry/entry.ts';
 import { SteleError } from '../../src/core/errors.ts';
 import { codes } from '../../src/gateway/context/codes.ts';
 import type { ProblemCode } from '../../src/gateway/context/codes.ts';

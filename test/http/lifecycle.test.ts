@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { SteleError } from '../../src/core/errors.ts';
 import type { Disposition, Durability } from '../../src/core/errors.ts';
-import { entryBytes, parseEntry } from '../../src/core/entry.ts';
+import { entryBytes, parseEntry } from '../../src/core/entry/entry.ts';
 import { FINDS_OF_STRANGERS_MAX, FINDS_PER_CALLER_MAX } from '../../src/gateway/context/limits.ts';
 import { startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';

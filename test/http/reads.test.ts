@@ -1,9 +1,9 @@
 /** What a policy can ask of a read, alone and in a page: obligations, what is left out of the log, and bounds of a page. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import type { JsonObject } from '../../src/core/strict-json.ts';
-import { isJsonObject } from '../../src/core/json-pointer.ts';
-import { parseRecord } from '../../src/core/record.ts';
+import type { JsonObject } from '../../src/core/json/strict-json.ts';
+import { isJsonObject } from '../../src/core/json/json-pointer.ts';
+import { parseRecord } from '../../src/core/record/record.ts';
 import { openEntry } from '../../src/gateway/entry/view.ts';
 import {
   PAGE_BYTES_MAX,

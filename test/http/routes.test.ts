@@ -4,18 +4,18 @@
  */
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { parseEntryBundle } from '../../src/core/tile.ts';
-import { openDisclosures } from '../../src/core/open-disclosures.ts';
-import { entryBytes, parseEntry } from '../../src/core/entry.ts';
-import { openNote, parseVkey, verifierOf } from '../../src/core/signed-note.ts';
-import { parseCheckpoint } from '../../src/core/checkpoint.ts';
-import { parseTlogProof } from '../../src/core/tlog-proof.ts';
-import { hashLeaf, parseSha256Hash } from '../../src/core/hash.ts';
-import { verifyConsistency, verifyInclusion } from '../../src/core/proof.ts';
-import { parseTreeSize } from '../../src/core/tree.ts';
-import { parseBase64 } from '../../src/core/bytes.ts';
-import { verifyJws } from '../../src/core/jws.ts';
-import type { PublicJwk } from '../../src/core/jws.ts';
+import { parseEntryBundle } from '../../src/core/tree/tile.ts';
+import { openDisclosures } from '../../src/core/record/open-disclosures.ts';
+import { entryBytes, parseEntry } from '../../src/core/entry/entry.ts';
+import { openNote, parseVkey, verifierOf } from '../../src/core/tree/signed-note.ts';
+import { parseCheckpoint } from '../../src/core/tree/checkpoint.ts';
+import { parseTlogProof } from '../../src/core/tree/tlog-proof.ts';
+import { hashLeaf, parseSha256Hash } from '../../src/core/tree/hash.ts';
+import { verifyConsistency, verifyInclusion } from '../../src/core/tree/proof.ts';
+import { parseTreeSize } from '../../src/core/tree/tree.ts';
+import { parseBase64 } from '../../src/core/platform/bytes.ts';
+import { verifyJws } from '../../src/core/json/jws.ts';
+import type { PublicJwk } from '../../src/core/json/jws.ts';
 import {
   consistencySchema,
   entryViewSchema,

@@ -1,12 +1,12 @@
 /** Pages of entries: each decided by itself, searched in what its reader may see, and one entry in the log for a page. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { canonicalJson } from '../../src/core/canonical-json.ts';
-import { parseDsc } from '../../src/core/disclosure.ts';
-import { entryBytes, parseEntry } from '../../src/core/entry.ts';
-import { openDisclosures } from '../../src/core/open-disclosures.ts';
-import type { StoredRecord } from '../../src/core/record.ts';
-import { parseRecord } from '../../src/core/record.ts';
-import type { JsonObject } from '../../src/core/strict-json.ts';
+import { canonicalJson } from '../../src/core/json/canonical-json.ts';
+import { parseDsc } from '../../src/core/record/disclosure.ts';
+import { entryBytes, parseEntry } from '../../src/core/entry/entry.ts';
+import { openDisclosures } from '../../src/core/record/open-disclosures.ts';
+import type { StoredRecord } from '../../src/core/record/record.ts';
+import { parseRecord } from '../../src/core/record/record.ts';
+import type { JsonObject } from '../../src/core/json/strict-json.ts';
 import { pageSchema } from '../../src/gateway/schema/schemas.ts';
 import { PAGE_ENTRIES_MAX, PAGE_HOP_ENTRIES } from '../../src/gateway/context/limits.ts';
 import { PolicyEngine } from '../../src/policy/engine/engine.ts';

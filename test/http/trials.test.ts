@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { PolicyChanges } from '../../src/gateway/context/components.ts';
 import { problemSchema } from '../../src/gateway/schema/schemas.ts';
-import type { JsonValue } from '../../src/core/strict-json.ts';
+import type { JsonValue } from '../../src/core/json/strict-json.ts';
 import { policyOf, startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
 

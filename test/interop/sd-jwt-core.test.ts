@@ -8,13 +8,17 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { SDJwtInstance } from '@sd-jwt/core';
 import { digest } from '@sd-jwt/crypto-nodejs';
-import { canonicalJson } from '../../src/core/canonical-json.ts';
-import type { RecordParts } from '../../src/core/disclosure.ts';
-import { ENTRY_TYP } from '../../src/core/entry.ts';
-import { formatSdJwt, openDisclosures, parseSdJwt } from '../../src/core/open-disclosures.ts';
-import { selectDisclosures } from '../../src/core/redact.ts';
-import type { Select } from '../../src/core/redact.ts';
-import type { JsonObject } from '../../src/core/strict-json.ts';
+import { canonicalJson } from '../../src/core/json/canonical-json.ts';
+import type { RecordParts } from '../../src/core/record/disclosure.ts';
+import { ENTRY_TYP } from '../../src/core/entry/entry.ts';
+import {
+  formatSdJwt,
+  openDisclosures,
+  parseSdJwt,
+} from '../../src/core/record/open-disclosures.ts';
+import { selectDisclosures } from '../../src/core/record/redact.ts';
+import type { Select } from '../../src/core/record/redact.ts';
+import type { JsonObject } from '../../src/core/json/strict-json.ts';
 import { AT, disclose, fieldsOf, issue, PARTS, payloadOf, signerOf } from '../support/entries.ts';
 
 const signer = signerOf(1);

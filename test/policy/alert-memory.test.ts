@@ -1,7 +1,7 @@
 /** What a caller can fill the memory of the rules with, and what is heard all the same. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { canonicalJson } from '../../src/core/canonical-json.ts';
-import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
+import { canonicalJson } from '../../src/core/json/canonical-json.ts';
+import type { JsonObject, JsonValue } from '../../src/core/json/strict-json.ts';
 import { RecentFacts } from '../../src/policy/alert/facts.ts';
 import { AlertJob } from '../../src/policy/alert/job.ts';
 import type { AlertAnswer } from '../../src/policy/alert/job.ts';

@@ -1,9 +1,9 @@
 /** What becomes of the alerts when a gateway is killed, starts again, stands alone, or has a policy that fails. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { controlFacts } from '../../src/core/ctl.ts';
-import { entryBytes, parseEntry } from '../../src/core/entry.ts';
-import { entryBundlePath, tilePath } from '../../src/core/tile.ts';
+import { controlFacts } from '../../src/core/ledger/ctl.ts';
+import { entryBytes, parseEntry } from '../../src/core/entry/entry.ts';
+import { entryBundlePath, tilePath } from '../../src/core/tree/tile.ts';
 import { AlertBudget } from '../../src/gateway/alert/budget.ts';
 import { AlertWalk } from '../../src/gateway/alert/walk.ts';
 import type { AlertWalkParts } from '../../src/gateway/alert/walk.ts';

@@ -1,8 +1,8 @@
 /** The golden cases of `rego/cases`, which `opa test` runs too, through the committed module. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { canonicalJson } from '../../src/core/canonical-json.ts';
-import type { JsonValue } from '../../src/core/strict-json.ts';
+import { canonicalJson } from '../../src/core/json/canonical-json.ts';
+import type { JsonValue } from '../../src/core/json/strict-json.ts';
 import {
   parseAdminResult,
   parseAppendResult,

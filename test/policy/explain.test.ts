@@ -10,7 +10,7 @@ import { stageArchived } from '../../src/cli/open/policy.ts';
 import { readPolicyFolder, sourcesOf } from '../../src/cli/policy/folder.ts';
 import { entryOfStore } from '../../src/cli/reexecute/recorded-entry.ts';
 import type { RecordedEntry } from '../../src/cli/reexecute/recorded-entry.ts';
-import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
+import type { JsonObject, JsonValue } from '../../src/core/json/strict-json.ts';
 import { PolicyEngine } from '../../src/policy/engine/engine.ts';
 import type { Evaluator } from '../../src/policy/engine/engine.ts';
 import { PolicyError } from '../../src/policy/contract/policy-error.ts';

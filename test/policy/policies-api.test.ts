@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import type { Connection } from '../../src/cli/client.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { policyOfGateway } from '../../src/cli/reexecute/archived-policy.ts';
-import { sha256Base64Url } from '../../src/core/platform.node.ts';
+import { sha256Base64Url } from '../../src/core/platform/platform.node.ts';
 import { ArchivedBundles } from '../../src/gateway/activation/archived-bundles.ts';
 import { readArchivedPolicy } from '../../src/ledger/log/policy-archive.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';

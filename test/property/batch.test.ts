@@ -1,19 +1,19 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { encodeBatch, parseBatch } from '../../src/core/batch.ts';
-import { BATCH_TYP } from '../../src/core/batch-header.ts';
-import type { BatchHeader } from '../../src/core/batch-header.ts';
-import { findingsOf } from '../../src/core/batch-findings.ts';
-import { planBatch } from '../../src/core/batch-plan.ts';
-import { concatBytes, equalBytes, toBase64Url, utf8Bytes } from '../../src/core/bytes.ts';
-import { hashLeaf } from '../../src/core/hash.ts';
-import { signJws } from '../../src/core/jws.ts';
-import { applyBatch } from '../../src/core/log-state.ts';
-import type { LogState } from '../../src/core/log-state.ts';
-import { PersistentMap } from '../../src/core/persistent-map.ts';
-import { isJsonObject } from '../../src/core/json-pointer.ts';
-import type { JsonValue } from '../../src/core/strict-json.ts';
-import { edgeRoot, emptyEdge, extendEdge } from '../../src/core/tree.ts';
+import { encodeBatch, parseBatch } from '../../src/core/log/batch.ts';
+import { BATCH_TYP } from '../../src/core/log/batch-header.ts';
+import type { BatchHeader } from '../../src/core/log/batch-header.ts';
+import { findingsOf } from '../../src/core/verify/batch-findings.ts';
+import { planBatch } from '../../src/core/log/batch-plan.ts';
+import { concatBytes, equalBytes, toBase64Url, utf8Bytes } from '../../src/core/platform/bytes.ts';
+import { hashLeaf } from '../../src/core/tree/hash.ts';
+import { signJws } from '../../src/core/json/jws.ts';
+import { applyBatch } from '../../src/core/log/state.ts';
+import type { LogState } from '../../src/core/log/state.ts';
+import { PersistentMap } from '../../src/core/ledger/persistent-map.ts';
+import { isJsonObject } from '../../src/core/json/json-pointer.ts';
+import type { JsonValue } from '../../src/core/json/strict-json.ts';
+import { edgeRoot, emptyEdge, extendEdge } from '../../src/core/tree/tree.ts';
 import {
   allowed,
   bootFacts,

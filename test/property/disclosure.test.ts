@@ -1,17 +1,27 @@
 /** Laws of disclosures: every part of a record that is shown verifies into the same leaf, and nothing else does. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { canonicalJson } from '../../src/core/canonical-json.ts';
-import { discloseTexts } from '../../src/core/disclosure-digests.ts';
-import { discloseRecord, formatDsc } from '../../src/core/disclosure.ts';
-import type { PartDepths, PartName, RecordNode, RecordParts } from '../../src/core/disclosure.ts';
+import { canonicalJson } from '../../src/core/json/canonical-json.ts';
+import { discloseTexts } from '../../src/core/record/disclosure-digests.ts';
+import { discloseRecord, formatDsc } from '../../src/core/record/disclosure.ts';
+import type {
+  PartDepths,
+  PartName,
+  RecordNode,
+  RecordParts,
+} from '../../src/core/record/disclosure.ts';
 import { MalformedError } from '../../src/core/errors.ts';
-import { formatPointer, isJsonObject, parsePointer, valueAt } from '../../src/core/json-pointer.ts';
-import { lookUp, openDisclosures } from '../../src/core/open-disclosures.ts';
-import { checkFullOpening, formatRecord, parseRecord } from '../../src/core/record.ts';
-import { placeValues, takeValues } from '../../src/core/sealed-values.ts';
-import { coverPointers, selectDisclosures } from '../../src/core/redact.ts';
-import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
+import {
+  formatPointer,
+  isJsonObject,
+  parsePointer,
+  valueAt,
+} from '../../src/core/json/json-pointer.ts';
+import { lookUp, openDisclosures } from '../../src/core/record/open-disclosures.ts';
+import { checkFullOpening, formatRecord, parseRecord } from '../../src/core/record/record.ts';
+import { placeValues, takeValues } from '../../src/core/record/sealed-values.ts';
+import { coverPointers, selectDisclosures } from '../../src/core/record/redact.ts';
+import type { JsonObject, JsonValue } from '../../src/core/json/strict-json.ts';
 import { disclose, JTI, RECORD_KEY, storedOf } from '../support/entries.ts';
 import { jsonArbitrary, objectArbitrary } from '../support/json-arbitraries.ts';
 import { referenceDisclosures } from '../support/reference-disclosures.ts';

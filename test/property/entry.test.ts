@@ -1,9 +1,9 @@
 /** Laws of the entry: its two ways of being made are one, its two descriptions are one, and it has one form. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { canonicalJson } from '../../src/core/canonical-json.ts';
-import { parseEntryPayload } from '../../src/core/entry-check.ts';
-import { EntryPayloadSchema } from '../../src/core/entry-schema.ts';
+import { canonicalJson } from '../../src/core/json/canonical-json.ts';
+import { parseEntryPayload } from '../../src/core/entry/check.ts';
+import { EntryPayloadSchema } from '../../src/core/entry/entry-schema.ts';
 import {
   completePayload,
   ENTRY_KINDS,
@@ -12,12 +12,12 @@ import {
   parseEntry,
   sealJws,
   signingInput,
-} from '../../src/core/entry.ts';
-import type { EntryPayload } from '../../src/core/entry.ts';
+} from '../../src/core/entry/entry.ts';
+import type { EntryPayload } from '../../src/core/entry/entry.ts';
 import { MalformedError } from '../../src/core/errors.ts';
-import { verifyJws } from '../../src/core/jws.ts';
-import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
-import { makeUuid7 } from '../../src/core/uuid7.ts';
+import { verifyJws } from '../../src/core/json/jws.ts';
+import type { JsonObject, JsonValue } from '../../src/core/json/strict-json.ts';
+import { makeUuid7 } from '../../src/core/entry/uuid7.ts';
 import { issue, payloadOf, signerOf } from '../support/entries.ts';
 import { jsonArbitrary, objectArbitrary, textArbitrary } from '../support/json-arbitraries.ts';
 

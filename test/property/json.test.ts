@@ -6,11 +6,15 @@ import { describe, expect, test } from '@jest/globals';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { visit } from 'jsonc-parser';
-import { canonicalJson, isCanonical, parseCanonicalJson } from '../../src/core/canonical-json.ts';
+import {
+  canonicalJson,
+  isCanonical,
+  parseCanonicalJson,
+} from '../../src/core/json/canonical-json.ts';
 import { MalformedError } from '../../src/core/errors.ts';
-import { formatPointer, parsePointer, valueAt } from '../../src/core/json-pointer.ts';
-import { parseStrictJson } from '../../src/core/strict-json.ts';
-import type { JsonLimits, JsonValue } from '../../src/core/strict-json.ts';
+import { formatPointer, parsePointer, valueAt } from '../../src/core/json/json-pointer.ts';
+import { parseStrictJson } from '../../src/core/json/strict-json.ts';
+import type { JsonLimits, JsonValue } from '../../src/core/json/strict-json.ts';
 import { jsonArbitrary, nearlyJsonArbitrary, textArbitrary } from '../support/json-arbitraries.ts';
 
 const WIDE: JsonLimits = { bytes: 1e6, depth: 32, members: 10_000, stringLength: 10_000 };

@@ -1,13 +1,13 @@
 /** The shortcut for our own batches is held against what every reader does: the same state, whatever is sealed. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { encodeBatch } from '../../src/core/batch.ts';
-import { leafFacts, planBatch } from '../../src/core/batch-plan.ts';
-import type { BatchPlan } from '../../src/core/batch-plan.ts';
-import { parseEntry } from '../../src/core/entry.ts';
-import { applyBatch, entryIdentity } from '../../src/core/log-state.ts';
-import type { LogState } from '../../src/core/log-state.ts';
-import { PersistentMap } from '../../src/core/persistent-map.ts';
+import { encodeBatch } from '../../src/core/log/batch.ts';
+import { leafFacts, planBatch } from '../../src/core/log/batch-plan.ts';
+import type { BatchPlan } from '../../src/core/log/batch-plan.ts';
+import { parseEntry } from '../../src/core/entry/entry.ts';
+import { applyBatch, entryIdentity } from '../../src/core/log/state.ts';
+import type { LogState } from '../../src/core/log/state.ts';
+import { PersistentMap } from '../../src/core/ledger/persistent-map.ts';
 import { judgeBatch, judgeOwnBatch } from '../../src/ledger/log/judged-batch.ts';
 import { JUDGED_ENTRIES_MAX } from '../../src/ledger/context/limits.ts';
 import type { PendingEntry } from '../../src/ledger/journal/pending.ts';

@@ -1,17 +1,17 @@
 import { describe, expect } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
-import { toHex } from '../../src/core/bytes.ts';
-import { formatCheckpoint, parseCheckpoint } from '../../src/core/checkpoint.ts';
+import { toHex } from '../../src/core/platform/bytes.ts';
+import { formatCheckpoint, parseCheckpoint } from '../../src/core/tree/checkpoint.ts';
 import {
   parseCosignature,
   parseSubtreeCosignature,
   parseTreeHeadSignature,
-} from '../../src/core/cosignature.ts';
+} from '../../src/core/tree/cosignature.ts';
 import { MalformedError } from '../../src/core/errors.ts';
-import { parseSha256Hash } from '../../src/core/hash.ts';
-import * as notes from '../../src/core/signed-note.ts';
-import { formatTlogProof, parseTlogProof } from '../../src/core/tlog-proof.ts';
-import { parseLeafIndex, parseTreeSize } from '../../src/core/tree.ts';
+import { parseSha256Hash } from '../../src/core/tree/hash.ts';
+import * as notes from '../../src/core/tree/signed-note.ts';
+import { formatTlogProof, parseTlogProof } from '../../src/core/tree/tlog-proof.ts';
+import { parseLeafIndex, parseTreeSize } from '../../src/core/tree/tree.ts';
 import { noteKey } from '../support/note-keys.ts';
 
 /** A value, or undefined where the parser refuses; anything but a `MalformedError` is a failure. */

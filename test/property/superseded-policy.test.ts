@@ -4,7 +4,7 @@
  */
 import { describe, expect } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
-import { findingsOf } from '../../src/core/batch-findings.ts';
+import { findingsOf } from '../../src/core/verify/batch-findings.ts';
 import { approvedActivation, bootFacts, idOf, MiniLog, START } from '../golden/support.ts';
 import type { TestWriter } from '../golden/support.ts';
 

@@ -1,10 +1,15 @@
 import { describe, expect } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
 import { MalformedError } from '../../src/core/errors.ts';
-import type { Sha256Hash } from '../../src/core/hash.ts';
-import { completeProof, planInclusion, planNodes, verifyInclusion } from '../../src/core/proof.ts';
-import * as tile from '../../src/core/tile.ts';
-import { emptyEdge, extendEdge, parseLeafIndex, parseTreeSize } from '../../src/core/tree.ts';
+import type { Sha256Hash } from '../../src/core/tree/hash.ts';
+import {
+  completeProof,
+  planInclusion,
+  planNodes,
+  verifyInclusion,
+} from '../../src/core/tree/proof.ts';
+import * as tile from '../../src/core/tree/tile.ts';
+import { emptyEdge, extendEdge, parseLeafIndex, parseTreeSize } from '../../src/core/tree/tree.ts';
 import { headOf, leavesOf, someEntries } from '../support/trees.ts';
 
 const sizes = fc.oneof(fc.nat(600), fc.nat(200_000)).map(parseTreeSize);

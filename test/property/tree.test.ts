@@ -1,10 +1,10 @@
 import { describe, expect } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
-import type { Sha256Hash } from '../../src/core/hash.ts';
-import * as proof from '../../src/core/proof.ts';
-import type { Verification } from '../../src/core/proof.ts';
-import * as tree from '../../src/core/tree.ts';
-import type { LeafIndex } from '../../src/core/tree.ts';
+import type { Sha256Hash } from '../../src/core/tree/hash.ts';
+import * as proof from '../../src/core/tree/proof.ts';
+import type { Verification } from '../../src/core/tree/proof.ts';
+import * as tree from '../../src/core/tree/tree.ts';
+import type { LeafIndex } from '../../src/core/tree/tree.ts';
 import { headOf, leavesOf, merkleTreeHash, nodeOf } from '../support/trees.ts';
 
 const holds: Verification = { ok: true };

@@ -13,7 +13,7 @@ export function bundleScript(entry: string, output: string): string {
     '--format=esm',
     '--target=node20',
     '--log-level=error',
-    `--alias:#platform=${path.join(project, 'src/core/platform.node.ts')}`,
+    `--alias:#platform=${path.join(project, 'src/core/platform/platform.node.ts')}`,
     `--outfile=${output}`,
   ]);
   return output;

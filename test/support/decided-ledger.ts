@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { canonicalJson } from '../../src/core/canonical-json.ts';
-import type { JsonObject } from '../../src/core/strict-json.ts';
-import { makeUuid7 } from '../../src/core/uuid7.ts';
+import { canonicalJson } from '../../src/core/json/canonical-json.ts';
+import type { JsonObject } from '../../src/core/json/strict-json.ts';
+import { makeUuid7 } from '../../src/core/entry/uuid7.ts';
 import { composeEntry, entryFacts } from '../../src/policy/decide/compose.ts';
 import { Decider } from '../../src/policy/decide/decide.ts';
 import { PolicyEngine } from '../../src/policy/engine/engine.ts';

@@ -1,14 +1,14 @@
 /** Entries and records as a gateway would make them, from fixed keys and times. */
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
-import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/disclosure.ts';
-import type { DisclosedRecord, PartDepths, RecordParts } from '../../src/core/disclosure.ts';
-import { completePayload, entryPrefix, sealJws, signingInput } from '../../src/core/entry.ts';
-import type { EntryPayload, WriterPosition } from '../../src/core/entry.ts';
-import { jwkThumbprint, parsePublicJwk } from '../../src/core/jws.ts';
-import type { JwsSigner } from '../../src/core/jws.ts';
-import type { StoredRecord } from '../../src/core/record.ts';
-import type { JsonObject } from '../../src/core/strict-json.ts';
-import { makeUuid7 } from '../../src/core/uuid7.ts';
+import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/record/disclosure.ts';
+import type { DisclosedRecord, PartDepths, RecordParts } from '../../src/core/record/disclosure.ts';
+import { completePayload, entryPrefix, sealJws, signingInput } from '../../src/core/entry/entry.ts';
+import type { EntryPayload, WriterPosition } from '../../src/core/entry/entry.ts';
+import { jwkThumbprint, parsePublicJwk } from '../../src/core/json/jws.ts';
+import type { JwsSigner } from '../../src/core/json/jws.ts';
+import type { StoredRecord } from '../../src/core/record/record.ts';
+import type { JsonObject } from '../../src/core/json/strict-json.ts';
+import { makeUuid7 } from '../../src/core/entry/uuid7.ts';
 
 /** Admission of everything in here, epoch ms. */
 export const AT = 1_763_856_000_123;

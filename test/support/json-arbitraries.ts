@@ -1,6 +1,6 @@
 /** JSON that strict JSON takes, and texts that it may not take. */
 import fc from 'fast-check';
-import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
+import type { JsonObject, JsonValue } from '../../src/core/json/strict-json.ts';
 
 /** Texts without half surrogates; of any other character. */
 export const textArbitrary = fc.oneof(

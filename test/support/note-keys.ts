@@ -1,9 +1,9 @@
 /** Ed25519 keys for notes, made from a number, so that a failing test fails again. */
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
-import { concatBytes, uint64, utf8Bytes } from '../../src/core/bytes.ts';
-import { cosignedBytes } from '../../src/core/cosignature.ts';
-import { KEY_TYPES, formatVkey, parseVkey } from '../../src/core/signed-note.ts';
-import type { NoteSignature, Vkey } from '../../src/core/signed-note.ts';
+import { concatBytes, uint64, utf8Bytes } from '../../src/core/platform/bytes.ts';
+import { cosignedBytes } from '../../src/core/tree/cosignature.ts';
+import { KEY_TYPES, formatVkey, parseVkey } from '../../src/core/tree/signed-note.ts';
+import type { NoteSignature, Vkey } from '../../src/core/tree/signed-note.ts';
 
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import type { PartDepths, RecordParts } from '../../src/core/disclosure.ts';
-import type { JsonObject, JsonValue } from '../../src/core/strict-json.ts';
+import type { PartDepths, RecordParts } from '../../src/core/record/disclosure.ts';
+import type { JsonObject, JsonValue } from '../../src/core/json/strict-json.ts';
 
 /** What a disclosure came to, by the pointer of its node. */
 export type ReferenceDisclosures = Map<string, { disclosure: string; digest: string }>;

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { homeOf } from '../../src/cli/open/home.ts';
 import { stageArchived } from '../../src/cli/open/policy.ts';
-import type { JsonObject } from '../../src/core/strict-json.ts';
-import { makeUuid7 } from '../../src/core/uuid7.ts';
+import type { JsonObject } from '../../src/core/json/strict-json.ts';
+import { makeUuid7 } from '../../src/core/entry/uuid7.ts';
 import { loadLedgerSecret } from '../../src/keys/ledger-secret.ts';
 import { decideActivation } from '../../src/policy/decide/admin.ts';
 import { DEFAULT_INPUT_LIMITS } from '../../src/policy/decide/input.ts';

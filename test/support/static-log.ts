@@ -5,27 +5,27 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { formatCheckpoint } from '../../src/core/checkpoint.ts';
-import { hashLeaf, hashNode } from '../../src/core/hash.ts';
-import type { LeafHash, Sha256Hash } from '../../src/core/hash.ts';
-import { completeProof, planInclusion, planNodes } from '../../src/core/proof.ts';
-import { formatSignedNote, formatVkey, parseVkey } from '../../src/core/signed-note.ts';
+import { formatCheckpoint } from '../../src/core/tree/checkpoint.ts';
+import { hashLeaf, hashNode } from '../../src/core/tree/hash.ts';
+import type { LeafHash, Sha256Hash } from '../../src/core/tree/hash.ts';
+import { completeProof, planInclusion, planNodes } from '../../src/core/tree/proof.ts';
+import { formatSignedNote, formatVkey, parseVkey } from '../../src/core/tree/signed-note.ts';
 import {
   encodeEntryBundle,
   encodeTile,
   entryBundlePath,
   tilePath,
   tilesOf,
-} from '../../src/core/tile.ts';
-import { formatTlogProof } from '../../src/core/tlog-proof.ts';
+} from '../../src/core/tree/tile.ts';
+import { formatTlogProof } from '../../src/core/tree/tlog-proof.ts';
 import {
   edgeRoot,
   emptyEdge,
   extendEdge,
   parseLeafIndex,
   parseTreeSize,
-} from '../../src/core/tree.ts';
-import type { NodeAddress } from '../../src/core/tree.ts';
+} from '../../src/core/tree/tree.ts';
+import type { NodeAddress } from '../../src/core/tree/tree.ts';
 import { projectRoot } from './tools.ts';
 
 /** A published log: what stands at each path below its prefix, and the key to check it with. */

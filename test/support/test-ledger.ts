@@ -4,17 +4,17 @@
  */
 import { randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
-import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/disclosure.ts';
-import { entryPrefix } from '../../src/core/entry.ts';
-import type { Entry } from '../../src/core/entry.ts';
-import type { Genesis } from '../../src/core/genesis.ts';
-import { applyBatch, entryIdentity, initialState } from '../../src/core/log-state.ts';
-import type { JwsSigner } from '../../src/core/jws.ts';
-import { formatRecord } from '../../src/core/record.ts';
-import { makeCertificate } from '../../src/core/statement.ts';
-import type { JsonObject } from '../../src/core/strict-json.ts';
-import { makeUuid7 } from '../../src/core/uuid7.ts';
-import { toBase64Url } from '../../src/core/bytes.ts';
+import { DEFAULT_DEPTHS, discloseRecord, formatDsc } from '../../src/core/record/disclosure.ts';
+import { entryPrefix } from '../../src/core/entry/entry.ts';
+import type { Entry } from '../../src/core/entry/entry.ts';
+import type { Genesis } from '../../src/core/ledger/genesis.ts';
+import { applyBatch, entryIdentity, initialState } from '../../src/core/log/state.ts';
+import type { JwsSigner } from '../../src/core/json/jws.ts';
+import { formatRecord } from '../../src/core/record/record.ts';
+import { makeCertificate } from '../../src/core/ledger/statement.ts';
+import type { JsonObject } from '../../src/core/json/strict-json.ts';
+import { makeUuid7 } from '../../src/core/entry/uuid7.ts';
+import { toBase64Url } from '../../src/core/platform/bytes.ts';
 import { generateKey } from '../../src/keys/key-files.ts';
 import { jwsSigner, noteSigner } from '../../src/keys/signers.ts';
 import type {

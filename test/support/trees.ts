@@ -3,10 +3,10 @@
  * the code under test but the brands.
  */
 import { createHash } from 'node:crypto';
-import { hashLeaf, parseSha256Hash } from '../../src/core/hash.ts';
-import type { LeafHash, Sha256Hash } from '../../src/core/hash.ts';
-import { parseTreeSize } from '../../src/core/tree.ts';
-import type { NodeAddress, TreeHead } from '../../src/core/tree.ts';
+import { hashLeaf, parseSha256Hash } from '../../src/core/tree/hash.ts';
+import type { LeafHash, Sha256Hash } from '../../src/core/tree/hash.ts';
+import { parseTreeSize } from '../../src/core/tree/tree.ts';
+import type { NodeAddress, TreeHead } from '../../src/core/tree/tree.ts';
 
 const sha256 = (...parts: readonly Uint8Array[]): Sha256Hash =>
   parseSha256Hash(new Uint8Array(createHash('sha256').update(Buffer.concat(parts)).digest()));

@@ -1,10 +1,10 @@
 /** What must not compile. `tsc` is the runner: an error that stops being one fails the type check. */
-import type { LeafHash, Sha256Hash } from '../../src/core/hash.ts';
-import { hashLeaf, hashNode } from '../../src/core/hash.ts';
-import { verifyInclusion } from '../../src/core/proof.ts';
-import type { InclusionProof, Verification } from '../../src/core/proof.ts';
-import { emptyEdge, extendEdge } from '../../src/core/tree.ts';
-import type { LeafIndex, RightEdge, TreeHead, TreeSize } from '../../src/core/tree.ts';
+import type { LeafHash, Sha256Hash } from '../../src/core/tree/hash.ts';
+import { hashLeaf, hashNode } from '../../src/core/tree/hash.ts';
+import { verifyInclusion } from '../../src/core/tree/proof.ts';
+import type { InclusionProof, Verification } from '../../src/core/tree/proof.ts';
+import { emptyEdge, extendEdge } from '../../src/core/tree/tree.ts';
+import type { LeafIndex, RightEdge, TreeHead, TreeSize } from '../../src/core/tree/tree.ts';
 
 declare const leaf: LeafHash;
 declare const digest: Sha256Hash;

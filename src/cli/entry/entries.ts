@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { SteleError } from '../../core/errors.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import { call } from '../client.ts';
 import type { Connection } from '../client.ts';
 import { contextOf } from '../context.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import { call } from '../client.ts';
 import { contextOf } from '../context.ts';
 import { entryText } from './text.ts';

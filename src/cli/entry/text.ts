@@ -1,6 +1,6 @@
 /** An entry for a person: who, when, under which decision, and what happened. Nothing of it proves anything. */
-import { isJsonObject, parsePointer, valueAt } from '../../core/json-pointer.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { isJsonObject, parsePointer, valueAt } from '../../core/json/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 
 /** Characters of what happened, in a line. */
 const LINE_CHARACTERS = 100;

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SteleError } from '../../core/errors.ts';
-import { applySchema, Base64Url32, StatementSchema } from '../../core/schema.ts';
-import { KeyStatementSchema, makeKeyStatement } from '../../core/statement.ts';
-import type { KeyStatement, Statement } from '../../core/statement.ts';
+import { applySchema, Base64Url32, StatementSchema } from '../../core/entry/schema.ts';
+import { KeyStatementSchema, makeKeyStatement } from '../../core/ledger/statement.ts';
+import type { KeyStatement, Statement } from '../../core/ledger/statement.ts';
 import { loadKey } from '../../keys/key-files.ts';
 import { jwsSigner } from '../../keys/signers.ts';
 import { call } from '../client.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Genesis } from '../../core/genesis.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
 import type { PolicyChanges, PolicyShadow } from '../../gateway/context/components.ts';
 import { AlertWalk } from '../../gateway/alert/walk.ts';
 import { PoolSwitch } from '../../gateway/activation/policy-switch.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SteleError } from '../../core/errors.ts';
-import type { Statement } from '../../core/statement.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
 import { generateKey, loadKey, saveKey } from '../../keys/key-files.ts';
 import type { PrivateKey } from '../../keys/key-files.ts';
 import type { Configuration } from '../settings/configuration.ts';

@@ -1,7 +1,7 @@
 /** The ledger as `stele serve` opens it: with a store that has shown what it honours, or that is away for now. */
 import { randomBytes } from 'node:crypto';
 import { SteleError } from '../../core/errors.ts';
-import type { Genesis } from '../../core/genesis.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
 import { loadKey } from '../../keys/key-files.ts';
 import { jwsSigner, noteSigner } from '../../keys/signers.ts';
 import type { KnownGenesis, PolicySwitch } from '../../ledger/context/components.ts';

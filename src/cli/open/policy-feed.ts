@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { SteleError } from '../../core/errors.ts';
-import type { Genesis } from '../../core/genesis.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { archivePolicy } from '../../ledger/log/policy-archive.ts';
 import { PolicyFeed } from '../../policy/bundle/feed.ts';

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { SteleError } from '../../core/errors.ts';
-import type { PublicJwk } from '../../core/jws.ts';
+import type { PublicJwk } from '../../core/json/jws.ts';
 import {
   BundleSignatureError,
   BundleVerifier,

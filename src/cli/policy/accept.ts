@@ -1,8 +1,8 @@
 /** Golden cases that take over what the policy answers now. The difference of the files is for whoever reviews the change. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { utf8Bytes } from '../../core/bytes.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import { utf8Bytes } from '../../core/platform/bytes.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import { casesOf, tryCase } from '../../policy/bundle/cases.ts';
 import type { PolicyEngine } from '../../policy/engine/engine.ts';
 import { inOrderOf } from './differences.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { Statement } from '../../core/statement.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
 import { call } from '../client.ts';
 import { contextOf } from '../context.ts';
 import { malformed, numberOf, readJsonFile } from '../option-values.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { makeApproval, POLICY_CHANGES } from '../../core/approval.ts';
-import type { Approval, PolicyChange } from '../../core/approval.ts';
+import { makeApproval, POLICY_CHANGES } from '../../core/ledger/approval.ts';
+import type { Approval, PolicyChange } from '../../core/ledger/approval.ts';
 import { SteleError } from '../../core/errors.ts';
 import { loadKey } from '../../keys/key-files.ts';
 import { jwsSigner } from '../../keys/signers.ts';

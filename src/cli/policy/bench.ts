@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
 import { MalformedError } from '../../core/errors.ts';
 import type { PolicyEngine } from '../../policy/engine/engine.ts';
 import type { GoldenCase } from '../../policy/bundle/cases.ts';

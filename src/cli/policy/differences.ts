@@ -1,7 +1,7 @@
 /** What an answer has otherwise than it was wanted: a page of JSON beside another tells nobody which pointer went. */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { escapeToken, isJsonObject } from '../../core/json-pointer.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { escapeToken, isJsonObject } from '../../core/json/json-pointer.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 
 /** Characters of a value that a line shows. */
 const VALUE_CHARACTERS = 160;

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SteleError } from '../../core/errors.ts';
-import { Base64Url32 } from '../../core/schema.ts';
+import { Base64Url32 } from '../../core/entry/schema.ts';
 import { contextOf } from '../context.ts';
 import { archivedBundle, stagedAs } from '../reexecute/archived-policy.ts';
 

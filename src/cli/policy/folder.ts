@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SteleError } from '../../core/errors.ts';
-import { utf8Bytes } from '../../core/bytes.ts';
+import { utf8Bytes } from '../../core/platform/bytes.ts';
 import { casesOf as casesOfBundle } from '../../policy/bundle/cases.ts';
 import type { GoldenCase } from '../../policy/bundle/cases.ts';
 import type { SourceFiles, SourceOptions } from '../../toolchain/answers.ts';

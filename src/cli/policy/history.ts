@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import type { Report } from '../../core/report.ts';
+import type { Report } from '../../core/verify/report.ts';
 import { policyHistory } from '../../ledger/fsck/policy-history.ts';
 import type { PolicyEvent, PolicyHistory } from '../../ledger/fsck/policy-history.ts';
 import { contextOf } from '../context.ts';

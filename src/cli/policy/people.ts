@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SteleError } from '../../core/errors.ts';
-import { parseJws, parsePublicJwk } from '../../core/jws.ts';
-import type { PublicJwk } from '../../core/jws.ts';
-import { applySchema, Base64Url32, Person } from '../../core/schema.ts';
-import { CertificateSchema, makeCertificate, statementTypes } from '../../core/statement.ts';
-import type { CertificateFields, Statement } from '../../core/statement.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import { parseJws, parsePublicJwk } from '../../core/json/jws.ts';
+import type { PublicJwk } from '../../core/json/jws.ts';
+import { applySchema, Base64Url32, Person } from '../../core/entry/schema.ts';
+import { CertificateSchema, makeCertificate, statementTypes } from '../../core/ledger/statement.ts';
+import type { CertificateFields, Statement } from '../../core/ledger/statement.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import { loadKey } from '../../keys/key-files.ts';
 import { jwsSigner } from '../../keys/signers.ts';
 import { readGenesis } from '../../ledger/log/init.ts';

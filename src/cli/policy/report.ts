@@ -1,10 +1,10 @@
 /** The replay that an approver has seen, as its approval names it. */
 import { readFile } from 'node:fs/promises';
 import { sha256Base64Url } from '#platform';
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
 import { SteleError } from '../../core/errors.ts';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import { reportFault } from '../../ledger/log/replay-report.ts';
 import { call } from '../client.ts';
 import type { Connection } from '../client.ts';

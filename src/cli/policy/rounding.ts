@@ -1,6 +1,6 @@
 /** What readers lose beside what a policy's data names: only members of an event, or of its `data`, can be hidden alone. */
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import type { PolicyFolder } from './folder.ts';
 
 /** Lists of `data.json` that the default policy redacts by. What is masked is taken away exactly. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { sha256Base64Url } from '#platform';
 import { SteleError } from '../../core/errors.ts';
-import { jwkThumbprint } from '../../core/jws.ts';
+import { jwkThumbprint } from '../../core/json/jws.ts';
 import { namedSigner, SIGNATURES_FILE, signBundleFiles } from '../../keys/bundle-signatures.ts';
 import { loadKey } from '../../keys/key-files.ts';
 import type { PrivateKey } from '../../keys/key-files.ts';

@@ -3,7 +3,7 @@
  * the recorded one, and the toolchain, interpreting the policy's Rego, names the rules that gave a value.
  */
 import { SteleError } from '../../core/errors.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import { cannot, withheldBy } from '../../policy/decide/reexecute.ts';
 import type { Reexecution } from '../../policy/decide/reexecute.ts';
 import type { StagedPolicy } from '../../policy/bundle/staged.ts';

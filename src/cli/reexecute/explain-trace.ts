@@ -3,10 +3,10 @@
  * them, and leaves the rest of the Rego. Where the sources are at hand the entrypoint itself is interpreted; else the
  * packages that its module imports, of which those that give what was recorded are told.
  */
-import { utf8Text } from '../../core/bytes.ts';
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import { unpackBundle } from '../../policy/bundle/bundle.ts';
 import type { RecordedDecision } from '../../policy/decide/reexecute.ts';
 import type { StagedPolicy } from '../../policy/bundle/staged.ts';

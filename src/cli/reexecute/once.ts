@@ -1,6 +1,6 @@
 /** One decision, made again in a thread that is ended when it takes too long: the module may be a stranger's. */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import { evaluateOnce } from '../../policy/decide/one-shot.ts';
 import { PolicyError } from '../../policy/contract/policy-error.ts';
 import { cannot, reexecute, withheldBy } from '../../policy/decide/reexecute.ts';

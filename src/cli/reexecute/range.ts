@@ -1,11 +1,11 @@
 /** `stele verify --reexecute`: every recorded decision, made again by the archived policy that made it. */
 import { availableParallelism } from 'node:os';
-import type { Entry } from '../../core/entry.ts';
-import { finding, hasViolation } from '../../core/findings.ts';
-import type { Finding, FindingPlace } from '../../core/findings.ts';
-import type { OpenedRecord } from '../../core/open-disclosures.ts';
-import { step } from '../../core/report.ts';
-import type { Report, ReportVerdict, StepVerdict } from '../../core/report.ts';
+import type { Entry } from '../../core/entry/entry.ts';
+import { finding, hasViolation } from '../../core/verify/findings.ts';
+import type { Finding, FindingPlace } from '../../core/verify/findings.ts';
+import type { OpenedRecord } from '../../core/record/open-disclosures.ts';
+import { step } from '../../core/verify/report.ts';
+import type { Report, ReportVerdict, StepVerdict } from '../../core/verify/report.ts';
 import { History } from '../../ledger/fsck/history.ts';
 import { cannot, decisionOfView } from '../../policy/decide/reexecute.ts';
 import type { Reexecution } from '../../policy/decide/reexecute.ts';

@@ -1,16 +1,16 @@
 /** One recorded decision, wherever it is kept: in a store, behind a gateway, or in a file that somebody was given. */
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
-import type { Batch } from '../../core/batch.ts';
-import { entryBytes, parseEntry } from '../../core/entry.ts';
-import type { Entry } from '../../core/entry.ts';
+import type { Batch } from '../../core/log/batch.ts';
+import { entryBytes, parseEntry } from '../../core/entry/entry.ts';
+import type { Entry } from '../../core/entry/entry.ts';
 import { MalformedError, SteleError } from '../../core/errors.ts';
-import { openDisclosures, parseSdJwt } from '../../core/open-disclosures.ts';
-import { memberRange } from '../../core/payload-object.ts';
-import { checkFullOpening, findRecord } from '../../core/record.ts';
-import type { StoredRecord } from '../../core/record.ts';
-import { caughtMalformed } from '../../core/schema.ts';
-import { uuid7Time } from '../../core/uuid7.ts';
+import { openDisclosures, parseSdJwt } from '../../core/record/open-disclosures.ts';
+import { memberRange } from '../../core/log/payload-object.ts';
+import { checkFullOpening, findRecord } from '../../core/record/record.ts';
+import type { StoredRecord } from '../../core/record/record.ts';
+import { caughtMalformed } from '../../core/entry/schema.ts';
+import { uuid7Time } from '../../core/entry/uuid7.ts';
 import { History } from '../../ledger/fsck/history.ts';
 import type { HistoryBatch } from '../../ledger/fsck/history.ts';
 import { cannot, decisionOfRecord, decisionOfView } from '../../policy/decide/reexecute.ts';

@@ -5,12 +5,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { utf8Bytes } from '../../core/bytes.ts';
-import { entryBytes, parseEntry } from '../../core/entry.ts';
+import { utf8Bytes } from '../../core/platform/bytes.ts';
+import { entryBytes, parseEntry } from '../../core/entry/entry.ts';
 import { SteleError } from '../../core/errors.ts';
-import { parseGenesis } from '../../core/genesis.ts';
-import { lookUp, openDisclosures, parseSdJwt } from '../../core/open-disclosures.ts';
-import { formatRecord } from '../../core/record.ts';
+import { parseGenesis } from '../../core/ledger/genesis.ts';
+import { lookUp, openDisclosures, parseSdJwt } from '../../core/record/open-disclosures.ts';
+import { formatRecord } from '../../core/record/record.ts';
 import { decisionOfView } from '../../policy/decide/reexecute.ts';
 import type { LeafFacts } from '../../policy/replay/replay.ts';
 import type { StagedPolicy } from '../../policy/bundle/staged.ts';

@@ -1,6 +1,6 @@
 /** What a replay is asked for, as it was typed. */
 import { SteleError } from '../../core/errors.ts';
-import { parsePointer } from '../../core/json-pointer.ts';
+import { parsePointer } from '../../core/json/json-pointer.ts';
 import type { LeafFacts } from '../../policy/replay/replay.ts';
 import type { Condition } from '../../policy/replay/pool.ts';
 

@@ -1,8 +1,8 @@
 /** A replay as an event of the ledger: who approves a policy can see that it was made, and what came of it. */
 import { sha256Base64Url } from '#platform';
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
 import { SteleError } from '../../core/errors.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import { REPLAY_EVENT } from '../../ledger/log/replay-report.ts';
 import { appendLines } from '../entry/append.ts';
 import type { Connection } from '../client.ts';

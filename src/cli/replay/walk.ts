@@ -1,6 +1,6 @@
 /** The way through a ledger that re-execution and replay share: from verified batches to threads that decide again. */
-import type { Batch } from '../../core/batch.ts';
-import type { Entry } from '../../core/entry.ts';
+import type { Batch } from '../../core/log/batch.ts';
+import type { Entry } from '../../core/entry/entry.ts';
 import type { History, HistoryBatch, HistoryPayload } from '../../ledger/fsck/history.ts';
 import type { LeafFacts } from '../../policy/replay/replay.ts';
 import type { ReplayPool, ReplayTask } from '../../policy/replay/pool.ts';

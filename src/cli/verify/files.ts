@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { SteleError } from '../../core/errors.ts';
-import { parseSha256Hash } from '../../core/hash.ts';
-import { parseBase64Url } from '../../core/bytes.ts';
-import { parsePublicJwk } from '../../core/jws.ts';
-import type { PublicJwk } from '../../core/jws.ts';
-import { parseVkey } from '../../core/signed-note.ts';
-import type { Statement } from '../../core/statement.ts';
+import { parseSha256Hash } from '../../core/tree/hash.ts';
+import { parseBase64Url } from '../../core/platform/bytes.ts';
+import { parsePublicJwk } from '../../core/json/jws.ts';
+import type { PublicJwk } from '../../core/json/jws.ts';
+import { parseVkey } from '../../core/tree/signed-note.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
 
 /** What a verifier got from somewhere else, as it was typed. */
 export interface TypedAnchors {

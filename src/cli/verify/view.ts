@@ -1,23 +1,23 @@
 /** Verification of a log that is served as C2SP tlog-tiles: what any stranger with its URL and key can check. */
-import { concatBytes, equalBytes, toBase64Url } from '../../core/bytes.ts';
-import { openCheckpoint, parseCheckpoint } from '../../core/checkpoint.ts';
-import type { Checkpoint } from '../../core/checkpoint.ts';
-import { checkControl } from '../../core/ctl.ts';
-import { parseEntry } from '../../core/entry.ts';
+import { concatBytes, equalBytes, toBase64Url } from '../../core/platform/bytes.ts';
+import { openCheckpoint, parseCheckpoint } from '../../core/tree/checkpoint.ts';
+import type { Checkpoint } from '../../core/tree/checkpoint.ts';
+import { checkControl } from '../../core/ledger/ctl.ts';
+import { parseEntry } from '../../core/entry/entry.ts';
 import { MalformedError, SteleError } from '../../core/errors.ts';
-import { hashLeaf, parseLeafHash } from '../../core/hash.ts';
-import type { Sha256Hash } from '../../core/hash.ts';
-import { step, verdictOf } from '../../core/report.ts';
-import type { Report, Step } from '../../core/report.ts';
-import { parseSignedNote, parseVkey, verifierOf } from '../../core/signed-note.ts';
+import { hashLeaf, parseLeafHash } from '../../core/tree/hash.ts';
+import type { Sha256Hash } from '../../core/tree/hash.ts';
+import { step, verdictOf } from '../../core/verify/report.ts';
+import type { Report, Step } from '../../core/verify/report.ts';
+import { parseSignedNote, parseVkey, verifierOf } from '../../core/tree/signed-note.ts';
 import {
   entryBundlePath,
   parseEntryBundle,
   parseTile,
   TILE_WIDTH,
   tilePath,
-} from '../../core/tile.ts';
-import { edgeRoot, emptyEdge, extendEdge } from '../../core/tree.ts';
+} from '../../core/tree/tile.ts';
+import { edgeRoot, emptyEdge, extendEdge } from '../../core/tree/tree.ts';
 import { NOTE_BYTES_MAX, TILE_BYTES_MAX } from '../../ledger/context/limits.ts';
 import type { Output } from '../output.ts';
 

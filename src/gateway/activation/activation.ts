@@ -2,7 +2,7 @@
  * Puts another policy in charge: approvals first, then the bundle, then the decision of the policy in charge, then the
  * archive, the entry, its seal, and the adoption here. Whatever is refused on the way leaves an entry.
  */
-import type { Approved, ApprovedChange } from '../../core/approval.ts';
+import type { Approved, ApprovedChange } from '../../core/ledger/approval.ts';
 import type { Receipt } from '../../ledger/context/receipt.ts';
 import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import { ActivationApprovals } from './approvals.ts';

@@ -1,9 +1,14 @@
 /** The approvals of a change as the gateway judges them, before anything of the bundle is unpacked and once more at its end. */
-import { judgeApprovals, parseApproval } from '../../core/approval.ts';
-import type { Approved, ApprovedChange, Approver, PolicyChange } from '../../core/approval.ts';
+import { judgeApprovals, parseApproval } from '../../core/ledger/approval.ts';
+import type {
+  Approved,
+  ApprovedChange,
+  Approver,
+  PolicyChange,
+} from '../../core/ledger/approval.ts';
 import { MalformedError } from '../../core/errors.ts';
-import type { Activation } from '../../core/log-state.ts';
-import type { Statement } from '../../core/statement.ts';
+import type { Activation } from '../../core/log/state.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
 import { sha256Base64Url } from '#platform';
 import { reportFault } from '../../ledger/log/replay-report.ts';
 import type { ActivationRefusals } from './refusals.ts';

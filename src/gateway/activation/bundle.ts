@@ -1,5 +1,5 @@
 /** The bundle of a change: the one that was sent, of the source or of the archive, and what staging makes of it. */
-import type { ApprovedChange } from '../../core/approval.ts';
+import type { ApprovedChange } from '../../core/ledger/approval.ts';
 import { SteleError } from '../../core/errors.ts';
 import { sha256Base64Url } from '#platform';
 import { ENTRYPOINTS } from '../../policy/contract/decision.ts';

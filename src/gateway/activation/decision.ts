@@ -1,7 +1,7 @@
 /** What the policy that decides a change is asked, and the entry that its answer makes. */
-import { approvalFacts } from '../../core/approval.ts';
-import type { Approved, ApprovedChange } from '../../core/approval.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import { approvalFacts } from '../../core/ledger/approval.ts';
+import type { Approved, ApprovedChange } from '../../core/ledger/approval.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import { decideActivation } from '../../policy/decide/admin.ts';
 import type { DecidedActivation } from '../../policy/decide/admin.ts';
 import type { StagedPolicy } from '../../policy/bundle/staged.ts';

@@ -1,7 +1,7 @@
 /** What becomes of a change of policy that is refused: an entry, as far as the caller has room for it, and a problem. */
-import type { ApprovedChange } from '../../core/approval.ts';
+import type { ApprovedChange } from '../../core/ledger/approval.ts';
 import { assert } from '../../core/errors.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import { refusedActivation } from '../../policy/decide/admin.ts';
 import type { DecidedActivation } from '../../policy/decide/admin.ts';
 import type { DecideSettings } from '../../policy/decide/decide.ts';

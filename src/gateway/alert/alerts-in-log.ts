@@ -1,5 +1,5 @@
-import { controlFacts } from '../../core/ctl.ts';
-import type { EntryPayload } from '../../core/entry.ts';
+import { controlFacts } from '../../core/ledger/ctl.ts';
+import type { EntryPayload } from '../../core/entry/entry.ts';
 
 /** Sources that are remembered: 32 MiB at the most. Beyond, an alert may be made twice, and none is missed. */
 const SOURCES_MAX = 100_000;

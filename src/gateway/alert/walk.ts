@@ -4,8 +4,8 @@
  * (docs/decisions/0014).
  */
 import { setTimeout } from 'node:timers/promises';
-import { entryBytes, parseEntry } from '../../core/entry.ts';
-import type { EntryPayload } from '../../core/entry.ts';
+import { entryBytes, parseEntry } from '../../core/entry/entry.ts';
+import type { EntryPayload } from '../../core/entry/entry.ts';
 import { SteleError } from '../../core/errors.ts';
 import type { LedgerLog } from '../../ledger/context/components.ts';
 import type { Ledger } from '../../ledger/ledger.ts';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import type { Caller } from '../../keys/caller.ts';
 
 /** Who asks, and from where: the same for every event of a request. */

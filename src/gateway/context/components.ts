@@ -1,4 +1,4 @@
-import type { PublicJwk } from '../../core/jws.ts';
+import type { PublicJwk } from '../../core/json/jws.ts';
 import type { Callers } from '../../keys/callers.ts';
 import type { LedgerSecret } from '../../keys/ledger-secret.ts';
 import type { Ledger } from '../../ledger/ledger.ts';

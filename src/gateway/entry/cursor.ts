@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { hmacSha256, sha256Base64Url } from '#platform';
-import { parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from '../../core/bytes.ts';
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from '../../core/platform/bytes.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
 import { MalformedError } from '../../core/errors.ts';
 import type { LedgerSecret } from '../../keys/ledger-secret.ts';
 import { ProblemError } from '../context/problem.ts';

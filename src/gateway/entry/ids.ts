@@ -1,4 +1,4 @@
-import { makeUuid7 } from '../../core/uuid7.ts';
+import { makeUuid7 } from '../../core/entry/uuid7.ts';
 
 /** What a UUIDv7 takes. */
 const RANDOM_BYTES = 10;

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { ActionName } from '../../policy/contract/decision.ts';
 import type { KnownFacts, SourceFacts } from '../../policy/decide/jobs.ts';

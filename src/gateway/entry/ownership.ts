@@ -1,5 +1,5 @@
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import type { Caller } from '../../keys/caller.ts';
 import { ANONYMOUS } from '../../keys/caller.ts';
 

@@ -3,11 +3,11 @@
  * There is no index (docs/decisions/0003), so a page is a scan from its cursor. Where it ends depends on how many leaves it
  * looked at and on what it shows, never on what is hidden; only the time that it takes does.
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import type { EntryPayload } from '../../core/entry.ts';
-import type { Select, Selection } from '../../core/redact.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import type { EntryPayload } from '../../core/entry/entry.ts';
+import type { Select, Selection } from '../../core/record/redact.ts';
 import { sha256Base64Url } from '#platform';
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import type { LeafStretch } from '../../ledger/tree/batch-reader.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { DecidedRead } from '../../policy/decide/jobs.ts';

@@ -3,8 +3,8 @@
  * what its reader may see and of nothing else, and is met only by a value that is there: no operator can be met by what
  * is hidden, for to a search hidden and absent are one.
  */
-import { isJsonObject, parsePointer } from '../../core/json-pointer.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { isJsonObject, parsePointer } from '../../core/json/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import { WHERE_CHARACTERS_MAX } from '../context/limits.ts';
 import { ProblemError } from '../context/problem.ts';
 

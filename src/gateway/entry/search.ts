@@ -1,6 +1,6 @@
 /** What a search asks for, parsed. */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import type { z } from 'zod';
 import { parsePredicate } from './predicate.ts';
 import type { Predicate } from './predicate.ts';

@@ -1,12 +1,12 @@
 /** An entry as readers get it: what the policy is told of it, and what of it is shown. The same alone and in a page. */
-import { parseDsc } from '../../core/disclosure.ts';
-import { entryBytes, parseEntry } from '../../core/entry.ts';
-import type { EntryPayload } from '../../core/entry.ts';
-import { discloseStored, parseRecord } from '../../core/record.ts';
-import type { StoredRecord } from '../../core/record.ts';
-import { selectDisclosures } from '../../core/redact.ts';
-import type { Selection } from '../../core/redact.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import { parseDsc } from '../../core/record/disclosure.ts';
+import { entryBytes, parseEntry } from '../../core/entry/entry.ts';
+import type { EntryPayload } from '../../core/entry/entry.ts';
+import { discloseStored, parseRecord } from '../../core/record/record.ts';
+import type { StoredRecord } from '../../core/record/record.ts';
+import { selectDisclosures } from '../../core/record/redact.ts';
+import type { Selection } from '../../core/record/redact.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { FoundEntry } from '../../ledger/context/receipt.ts';
 import type { DecidedRead, KnownFacts } from '../../policy/decide/jobs.ts';

@@ -1,10 +1,10 @@
 /** One served ledger at work: decides, records, waits. The order is the design: nothing has an effect unrecorded. */
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
 import { SteleError } from '../../core/errors.ts';
-import type { Statement } from '../../core/statement.ts';
-import { parseStrictJson } from '../../core/strict-json.ts';
-import { formatTlogProof } from '../../core/tlog-proof.ts';
-import { parseLeafIndex } from '../../core/tree.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
+import { parseStrictJson } from '../../core/json/strict-json.ts';
+import { formatTlogProof } from '../../core/tree/tlog-proof.ts';
+import { parseLeafIndex } from '../../core/tree/tree.ts';
 import type { Reservation } from '../../ledger/write/idempotency.ts';
 import type { Receipt } from '../../ledger/context/receipt.ts';
 import { ALERT_ENTRYPOINTS } from '../../policy/alert/job.ts';

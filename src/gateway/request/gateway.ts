@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import type { JsonLimits } from '../../core/strict-json.ts';
+import type { JsonLimits } from '../../core/json/strict-json.ts';
 import { DEFAULT_INPUT_LIMITS } from '../../policy/decide/input.ts';
 import { RequestIds } from './arrival.ts';
 import type { GatewayComponents } from '../context/components.ts';

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { formatPointer } from '../../core/json-pointer.ts';
-import { caughtMalformed } from '../../core/schema.ts';
-import { parseStrictJson } from '../../core/strict-json.ts';
-import type { JsonLimits } from '../../core/strict-json.ts';
+import { formatPointer } from '../../core/json/json-pointer.ts';
+import { caughtMalformed } from '../../core/entry/schema.ts';
+import { parseStrictJson } from '../../core/json/strict-json.ts';
+import type { JsonLimits } from '../../core/json/strict-json.ts';
 import { readBody } from './body.ts';
 import type { ProblemCode } from '../context/codes.ts';
 import { mediaTypeOf } from './media-type.ts';

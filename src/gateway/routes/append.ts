@@ -1,4 +1,4 @@
-import { parseStrictJson } from '../../core/strict-json.ts';
+import { parseStrictJson } from '../../core/json/strict-json.ts';
 import { ANONYMOUS } from '../../keys/caller.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { WriteIdentity } from '../../policy/decide/jobs.ts';

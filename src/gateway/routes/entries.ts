@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { toBase64 } from '../../core/bytes.ts';
+import { toBase64 } from '../../core/platform/bytes.ts';
 import type { Caller } from '../../keys/caller.ts';
 import type { FoundEntry } from '../../ledger/context/receipt.ts';
 import type { DecidedRead, KnownFacts } from '../../policy/decide/jobs.ts';

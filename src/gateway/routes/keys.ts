@@ -1,4 +1,4 @@
-import type { Statement } from '../../core/statement.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
 import { jsonAnswer } from '../request/answer.ts';
 import type { Answer } from '../request/answer.ts';
 import { queryOf } from '../request/arrival.ts';

@@ -1,4 +1,4 @@
-import { toBase64, toBase64Url, utf8Text } from '../../core/bytes.ts';
+import { toBase64, toBase64Url, utf8Text } from '../../core/platform/bytes.ts';
 import type { PolicyStatus } from '../../ledger/context/receipt.ts';
 import type { Arrival } from '../request/arrival.ts';
 import { queryOf } from '../request/arrival.ts';

@@ -1,5 +1,5 @@
 /** The log as C2SP tlog-tiles: what any reader of such logs can follow, at `/log/{ledger}/`. */
-import { parseTilePath } from '../../core/tile.ts';
+import { parseTilePath } from '../../core/tree/tile.ts';
 import { ANONYMOUS } from '../../keys/caller.ts';
 import { pathParameter } from '../request/arrival.ts';
 import type { Arrival } from '../request/arrival.ts';

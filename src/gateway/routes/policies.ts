@@ -2,9 +2,9 @@
  * The policies of a ledger, for whoever checks what they decided: which were in charge, the bundle of each, and what
  * the one in charge would answer. Each is decided by `stele/read`, and an access entry.
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
-import type { Activation } from '../../core/log-position.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
+import type { Activation } from '../../core/ledger/log-position.ts';
 import { PolicyError } from '../../policy/contract/policy-error.ts';
 import type { PreparedPolicy } from '../../policy/bundle/prepare.ts';
 import { pathParameter, queryOf } from '../request/arrival.ts';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import type { DecidedRead } from '../../policy/decide/jobs.ts';
 import type { Page } from '../entry/page.ts';
 import { makePage } from '../entry/page.ts';

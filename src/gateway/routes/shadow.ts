@@ -5,7 +5,7 @@
  */
 import { sha256Base64Url } from '#platform';
 import { SteleError } from '../../core/errors.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import { jsonAnswer } from '../request/answer.ts';
 import { queryOf } from '../request/arrival.ts';

@@ -1,9 +1,9 @@
 /** CloudEvents 1.0 over HTTP: structured, batch and binary mode. */
 import { z } from 'zod';
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { formatPointer, isJsonObject } from '../../core/json-pointer.ts';
-import { parseStrictJson } from '../../core/strict-json.ts';
-import type { JsonLimits, JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { formatPointer, isJsonObject } from '../../core/json/json-pointer.ts';
+import { parseStrictJson } from '../../core/json/strict-json.ts';
+import type { JsonLimits, JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import { ProblemError } from '../context/problem.ts';
 
 /** A text, and what is said of one that is none. */

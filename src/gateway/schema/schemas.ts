@@ -1,6 +1,6 @@
 /** What goes in and comes out over HTTP, as schemas: requests are checked by them, `/openapi.json` is made of them. */
 import { z } from 'zod';
-import { POLICY_CHANGES } from '../../core/approval.ts';
+import { POLICY_CHANGES } from '../../core/ledger/approval.ts';
 import { CHANGE_KINDS } from '../../policy/replay/replay.ts';
 import { codes } from '../context/codes.ts';
 import {

@@ -1,8 +1,8 @@
-import type { Genesis } from '../../core/genesis.ts';
-import type { JwsSigner, PublicJwk } from '../../core/jws.ts';
-import type { NoteSigner } from '../../core/signed-note.ts';
-import type { Statement } from '../../core/statement.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
+import type { JwsSigner, PublicJwk } from '../../core/json/jws.ts';
+import type { NoteSigner } from '../../core/tree/signed-note.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { JournalFiles } from './files.ts';
 

@@ -1,7 +1,7 @@
-import type { Genesis } from '../../core/genesis.ts';
-import type { JwsSigner } from '../../core/jws.ts';
-import type { NoteSigner } from '../../core/signed-note.ts';
-import type { Certificate } from '../../core/statement.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
+import type { JwsSigner } from '../../core/json/jws.ts';
+import type { NoteSigner } from '../../core/tree/signed-note.ts';
+import type { Certificate } from '../../core/ledger/statement.ts';
 import type { ObjectKeys } from '../../storage/object-keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { LedgerLog, LedgerSettings, PolicySwitch, Sleep } from './components.ts';

@@ -1,6 +1,6 @@
-import type { Activation } from '../../core/log-state.ts';
-import type { Sha256Hash } from '../../core/hash.ts';
-import type { TreeHead } from '../../core/tree.ts';
+import type { Activation } from '../../core/log/state.ts';
+import type { Sha256Hash } from '../../core/tree/hash.ts';
+import type { TreeHead } from '../../core/tree/tree.ts';
 
 /** `ret` of an entry: its retention class, how the record is locked, until when (epoch ms; null: not yet known). */
 export interface EntryRetention {

@@ -2,21 +2,27 @@
  * Checkpoints in batches whose size is no end of a batch. Honest signers never make one; the verification of the log
  * remembers the roots at the ends only, so these are compared here, by reading the batch again that they fall into.
  */
-import { frameBatch, widestLimits } from '../../core/batch.ts';
-import { parseBatchHeader } from '../../core/batch-header.ts';
-import { equalBytes, parseBase64Url } from '../../core/bytes.ts';
-import { parseCheckpoint } from '../../core/checkpoint.ts';
-import type { Checkpoint } from '../../core/checkpoint.ts';
-import { finding } from '../../core/findings.ts';
-import type { Finding } from '../../core/findings.ts';
-import { hashLeaf, parseSha256Hash } from '../../core/hash.ts';
-import type { Sha256Hash } from '../../core/hash.ts';
-import type { Acceptance } from '../../core/log-state.ts';
-import { caughtMalformed } from '../../core/schema.ts';
-import { parseSignedNote } from '../../core/signed-note.ts';
-import type { NoteVerifier } from '../../core/signed-note.ts';
-import { edgeRoot, emptyEdge, extendEdge, parseRightEdge, parseTreeSize } from '../../core/tree.ts';
-import type { RightEdge } from '../../core/tree.ts';
+import { frameBatch, widestLimits } from '../../core/log/batch.ts';
+import { parseBatchHeader } from '../../core/log/batch-header.ts';
+import { equalBytes, parseBase64Url } from '../../core/platform/bytes.ts';
+import { parseCheckpoint } from '../../core/tree/checkpoint.ts';
+import type { Checkpoint } from '../../core/tree/checkpoint.ts';
+import { finding } from '../../core/verify/findings.ts';
+import type { Finding } from '../../core/verify/findings.ts';
+import { hashLeaf, parseSha256Hash } from '../../core/tree/hash.ts';
+import type { Sha256Hash } from '../../core/tree/hash.ts';
+import type { Acceptance } from '../../core/log/state.ts';
+import { caughtMalformed } from '../../core/entry/schema.ts';
+import { parseSignedNote } from '../../core/tree/signed-note.ts';
+import type { NoteVerifier } from '../../core/tree/signed-note.ts';
+import {
+  edgeRoot,
+  emptyEdge,
+  extendEdge,
+  parseRightEdge,
+  parseTreeSize,
+} from '../../core/tree/tree.ts';
+import type { RightEdge } from '../../core/tree/tree.ts';
 import { readRecorded } from './objects.ts';
 import type { FsckContext } from './objects.ts';
 import { isSigned } from './published.ts';

@@ -3,21 +3,21 @@
  * signatures, chains, locks, records opened in full, checkpoints and the static view. The one oracle of all fault
  * tests, and what an auditor runs. Reads each object once, in order, and keeps what identifies entries, no bytes.
  */
-import type { VoidSlot } from '../../core/batch-header.ts';
-import { toBase64Url } from '../../core/bytes.ts';
+import type { VoidSlot } from '../../core/log/batch-header.ts';
+import { toBase64Url } from '../../core/platform/bytes.ts';
 import { SteleError } from '../../core/errors.ts';
-import { finding } from '../../core/findings.ts';
-import type { Finding } from '../../core/findings.ts';
-import { GENESIS_BYTES_MAX, parseGenesis } from '../../core/genesis.ts';
-import type { Genesis } from '../../core/genesis.ts';
-import type { Acceptance, LogState } from '../../core/log-state.ts';
-import { step } from '../../core/report.ts';
-import type { Step } from '../../core/report.ts';
-import { caughtMalformed } from '../../core/schema.ts';
-import { parseVkey, verifierOf } from '../../core/signed-note.ts';
-import { edgeRoot } from '../../core/tree.ts';
-import type { RightEdge } from '../../core/tree.ts';
-import { LogVerification } from '../../core/verify-log.ts';
+import { finding } from '../../core/verify/findings.ts';
+import type { Finding } from '../../core/verify/findings.ts';
+import { GENESIS_BYTES_MAX, parseGenesis } from '../../core/ledger/genesis.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
+import type { Acceptance, LogState } from '../../core/log/state.ts';
+import { step } from '../../core/verify/report.ts';
+import type { Step } from '../../core/verify/report.ts';
+import { caughtMalformed } from '../../core/entry/schema.ts';
+import { parseVkey, verifierOf } from '../../core/tree/signed-note.ts';
+import { edgeRoot } from '../../core/tree/tree.ts';
+import type { RightEdge } from '../../core/tree/tree.ts';
+import { LogVerification } from '../../core/verify/log.ts';
 import { sha256 } from '#platform';
 import { objectKeys } from '../../storage/object-keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';

@@ -2,14 +2,14 @@
  * The history of a ledger with its stored records, from the store alone: every batch judged valid, every payload object
  * held against the hash that its batch signed for. What else may be wrong with a log is for `fsck` to say.
  */
-import type { PayloadReference, VoidSlot } from '../../core/batch-header.ts';
-import type { Batch } from '../../core/batch.ts';
-import { toBase64Url } from '../../core/bytes.ts';
+import type { PayloadReference, VoidSlot } from '../../core/log/batch-header.ts';
+import type { Batch } from '../../core/log/batch.ts';
+import { toBase64Url } from '../../core/platform/bytes.ts';
 import { SteleError } from '../../core/errors.ts';
-import { GENESIS_BYTES_MAX } from '../../core/genesis.ts';
-import type { LogState } from '../../core/log-state.ts';
-import type { Report } from '../../core/report.ts';
-import { LogVerification } from '../../core/verify-log.ts';
+import { GENESIS_BYTES_MAX } from '../../core/ledger/genesis.ts';
+import type { LogState } from '../../core/log/state.ts';
+import type { Report } from '../../core/verify/report.ts';
+import { LogVerification } from '../../core/verify/log.ts';
 import { sha256 } from '#platform';
 import { StoreUnavailableError } from '../../storage/errors.ts';
 import { objectKeys } from '../../storage/object-keys.ts';

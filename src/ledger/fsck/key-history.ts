@@ -1,6 +1,6 @@
 /** The keys of a log and what became of them, from the store alone. */
-import type { CertificateFields } from '../../core/statement.ts';
-import type { LogState } from '../../core/log-state.ts';
+import type { CertificateFields } from '../../core/ledger/statement.ts';
+import type { LogState } from '../../core/log/state.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { History } from './history.ts';
 import type { HistoryAnchors } from './history.ts';

@@ -1,7 +1,7 @@
 /** What a store shows of the objects of a ledger: their versions, their bytes and their locks. */
-import { equalBytes, toBase64Url } from '../../core/bytes.ts';
-import { finding } from '../../core/findings.ts';
-import type { Finding, FindingPlace } from '../../core/findings.ts';
+import { equalBytes, toBase64Url } from '../../core/platform/bytes.ts';
+import { finding } from '../../core/verify/findings.ts';
+import type { Finding, FindingPlace } from '../../core/verify/findings.ts';
 import { sha256 } from '#platform';
 import { StoreUnavailableError } from '../../storage/errors.ts';
 import type { ObjectKeys } from '../../storage/object-keys.ts';

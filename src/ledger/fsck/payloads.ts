@@ -2,11 +2,11 @@
  * The payload objects of a batch: each is there until its time, is the version, size and hash that the batch says, is
  * locked as declared, and holds the records of the leaves of its class.
  */
-import type { PayloadReference } from '../../core/batch-header.ts';
-import type { Batch } from '../../core/batch.ts';
+import type { PayloadReference } from '../../core/log/batch-header.ts';
+import type { Batch } from '../../core/log/batch.ts';
 import { MalformedError } from '../../core/errors.ts';
-import { finding } from '../../core/findings.ts';
-import type { Finding } from '../../core/findings.ts';
+import { finding } from '../../core/verify/findings.ts';
+import type { Finding } from '../../core/verify/findings.ts';
 import { assertObjectKey } from '../../storage/object-keys.ts';
 import { confirmBytes, hashesTo, lockFindings, readRecorded } from './objects.ts';
 import type { FsckContext } from './objects.ts';

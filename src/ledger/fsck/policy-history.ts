@@ -1,15 +1,15 @@
 /** The changes of policy in a log, from the batches alone: what took effect, who approved it, who adopted it. */
-import { parseApproval } from '../../core/approval.ts';
-import type { Approval } from '../../core/approval.ts';
-import { controlFacts } from '../../core/ctl.ts';
-import type { ControlFacts } from '../../core/ctl.ts';
-import type { Entry } from '../../core/entry.ts';
+import { parseApproval } from '../../core/ledger/approval.ts';
+import type { Approval } from '../../core/ledger/approval.ts';
+import { controlFacts } from '../../core/ledger/ctl.ts';
+import type { ControlFacts } from '../../core/ledger/ctl.ts';
+import type { Entry } from '../../core/entry/entry.ts';
 import { MalformedError, SteleError } from '../../core/errors.ts';
-import type { Finding } from '../../core/findings.ts';
-import { parseGenesis } from '../../core/genesis.ts';
-import { parseVkey, verifierOf } from '../../core/signed-note.ts';
-import { LogVerification } from '../../core/verify-log.ts';
-import type { Report } from '../../core/report.ts';
+import type { Finding } from '../../core/verify/findings.ts';
+import { parseGenesis } from '../../core/ledger/genesis.ts';
+import { parseVkey, verifierOf } from '../../core/tree/signed-note.ts';
+import { LogVerification } from '../../core/verify/log.ts';
+import type { Report } from '../../core/verify/report.ts';
 import { objectKeys } from '../../storage/object-keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { CarriedCheck } from './carried.ts';

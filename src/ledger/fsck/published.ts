@@ -2,22 +2,22 @@
  * The published checkpoint against the log. It is a hint that nobody has to believe; but somebody may have been shown
  * it, and where a key of the log signed it, the log is bound by it.
  */
-import { equalBytes, utf8Text } from '../../core/bytes.ts';
-import { openCheckpoint, parseCheckpoint } from '../../core/checkpoint.ts';
-import type { Checkpoint } from '../../core/checkpoint.ts';
+import { equalBytes, utf8Text } from '../../core/platform/bytes.ts';
+import { openCheckpoint, parseCheckpoint } from '../../core/tree/checkpoint.ts';
+import type { Checkpoint } from '../../core/tree/checkpoint.ts';
 import { MalformedError } from '../../core/errors.ts';
-import { finding } from '../../core/findings.ts';
-import type { Finding, FindingCode } from '../../core/findings.ts';
-import { EMPTY_ROOT } from '../../core/hash.ts';
-import type { Sha256Hash } from '../../core/hash.ts';
-import type { Acceptance, LogState } from '../../core/log-state.ts';
-import { step } from '../../core/report.ts';
-import type { Step, StepVerdict } from '../../core/report.ts';
-import { caughtMalformed } from '../../core/schema.ts';
-import { parseSignedNote, parseVkey, verifierOf } from '../../core/signed-note.ts';
-import type { NoteVerifier } from '../../core/signed-note.ts';
-import { edgeRoot, extendEdge } from '../../core/tree.ts';
-import type { RightEdge } from '../../core/tree.ts';
+import { finding } from '../../core/verify/findings.ts';
+import type { Finding, FindingCode } from '../../core/verify/findings.ts';
+import { EMPTY_ROOT } from '../../core/tree/hash.ts';
+import type { Sha256Hash } from '../../core/tree/hash.ts';
+import type { Acceptance, LogState } from '../../core/log/state.ts';
+import { step } from '../../core/verify/report.ts';
+import type { Step, StepVerdict } from '../../core/verify/report.ts';
+import { caughtMalformed } from '../../core/entry/schema.ts';
+import { parseSignedNote, parseVkey, verifierOf } from '../../core/tree/signed-note.ts';
+import type { NoteVerifier } from '../../core/tree/signed-note.ts';
+import { edgeRoot, extendEdge } from '../../core/tree/tree.ts';
+import type { RightEdge } from '../../core/tree/tree.ts';
 import type { FsckContext } from './objects.ts';
 import { NOTE_BYTES_MAX } from '../context/limits.ts';
 

@@ -3,17 +3,17 @@
  * left alone. A checkpoint cannot be made without its key: where the published one is lost or of another tree, the
  * newest that a batch carries, or that somebody kept, takes its place.
  */
-import { equalBytes, utf8Bytes, utf8Text } from '../../core/bytes.ts';
-import { parseCheckpoint } from '../../core/checkpoint.ts';
+import { equalBytes, utf8Bytes, utf8Text } from '../../core/platform/bytes.ts';
+import { parseCheckpoint } from '../../core/tree/checkpoint.ts';
 import { MalformedError } from '../../core/errors.ts';
-import { GENESIS_BYTES_MAX, parseGenesis } from '../../core/genesis.ts';
-import { applyBatch, initialState } from '../../core/log-state.ts';
-import type { LogState } from '../../core/log-state.ts';
-import { step } from '../../core/report.ts';
-import type { Step } from '../../core/report.ts';
-import { parseSignedNote, parseVkey, verifierOf } from '../../core/signed-note.ts';
-import type { NoteVerifier } from '../../core/signed-note.ts';
-import type { TreeHead } from '../../core/tree.ts';
+import { GENESIS_BYTES_MAX, parseGenesis } from '../../core/ledger/genesis.ts';
+import { applyBatch, initialState } from '../../core/log/state.ts';
+import type { LogState } from '../../core/log/state.ts';
+import { step } from '../../core/verify/report.ts';
+import type { Step } from '../../core/verify/report.ts';
+import { parseSignedNote, parseVkey, verifierOf } from '../../core/tree/signed-note.ts';
+import type { NoteVerifier } from '../../core/tree/signed-note.ts';
+import type { TreeHead } from '../../core/tree/tree.ts';
 import { objectKeys } from '../../storage/object-keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { fsck } from './fsck.ts';

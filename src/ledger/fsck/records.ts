@@ -4,21 +4,21 @@
  */
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { checkAgreement } from '../../core/agreement.ts';
-import type { PayloadReference } from '../../core/batch-header.ts';
-import type { Batch } from '../../core/batch.ts';
-import { utf8Text } from '../../core/bytes.ts';
-import type { Entry } from '../../core/entry.ts';
-import { finding } from '../../core/findings.ts';
-import type { Finding } from '../../core/findings.ts';
-import { openDisclosures } from '../../core/open-disclosures.ts';
-import type { OpenedRecord } from '../../core/open-disclosures.ts';
-import { MEMBER_BYTES_MAX } from '../../core/payload-object.ts';
-import { checkFullOpening, discloseStored, parseRecord } from '../../core/record.ts';
-import type { StoredRecord } from '../../core/record.ts';
-import { parseDsc } from '../../core/record-nodes.ts';
-import { disclosuresFor } from '../../core/redact.ts';
-import { caughtMalformed } from '../../core/schema.ts';
+import { checkAgreement } from '../../core/record/agreement.ts';
+import type { PayloadReference } from '../../core/log/batch-header.ts';
+import type { Batch } from '../../core/log/batch.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
+import type { Entry } from '../../core/entry/entry.ts';
+import { finding } from '../../core/verify/findings.ts';
+import type { Finding } from '../../core/verify/findings.ts';
+import { openDisclosures } from '../../core/record/open-disclosures.ts';
+import type { OpenedRecord } from '../../core/record/open-disclosures.ts';
+import { MEMBER_BYTES_MAX } from '../../core/log/payload-object.ts';
+import { checkFullOpening, discloseStored, parseRecord } from '../../core/record/record.ts';
+import type { StoredRecord } from '../../core/record/record.ts';
+import { parseDsc } from '../../core/record/nodes.ts';
+import { disclosuresFor } from '../../core/record/redact.ts';
+import { caughtMalformed } from '../../core/entry/schema.ts';
 
 /** One record may be larger than a member; nothing that a gateway takes in is larger than this by far. */
 const LINE_BYTES_MAX = 16_777_216;

@@ -1,9 +1,9 @@
 /** The report on a whole ledger: what it was asked, its steps that only a store can show, and what its end says. */
-import { finding } from '../../core/findings.ts';
-import type { Finding, FindingCode } from '../../core/findings.ts';
-import type { LogState } from '../../core/log-state.ts';
-import { step } from '../../core/report.ts';
-import type { Report, Step } from '../../core/report.ts';
+import { finding } from '../../core/verify/findings.ts';
+import type { Finding, FindingCode } from '../../core/verify/findings.ts';
+import type { LogState } from '../../core/log/state.ts';
+import { step } from '../../core/verify/report.ts';
+import type { Report, Step } from '../../core/verify/report.ts';
 import type { OpenExecutable } from './policies.ts';
 import type { FsckContext } from './objects.ts';
 

@@ -1,7 +1,7 @@
 /** Batch objects in the order of their numbers, and what may stand behind the end of the log. */
-import { finding } from '../../core/findings.ts';
-import type { Finding } from '../../core/findings.ts';
-import type { LogState } from '../../core/log-state.ts';
+import { finding } from '../../core/verify/findings.ts';
+import type { Finding } from '../../core/verify/findings.ts';
+import type { LogState } from '../../core/log/state.ts';
 import { readRecorded } from './objects.ts';
 import type { FsckContext, RecordedObject } from './objects.ts';
 import { GALLOP_DOUBLINGS, LISTED_AHEAD } from '../context/limits.ts';

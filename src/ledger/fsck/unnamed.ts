@@ -2,13 +2,13 @@
  * Objects of a ledger that nothing in its log names: records could lie there of which no entry speaks, locked and out
  * of sight. Harmless to what the log proves, so a notice. A listing is a hint: it shows what is not hidden.
  */
-import type { Batch } from '../../core/batch.ts';
+import type { Batch } from '../../core/log/batch.ts';
 import { MalformedError } from '../../core/errors.ts';
-import { finding } from '../../core/findings.ts';
-import type { Finding } from '../../core/findings.ts';
-import type { Genesis } from '../../core/genesis.ts';
-import type { LogState } from '../../core/log-state.ts';
-import { parseTilePath, TILE_WIDTH } from '../../core/tile.ts';
+import { finding } from '../../core/verify/findings.ts';
+import type { Finding } from '../../core/verify/findings.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
+import type { LogState } from '../../core/log/state.ts';
+import { parseTilePath, TILE_WIDTH } from '../../core/tree/tile.ts';
 import { isObjectKey } from '../../storage/object-keys.ts';
 import type { FsckContext } from './objects.ts';
 import { listPages } from './slots.ts';

@@ -3,18 +3,18 @@
  * the log streams by, and compared. The view is derived, so what differs can be made again; still somebody may have been
  * shown it.
  */
-import { equalBytes } from '../../core/bytes.ts';
-import { finding } from '../../core/findings.ts';
-import type { Finding } from '../../core/findings.ts';
-import type { LeafHash, Sha256Hash } from '../../core/hash.ts';
+import { equalBytes } from '../../core/platform/bytes.ts';
+import { finding } from '../../core/verify/findings.ts';
+import type { Finding } from '../../core/verify/findings.ts';
+import type { LeafHash, Sha256Hash } from '../../core/tree/hash.ts';
 import {
   encodeEntryBundle,
   encodeTile,
   entryBundlePath,
   TILE_WIDTH,
   tilePath,
-} from '../../core/tile.ts';
-import { edgeRoot, emptyEdge, extendEdge } from '../../core/tree.ts';
+} from '../../core/tree/tile.ts';
+import { edgeRoot, emptyEdge, extendEdge } from '../../core/tree/tree.ts';
 import type { FsckContext } from './objects.ts';
 
 /** Compares the view of one published size with a log that is fed to it in order. */

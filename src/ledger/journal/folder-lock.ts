@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { utf8Bytes, utf8Text } from '../../core/bytes.ts';
+import { utf8Bytes, utf8Text } from '../../core/platform/bytes.ts';
 import { HaltError } from '../context/errors.ts';
 import { absentAsNull, hasCode } from '../context/files.ts';
 import type { JournalFiles } from '../context/files.ts';

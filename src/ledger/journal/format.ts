@@ -20,7 +20,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { sha256 } from '#platform';
-import { utf8Bytes } from '../../core/bytes.ts';
+import { utf8Bytes } from '../../core/platform/bytes.ts';
 import { SteleError } from '../../core/errors.ts';
 
 /** Bytes before a payload. */

@@ -4,13 +4,18 @@
  * is synced.
  */
 import { sha256Base64Url } from '#platform';
-import { checkControl } from '../../core/ctl.ts';
-import { completePayload, parseEntryPayload, sealJws, signingInput } from '../../core/entry.ts';
+import { checkControl } from '../../core/ledger/ctl.ts';
+import {
+  completePayload,
+  parseEntryPayload,
+  sealJws,
+  signingInput,
+} from '../../core/entry/entry.ts';
 import { MalformedError, SteleError } from '../../core/errors.ts';
-import { utf8Bytes } from '../../core/bytes.ts';
-import type { JwsSigner } from '../../core/jws.ts';
-import type { Statement } from '../../core/statement.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import { utf8Bytes } from '../../core/platform/bytes.ts';
+import type { JwsSigner } from '../../core/json/jws.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import { NotTakenError } from '../context/errors.ts';
 import { entryRecord, parseEntryRecord } from './records.ts';
 import type { Journal } from './journal.ts';

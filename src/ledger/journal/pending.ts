@@ -1,6 +1,6 @@
-import type { LeafFacts } from '../../core/batch-plan.ts';
+import type { LeafFacts } from '../../core/log/batch-plan.ts';
 import { assert } from '../../core/errors.ts';
-import type { Statement } from '../../core/statement.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
 import { REFERENCE_BYTES_MAX } from '../context/limits.ts';
 import type { EntryRetention, PublishedAt, Receipt, SealedAt } from '../context/receipt.ts';
 import type { Segment } from './segment.ts';

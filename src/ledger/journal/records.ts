@@ -1,9 +1,9 @@
 /** What the payloads of journal records mean. */
-import { parseSha256Hash } from '../../core/hash.ts';
-import type { Sha256Hash } from '../../core/hash.ts';
-import { toBase64Url, parseBase64Url, utf8Bytes, utf8Text } from '../../core/bytes.ts';
+import { parseSha256Hash } from '../../core/tree/hash.ts';
+import type { Sha256Hash } from '../../core/tree/hash.ts';
+import { toBase64Url, parseBase64Url, utf8Bytes, utf8Text } from '../../core/platform/bytes.ts';
 import { MalformedError } from '../../core/errors.ts';
-import type { Orphan } from '../../core/batch-header.ts';
+import type { Orphan } from '../../core/log/batch-header.ts';
 import type { JournalRecord } from './format.ts';
 
 /** First record of a segment: who writes it, and from where on its entries may be in the log. */

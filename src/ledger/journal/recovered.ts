@@ -1,8 +1,8 @@
 /** What earlier boots left in the journal, as pending entries. */
-import { utf8Text } from '../../core/bytes.ts';
-import { leafFacts } from '../../core/batch-plan.ts';
-import { parseEntry } from '../../core/entry.ts';
-import { entryIdentity } from '../../core/log-state.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
+import { leafFacts } from '../../core/log/batch-plan.ts';
+import { parseEntry } from '../../core/entry/entry.ts';
+import { entryIdentity } from '../../core/log/state.ts';
 import type { JournalledEntry } from './records.ts';
 import type { PendingEntry } from './pending.ts';
 import type { TakenSegment } from './writer-folder.ts';

@@ -3,7 +3,7 @@
  * it makes a clone, which shows in the log.
  */
 import { join } from 'node:path';
-import { toBase64Url, utf8Bytes, utf8Text } from '../../core/bytes.ts';
+import { toBase64Url, utf8Bytes, utf8Text } from '../../core/platform/bytes.ts';
 import { MalformedError } from '../../core/errors.ts';
 import { HaltError } from '../context/errors.ts';
 import { lockFolder } from './folder-lock.ts';

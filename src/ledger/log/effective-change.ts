@@ -1,15 +1,15 @@
 /** An activation that took effect, and what the policy before it must have been asked, from the batches alone. */
-import { approvalFacts, approvalIdentity, parseApproval } from '../../core/approval.ts';
-import type { Approver } from '../../core/approval.ts';
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { controlFacts } from '../../core/ctl.ts';
-import type { ControlFacts } from '../../core/ctl.ts';
-import type { Entry } from '../../core/entry.ts';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { PublicJwk } from '../../core/jws.ts';
-import type { LogState } from '../../core/log-state.ts';
-import type { StoredRecord } from '../../core/record.ts';
-import { caughtMalformed } from '../../core/schema.ts';
+import { approvalFacts, approvalIdentity, parseApproval } from '../../core/ledger/approval.ts';
+import type { Approver } from '../../core/ledger/approval.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { controlFacts } from '../../core/ledger/ctl.ts';
+import type { ControlFacts } from '../../core/ledger/ctl.ts';
+import type { Entry } from '../../core/entry/entry.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { PublicJwk } from '../../core/json/jws.ts';
+import type { LogState } from '../../core/log/state.ts';
+import type { StoredRecord } from '../../core/record/record.ts';
+import { caughtMalformed } from '../../core/entry/schema.ts';
 
 /** Entrypoint that is asked about changes of policy. */
 export const ADMIN = 'stele/admin';

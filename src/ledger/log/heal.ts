@@ -1,4 +1,4 @@
-import type { Genesis } from '../../core/genesis.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
 import type { ObjectHead, Retention, RetentionMode } from '../../storage/object-store.ts';
 import { coversRetention, retentionOf, wholeSecond } from '../../storage/retention.ts';
 import { lockClock } from '../context/context.ts';

@@ -1,8 +1,8 @@
-import { equalBytes } from '../../core/bytes.ts';
+import { equalBytes } from '../../core/platform/bytes.ts';
 import { SteleError } from '../../core/errors.ts';
-import { GENESIS_BYTES_MAX, makeGenesis, parseGenesis } from '../../core/genesis.ts';
-import type { Genesis, GenesisDraft } from '../../core/genesis.ts';
-import type { JwsSigner } from '../../core/jws.ts';
+import { GENESIS_BYTES_MAX, makeGenesis, parseGenesis } from '../../core/ledger/genesis.ts';
+import type { Genesis, GenesisDraft } from '../../core/ledger/genesis.ts';
+import type { JwsSigner } from '../../core/json/jws.ts';
 import { ObjectExistsError } from '../../storage/errors.ts';
 import { objectKeys } from '../../storage/object-keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';

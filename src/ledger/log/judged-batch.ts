@@ -3,18 +3,18 @@
  * every reader judges them. A large batch of entries that this process has checked one by one, when it issued them, is
  * put together instead: parsing them all again would cost more than everything else that sealing does (measured).
  */
-import type { BatchHeader } from '../../core/batch-header.ts';
-import type { BatchPlan } from '../../core/batch-plan.ts';
+import type { BatchHeader } from '../../core/log/batch-header.ts';
+import type { BatchPlan } from '../../core/log/batch-plan.ts';
 import { assert, MalformedError } from '../../core/errors.ts';
-import type { Entry } from '../../core/entry.ts';
-import { parseSha256Hash } from '../../core/hash.ts';
-import type { LeafHash } from '../../core/hash.ts';
-import { readCertificates, refuseHeaderKey, refuseLeafKey } from '../../core/key-status.ts';
-import type { Certificates } from '../../core/key-status.ts';
-import { advance } from '../../core/log-effects.ts';
-import { applyBatch, bootHead, bootKey, entryIdentity } from '../../core/log-state.ts';
-import type { LogState, Refusal } from '../../core/log-state.ts';
-import { utf8Text } from '../../core/bytes.ts';
+import type { Entry } from '../../core/entry/entry.ts';
+import { parseSha256Hash } from '../../core/tree/hash.ts';
+import type { LeafHash } from '../../core/tree/hash.ts';
+import { readCertificates, refuseHeaderKey, refuseLeafKey } from '../../core/log/key-status.ts';
+import type { Certificates } from '../../core/log/key-status.ts';
+import { advance } from '../../core/log/effects.ts';
+import { applyBatch, bootHead, bootKey, entryIdentity } from '../../core/log/state.ts';
+import type { LogState, Refusal } from '../../core/log/state.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
 import { sha256 } from '#platform';
 import { JUDGED_ENTRIES_MAX } from '../context/limits.ts';
 import type { PendingEntry } from '../journal/pending.ts';

@@ -1,6 +1,6 @@
 /** The keys of a log that outsiders verify with: those of all its writers, as far as the log is learnt, and our own. */
-import type { LogState } from '../../core/log-state.ts';
-import type { Certificate, Statement } from '../../core/statement.ts';
+import type { LogState } from '../../core/log/state.ts';
+import type { Certificate, Statement } from '../../core/ledger/statement.ts';
 import type { LedgerContext } from '../context/context.ts';
 
 /** Public keys in the forms that verifiers of each kind take. */

@@ -1,8 +1,8 @@
 /** Which genesis a gateway goes by: the one that its folder was first opened with, whatever the store shows later. */
 import { join } from 'node:path';
-import { equalBytes } from '../../core/bytes.ts';
-import { parseGenesis } from '../../core/genesis.ts';
-import type { Genesis } from '../../core/genesis.ts';
+import { equalBytes } from '../../core/platform/bytes.ts';
+import { parseGenesis } from '../../core/ledger/genesis.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { KnownGenesis } from '../context/components.ts';
 import { HaltError } from '../context/errors.ts';

@@ -1,11 +1,11 @@
 import { sha256 } from '#platform';
-import type { BatchHeader } from '../../core/batch-header.ts';
-import { parseBatch } from '../../core/batch.ts';
-import type { Batch } from '../../core/batch.ts';
-import { equalBytes, parseBase64Url } from '../../core/bytes.ts';
+import type { BatchHeader } from '../../core/log/batch-header.ts';
+import { parseBatch } from '../../core/log/batch.ts';
+import type { Batch } from '../../core/log/batch.ts';
+import { equalBytes, parseBase64Url } from '../../core/platform/bytes.ts';
 import { MalformedError } from '../../core/errors.ts';
-import { parseSha256Hash } from '../../core/hash.ts';
-import type { LogState } from '../../core/log-state.ts';
+import { parseSha256Hash } from '../../core/tree/hash.ts';
+import type { LogState } from '../../core/log/state.ts';
 import { factsOf } from './judged-batch.ts';
 import type { LearntLeaf } from './judged-batch.ts';
 import { LEARN_AHEAD, LOOK_BACK_BATCHES, LOOK_BACK_ENTRIES } from '../context/limits.ts';

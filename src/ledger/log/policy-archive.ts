@@ -1,7 +1,7 @@
 /** Bundles of policies in the store: what decided can be run again when every gateway is gone. */
 import { sha256Base64Url } from '#platform';
-import { equalBytes } from '../../core/bytes.ts';
-import type { Genesis } from '../../core/genesis.ts';
+import { equalBytes } from '../../core/platform/bytes.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
 import { ObjectExistsError } from '../../storage/errors.ts';
 import { objectKeys } from '../../storage/object-keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';

@@ -1,6 +1,6 @@
 /** The entry of a replay that an approval names: whether it is one, of the policy that was approved. */
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { StoredRecord } from '../../core/record.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { StoredRecord } from '../../core/record/record.ts';
 
 /** `type` of the event that `stele policy replay --record` appends. */
 export const REPLAY_EVENT = 'policy.replay';

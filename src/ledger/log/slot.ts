@@ -1,6 +1,6 @@
 import { sha256 } from '#platform';
-import { equalBytes } from '../../core/bytes.ts';
-import type { LedgerLimits } from '../../core/genesis.ts';
+import { equalBytes } from '../../core/platform/bytes.ts';
+import type { LedgerLimits } from '../../core/ledger/genesis.ts';
 import { StoreDeniedError, StoreUnavailableError } from '../../storage/errors.ts';
 import type {
   ObjectHead,

@@ -2,12 +2,12 @@
  * Where the log ends: at the first slot that nobody has filled, reached slot by slot from what is known. A listing
  * only helps to look ahead; junk far out misleads it, so only what a certified key signed counts.
  */
-import { parseBatchHeader } from '../../core/batch-header.ts';
-import { frameBatch } from '../../core/batch.ts';
+import { parseBatchHeader } from '../../core/log/batch-header.ts';
+import { frameBatch } from '../../core/log/batch.ts';
 import { MalformedError } from '../../core/errors.ts';
-import { verifyJws } from '../../core/jws.ts';
-import { readCertificates } from '../../core/key-status.ts';
-import type { LogState } from '../../core/log-state.ts';
+import { verifyJws } from '../../core/json/jws.ts';
+import { readCertificates } from '../../core/log/key-status.ts';
+import type { LogState } from '../../core/log/state.ts';
 import type { LedgerContext } from '../context/context.ts';
 import { HaltError, NotTakenError } from '../context/errors.ts';
 import { GALLOP_DOUBLINGS, LEARN_AHEAD, LISTED_AHEAD } from '../context/limits.ts';

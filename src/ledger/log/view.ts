@@ -2,11 +2,11 @@
  * The log as this process has learnt it: one slot after the other, own batches and foreign ones alike. Nothing about
  * the log is known in any other way, after a crash as in normal running.
  */
-import { toBase64Url } from '../../core/bytes.ts';
+import { toBase64Url } from '../../core/platform/bytes.ts';
 import { sha256 } from '#platform';
-import type { BatchHeader, VoidSlot } from '../../core/batch-header.ts';
-import { initialState } from '../../core/log-state.ts';
-import type { LogState, Refusal } from '../../core/log-state.ts';
+import type { BatchHeader, VoidSlot } from '../../core/log/batch-header.ts';
+import { initialState } from '../../core/log/state.ts';
+import type { LogState, Refusal } from '../../core/log/state.ts';
 import { StoreUnavailableError } from '../../storage/errors.ts';
 import { retentionOf, wholeSecond } from '../../storage/retention.ts';
 import { lockClock } from '../context/context.ts';

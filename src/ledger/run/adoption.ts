@@ -2,9 +2,9 @@
  * Follows the activations in the log: fetches the archived bundle of the policy in charge, has it made ready, and adopts
  * it, in one turn with the switch. After a start as in normal running the log says what decides, and nothing else does.
  */
-import type { Activation } from '../../core/log-state.ts';
+import type { Activation } from '../../core/log/state.ts';
 import { SteleError } from '../../core/errors.ts';
-import { decidersOfChange, mayDecideChange } from '../../core/policy-charge.ts';
+import { decidersOfChange, mayDecideChange } from '../../core/log/policy-charge.ts';
 import type { PolicySwitch } from '../context/components.ts';
 import type { LedgerContext } from '../context/context.ts';
 import type { Intake } from '../write/intake.ts';

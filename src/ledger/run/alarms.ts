@@ -3,7 +3,7 @@
  * if that process ended first its next start does, or another writer. What is looked at is the log, so it is said again
  * until the log has it.
  */
-import type { Alarm } from '../../core/log-state.ts';
+import type { Alarm } from '../../core/log/state.ts';
 import type { LedgerContext } from '../context/context.ts';
 import type { Intake } from '../write/intake.ts';
 import type { LogView } from '../log/view.ts';

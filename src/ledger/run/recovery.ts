@@ -3,12 +3,12 @@
  * to its end (which takes out of the pending ones all that is in it), and seal the rest. The sealing is the
  * sequencer's, by the commit protocol, so a start after a crash runs no code that a normal day does not.
  */
-import { parseEntry } from '../../core/entry.ts';
-import type { Orphan } from '../../core/batch-header.ts';
-import { parseBase64Url } from '../../core/bytes.ts';
-import { parseSha256Hash } from '../../core/hash.ts';
-import { bootHead } from '../../core/log-state.ts';
-import type { LogState } from '../../core/log-state.ts';
+import { parseEntry } from '../../core/entry/entry.ts';
+import type { Orphan } from '../../core/log/batch-header.ts';
+import { parseBase64Url } from '../../core/platform/bytes.ts';
+import { parseSha256Hash } from '../../core/tree/hash.ts';
+import { bootHead } from '../../core/log/state.ts';
+import type { LogState } from '../../core/log/state.ts';
 import type { Adoption } from './adoption.ts';
 import type { ClockWatch } from '../write/clock-watch.ts';
 import type { LedgerContext } from '../context/context.ts';

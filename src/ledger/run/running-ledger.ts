@@ -1,12 +1,12 @@
 /** A ledger that is open in this process: assembles its parts and keeps them in step. */
-import type { Activation } from '../../core/log-position.ts';
-import type { ApprovalContext } from '../../core/approval.ts';
+import type { Activation } from '../../core/ledger/log-position.ts';
+import type { ApprovalContext } from '../../core/ledger/approval.ts';
 import { sha256Base64Url } from '#platform';
-import { approvalContext } from '../../core/policy-effect.ts';
-import type { Statement } from '../../core/statement.ts';
-import type { Genesis } from '../../core/genesis.ts';
-import type { Sha256Hash } from '../../core/hash.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import { approvalContext } from '../../core/log/policy-effect.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
+import type { Sha256Hash } from '../../core/tree/hash.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import { Adoption } from './adoption.ts';
 import { Alarms } from './alarms.ts';
 import type { LeafStretch } from '../tree/batch-reader.ts';

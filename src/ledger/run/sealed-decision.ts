@@ -3,15 +3,15 @@
  * policy that may decide it gives the same result again; and so for the activation of that policy, back to one that this
  * writer has adopted, or to genesis. What does not agree is adopted by nobody (docs/decisions/0016).
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { parseEntry } from '../../core/entry.ts';
-import type { Entry } from '../../core/entry.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { parseEntry } from '../../core/entry/entry.ts';
+import type { Entry } from '../../core/entry/entry.ts';
 import { SteleError } from '../../core/errors.ts';
-import type { Activation } from '../../core/log-state.ts';
-import { isAdopted } from '../../core/policy-charge.ts';
-import { checkFullOpening, parseRecord } from '../../core/record.ts';
-import type { StoredRecord } from '../../core/record.ts';
-import { caughtMalformed } from '../../core/schema.ts';
+import type { Activation } from '../../core/log/state.ts';
+import { isAdopted } from '../../core/log/policy-charge.ts';
+import { checkFullOpening, parseRecord } from '../../core/record/record.ts';
+import type { StoredRecord } from '../../core/record/record.ts';
+import { caughtMalformed } from '../../core/entry/schema.ts';
 import type { ChargedPolicy, Evaluate, PolicySwitch } from '../context/components.ts';
 import type { LedgerContext } from '../context/context.ts';
 import { ADMIN, claimsDecision, disagreement, effectiveChange } from '../log/effective-change.ts';

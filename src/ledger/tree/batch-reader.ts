@@ -4,10 +4,10 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import { parseBatchHeader } from '../../core/batch-header.ts';
-import type { BatchHeader } from '../../core/batch-header.ts';
-import { frameBatch } from '../../core/batch.ts';
-import { utf8Text } from '../../core/bytes.ts';
+import { parseBatchHeader } from '../../core/log/batch-header.ts';
+import type { BatchHeader } from '../../core/log/batch-header.ts';
+import { frameBatch } from '../../core/log/batch.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
 import { MalformedError } from '../../core/errors.ts';
 import type { AdmissionRun, AdmissionTimes } from '../log/admission-times.ts';
 import type { LedgerContext } from '../context/context.ts';

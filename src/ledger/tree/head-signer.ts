@@ -1,5 +1,5 @@
-import { edgeHead } from '../../core/tree.ts';
-import type { LogState } from '../../core/log-state.ts';
+import { edgeHead } from '../../core/tree/tree.ts';
+import type { LogState } from '../../core/log/state.ts';
 import { SteleError } from '../../core/errors.ts';
 import { HaltError } from '../context/errors.ts';
 import type { LedgerContext } from '../context/context.ts';

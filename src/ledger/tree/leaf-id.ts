@@ -1,5 +1,5 @@
-import { toBase64Url, utf8Bytes } from '../../core/bytes.ts';
-import { parseEntry } from '../../core/entry.ts';
+import { toBase64Url, utf8Bytes } from '../../core/platform/bytes.ts';
+import { parseEntry } from '../../core/entry/entry.ts';
 import { MalformedError } from '../../core/errors.ts';
 
 /**

@@ -5,10 +5,10 @@
  * bytes are kept: a file that is put right is right at once.
  */
 import { LRUCache } from 'lru-cache';
-import { concatBytes, equalBytes } from '../../core/bytes.ts';
+import { concatBytes, equalBytes } from '../../core/platform/bytes.ts';
 import { MalformedError } from '../../core/errors.ts';
-import { hashLeaf } from '../../core/hash.ts';
-import type { Sha256Hash } from '../../core/hash.ts';
+import { hashLeaf } from '../../core/tree/hash.ts';
+import type { Sha256Hash } from '../../core/tree/hash.ts';
 import {
   encodeEntryBundle,
   entryBundlePath,
@@ -17,7 +17,7 @@ import {
   parseTile,
   TILE_WIDTH,
   tilePath,
-} from '../../core/tile.ts';
+} from '../../core/tree/tile.ts';
 import { StoreDeniedError } from '../../storage/errors.ts';
 import type { LedgerContext } from '../context/context.ts';
 import { TILE_BYTES_MAX, TILE_CACHE_BYTES } from '../context/limits.ts';

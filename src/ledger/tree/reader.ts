@@ -1,8 +1,8 @@
 /** Reads entries with their records: from what is pending, or from the store with a proof against the tree. */
 import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import { utf8Text } from '../../core/bytes.ts';
-import { uuid7Time } from '../../core/uuid7.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
+import { uuid7Time } from '../../core/entry/uuid7.ts';
 import { RECENT_ENTRIES } from '../context/limits.ts';
 import type { PastBatch } from '../log/look-back.ts';
 import type { PendingEntries } from '../journal/pending.ts';

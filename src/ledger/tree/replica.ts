@@ -3,10 +3,10 @@
  * places of entries. Fed with every batch, own or foreign.
  */
 import { LRUCache } from 'lru-cache';
-import { utf8Bytes } from '../../core/bytes.ts';
-import type { Sha256Hash } from '../../core/hash.ts';
-import { edgeHead, parseTreeSize } from '../../core/tree.ts';
-import type { TreeHead } from '../../core/tree.ts';
+import { utf8Bytes } from '../../core/platform/bytes.ts';
+import type { Sha256Hash } from '../../core/tree/hash.ts';
+import { edgeHead, parseTreeSize } from '../../core/tree/tree.ts';
+import type { TreeHead } from '../../core/tree/tree.ts';
 import { AdmissionTimes } from '../log/admission-times.ts';
 import { BatchReader } from './batch-reader.ts';
 import type { LeafStretch } from './batch-reader.ts';

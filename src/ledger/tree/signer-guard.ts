@@ -3,16 +3,22 @@
  * before the signature leaves, and nothing is signed that is not proven to extend it.
  */
 import { dirname, join } from 'node:path';
-import { equalBytes, parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from '../../core/bytes.ts';
-import { formatCheckpoint } from '../../core/checkpoint.ts';
+import {
+  equalBytes,
+  parseBase64Url,
+  toBase64Url,
+  utf8Bytes,
+  utf8Text,
+} from '../../core/platform/bytes.ts';
+import { formatCheckpoint } from '../../core/tree/checkpoint.ts';
 import { assert } from '../../core/errors.ts';
-import { parseSha256Hash } from '../../core/hash.ts';
-import type { Sha256Hash } from '../../core/hash.ts';
-import { verifyConsistency } from '../../core/proof.ts';
-import { formatSignedNote } from '../../core/signed-note.ts';
-import type { NoteSigner } from '../../core/signed-note.ts';
-import { parseTreeSize } from '../../core/tree.ts';
-import type { TreeHead } from '../../core/tree.ts';
+import { parseSha256Hash } from '../../core/tree/hash.ts';
+import type { Sha256Hash } from '../../core/tree/hash.ts';
+import { verifyConsistency } from '../../core/tree/proof.ts';
+import { formatSignedNote } from '../../core/tree/signed-note.ts';
+import type { NoteSigner } from '../../core/tree/signed-note.ts';
+import { parseTreeSize } from '../../core/tree/tree.ts';
+import type { TreeHead } from '../../core/tree/tree.ts';
 import { HaltError } from '../context/errors.ts';
 import type { AppendFile, JournalFiles } from '../context/files.ts';
 import { HEADS_BYTES_MAX } from '../context/limits.ts';

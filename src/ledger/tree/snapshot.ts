@@ -3,11 +3,11 @@
  * beginning. A convenience of this disk: it is believed only if the store has the very batch that it ends with, and
  * without it a start does the same, slower.
  */
-import { parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from '../../core/bytes.ts';
-import { parseSha256Hash } from '../../core/hash.ts';
-import type { Genesis } from '../../core/genesis.ts';
-import type { LogState } from '../../core/log-state.ts';
-import { PersistentMap } from '../../core/persistent-map.ts';
+import { parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from '../../core/platform/bytes.ts';
+import { parseSha256Hash } from '../../core/tree/hash.ts';
+import type { Genesis } from '../../core/ledger/genesis.ts';
+import type { LogState } from '../../core/log/state.ts';
+import { PersistentMap } from '../../core/ledger/persistent-map.ts';
 import { sha256Base64Url } from '#platform';
 import type { AdmissionRun } from '../log/admission-times.ts';
 import type { JournalFiles } from '../context/files.ts';

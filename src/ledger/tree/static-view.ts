@@ -3,20 +3,20 @@
  * of that format needs no process of ours. Derived and unlocked. Tiles first, then the checkpoint, and only upwards:
  * whoever sees a checkpoint finds its tiles.
  */
-import { equalBytes, utf8Bytes, utf8Text } from '../../core/bytes.ts';
-import { openCheckpoint, parseCheckpoint } from '../../core/checkpoint.ts';
+import { equalBytes, utf8Bytes, utf8Text } from '../../core/platform/bytes.ts';
+import { openCheckpoint, parseCheckpoint } from '../../core/tree/checkpoint.ts';
 import { MalformedError } from '../../core/errors.ts';
-import type { LogState } from '../../core/log-state.ts';
+import type { LogState } from '../../core/log/state.ts';
 import {
   formatSignedNote,
   parseSignedNote,
   parseVkey,
   verifierOf,
-} from '../../core/signed-note.ts';
-import type { NoteVerifier } from '../../core/signed-note.ts';
-import { entryBundlePath, TILE_WIDTH, tilePath, tilesOf } from '../../core/tile.ts';
-import { parseTreeSize } from '../../core/tree.ts';
-import type { TreeHead } from '../../core/tree.ts';
+} from '../../core/tree/signed-note.ts';
+import type { NoteVerifier } from '../../core/tree/signed-note.ts';
+import { entryBundlePath, TILE_WIDTH, tilePath, tilesOf } from '../../core/tree/tile.ts';
+import { parseTreeSize } from '../../core/tree/tree.ts';
+import type { TreeHead } from '../../core/tree/tree.ts';
 import { PreconditionError, StoreUnavailableError } from '../../storage/errors.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { LedgerContext } from '../context/context.ts';

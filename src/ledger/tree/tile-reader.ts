@@ -4,8 +4,8 @@
  */
 import { LRUCache } from 'lru-cache';
 import { SteleError } from '../../core/errors.ts';
-import { EMPTY_ROOT, hashNode, parseLeafHash } from '../../core/hash.ts';
-import type { LeafHash, Sha256Hash } from '../../core/hash.ts';
+import { EMPTY_ROOT, hashNode, parseLeafHash } from '../../core/tree/hash.ts';
+import type { LeafHash, Sha256Hash } from '../../core/tree/hash.ts';
 import {
   completeProof,
   planConsistency,
@@ -13,8 +13,8 @@ import {
   planNodes,
   verifyConsistency,
   verifyInclusion,
-} from '../../core/proof.ts';
-import type { ProofPlan } from '../../core/proof.ts';
+} from '../../core/tree/proof.ts';
+import type { ProofPlan } from '../../core/tree/proof.ts';
 import {
   nodeInTile,
   parseEntryBundle,
@@ -22,10 +22,10 @@ import {
   parseTilePath,
   TILE_WIDTH,
   tileOfNode,
-} from '../../core/tile.ts';
-import type { Tile, TileNode } from '../../core/tile.ts';
-import { parseLeafIndex, parseTreeSize } from '../../core/tree.ts';
-import type { NodeAddress, TreeHead } from '../../core/tree.ts';
+} from '../../core/tree/tile.ts';
+import type { Tile, TileNode } from '../../core/tree/tile.ts';
+import { parseLeafIndex, parseTreeSize } from '../../core/tree/tree.ts';
+import type { NodeAddress, TreeHead } from '../../core/tree/tree.ts';
 import { TREE_NODES_KEPT } from '../context/limits.ts';
 import { ProvenView } from './proven-view.ts';
 import type { ViewParts } from './proven-view.ts';

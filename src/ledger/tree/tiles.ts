@@ -9,10 +9,10 @@ import {
   parseTile,
   TILE_WIDTH,
   tilePath,
-} from '../../core/tile.ts';
-import type { Tile } from '../../core/tile.ts';
-import { concatBytes } from '../../core/bytes.ts';
-import type { LeafHash, Sha256Hash } from '../../core/hash.ts';
+} from '../../core/tree/tile.ts';
+import type { Tile } from '../../core/tree/tile.ts';
+import { concatBytes } from '../../core/platform/bytes.ts';
+import type { LeafHash, Sha256Hash } from '../../core/tree/hash.ts';
 
 const HASH_BYTES = 32;
 

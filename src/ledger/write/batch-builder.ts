@@ -2,11 +2,11 @@
  * From pending entries to a batch object: which entries, their payload objects, the header. What is prepared survives a
  * lost slot, so that nothing is compressed or uploaded twice; what is built belongs to one slot.
  */
-import type { Orphan, PayloadReference } from '../../core/batch-header.ts';
-import { encodeBatch } from '../../core/batch.ts';
-import { planBatch } from '../../core/batch-plan.ts';
-import { toBase64Url } from '../../core/bytes.ts';
-import type { Statement } from '../../core/statement.ts';
+import type { Orphan, PayloadReference } from '../../core/log/batch-header.ts';
+import { encodeBatch } from '../../core/log/batch.ts';
+import { planBatch } from '../../core/log/batch-plan.ts';
+import { toBase64Url } from '../../core/platform/bytes.ts';
+import type { Statement } from '../../core/ledger/statement.ts';
 import { retentionOf, wholeSecond } from '../../storage/retention.ts';
 import type { BuiltBatch } from './commit.ts';
 import { lockClock } from '../context/context.ts';

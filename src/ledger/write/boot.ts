@@ -2,12 +2,12 @@
  * A boot: one life of a writer, with its own random id, its own counter from 0 and its own journal segments. It begins
  * with a `boot` entry, which is sealed before anything of the boot is acknowledged.
  */
-import { toBase64Url } from '../../core/bytes.ts';
-import { entryPrefix, parseEntry } from '../../core/entry.ts';
-import type { EntryPayload } from '../../core/entry.ts';
-import { isBeforeFinal } from '../../core/key-status.ts';
-import { bootHead } from '../../core/log-state.ts';
-import type { LogState } from '../../core/log-state.ts';
+import { toBase64Url } from '../../core/platform/bytes.ts';
+import { entryPrefix, parseEntry } from '../../core/entry/entry.ts';
+import type { EntryPayload } from '../../core/entry/entry.ts';
+import { isBeforeFinal } from '../../core/log/key-status.ts';
+import { bootHead } from '../../core/log/state.ts';
+import type { LogState } from '../../core/log/state.ts';
 import { parseRecordLine } from '../journal/recovered.ts';
 import type { LedgerContext } from '../context/context.ts';
 import type { HaltError } from '../context/errors.ts';

@@ -5,7 +5,7 @@
 import { assert } from '../../core/errors.ts';
 import type { Retention } from '../../storage/object-store.ts';
 import { ObjectExistsError, StoreUnavailableError } from '../../storage/errors.ts';
-import { equalBytes } from '../../core/bytes.ts';
+import { equalBytes } from '../../core/platform/bytes.ts';
 import type { LedgerContext } from '../context/context.ts';
 import type { JudgedBatch } from '../log/judged-batch.ts';
 import type { LogView } from '../log/view.ts';

@@ -3,7 +3,7 @@
  * boot. `append` is refused until the boot entry is sealed; from then on outages of the store are the journal's.
  */
 import { assert } from '../../core/errors.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import { beginBoot, bootDraft, lineageOf, reissue } from './boot.ts';
 import type { Boot, BootParts } from './boot.ts';
 import { HaltError, LedgerHaltedError, NotTakenError } from '../context/errors.ts';

@@ -1,10 +1,10 @@
 /** What the root says about keys, before it becomes an entry: here, where somebody can still be told what is wrong. */
 import { SteleError } from '../../core/errors.ts';
-import { authorityOf } from '../../core/log-config.ts';
-import type { LogState } from '../../core/log-state.ts';
-import { caughtMalformed } from '../../core/schema.ts';
-import { parseKeyStatement } from '../../core/statement.ts';
-import type { KeyStatement, Statement } from '../../core/statement.ts';
+import { authorityOf } from '../../core/ledger/config.ts';
+import type { LogState } from '../../core/log/state.ts';
+import { caughtMalformed } from '../../core/entry/schema.ts';
+import { parseKeyStatement } from '../../core/ledger/statement.ts';
+import type { KeyStatement, Statement } from '../../core/ledger/statement.ts';
 import type { LedgerContext } from '../context/context.ts';
 
 /**

@@ -3,7 +3,7 @@
  * its leaves is in the log, and is pending no more. By hash, at every learning, own batch or foreign. Counters only
  * tell that something is wrong.
  */
-import type { LogState } from '../../core/log-state.ts';
+import type { LogState } from '../../core/log/state.ts';
 import { isStranded } from './boot.ts';
 import type { LedgerContext } from '../context/context.ts';
 import type { IdempotencyWindow } from './idempotency.ts';

@@ -2,7 +2,7 @@
  * The batch that this process wants sealed next, from the first pending entry to the bytes for one slot. What it
  * consists of survives lost slots, failed calls and other writers, as far as they leave it true.
  */
-import type { Orphan } from '../../core/batch-header.ts';
+import type { Orphan } from '../../core/log/batch-header.ts';
 import { buildBatch, prepareBatch, uploadPayloads } from './batch-builder.ts';
 import type { PreparedBatch } from './batch-builder.ts';
 import type { Boot } from './boot.ts';

@@ -5,10 +5,10 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { sha256 } from '#platform';
-import type { Orphan, PayloadReference } from '../../core/batch-header.ts';
-import { concatBytes, equalBytes, toBase64Url } from '../../core/bytes.ts';
-import { parseSha256Hash } from '../../core/hash.ts';
-import { planMembers } from '../../core/payload-object.ts';
+import type { Orphan, PayloadReference } from '../../core/log/batch-header.ts';
+import { concatBytes, equalBytes, toBase64Url } from '../../core/platform/bytes.ts';
+import { parseSha256Hash } from '../../core/tree/hash.ts';
+import { planMembers } from '../../core/log/payload-object.ts';
 import { ObjectExistsError, StoreUnavailableError } from '../../storage/errors.ts';
 import type { Retention } from '../../storage/object-store.ts';
 import { retentionOf, wholeSecond } from '../../storage/retention.ts';

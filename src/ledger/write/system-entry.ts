@@ -1,8 +1,8 @@
-import { entryPrefix } from '../../core/entry.ts';
-import type { LogConfig } from '../../core/log-config.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
-import { checkControl } from '../../core/ctl.ts';
-import { makeUuid7 } from '../../core/uuid7.ts';
+import { entryPrefix } from '../../core/entry/entry.ts';
+import type { LogConfig } from '../../core/ledger/config.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
+import { checkControl } from '../../core/ledger/ctl.ts';
+import { makeUuid7 } from '../../core/entry/uuid7.ts';
 import type { LedgerContext } from '../context/context.ts';
 import type { EntryDraft } from '../context/receipt.ts';
 

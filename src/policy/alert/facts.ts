@@ -1,5 +1,5 @@
 /** What `stele/fact` said of entries in the last minutes, by actor: the memory of rules about more than one entry. */
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 
 /** What is kept of one entry. */
 export interface KeptFact {

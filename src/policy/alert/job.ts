@@ -2,10 +2,10 @@
  * One sealed entry, asked about by `stele/fact` and `stele/alert`. The input is what the record has of the decision's: what
  * was masked is not in it, so no alert can tell it.
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import { parseRecord } from '../../core/record.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import { parseRecord } from '../../core/record/record.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import type { RecentFacts } from './facts.ts';
 import type { KeptFact } from './facts.ts';
 import type { DenialCode } from '../contract/decision.ts';

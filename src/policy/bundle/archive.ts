@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { packTar } from 'modern-tar';
-import { concatBytes, equalBytes, utf8Bytes } from '../../core/bytes.ts';
+import { concatBytes, equalBytes, utf8Bytes } from '../../core/platform/bytes.ts';
 
 /** As OPA writes them: nothing of the machine that made the archive. */
 const HEADER = { mode: 0o600, uid: 0, gid: 0, mtime: new Date(0), type: 'file' } as const;

@@ -2,12 +2,12 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { unpackTar } from 'modern-tar';
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
 import { sha256Base64Url } from '#platform';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import { parseStrictJson } from '../../core/strict-json.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
-import { utf8Text } from '../../core/bytes.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import { parseStrictJson } from '../../core/json/strict-json.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
 import { z } from 'zod';
 import { BundleError } from '../contract/policy-error.ts';
 

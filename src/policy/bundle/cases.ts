@@ -2,10 +2,10 @@
  * Golden cases: inputs with the answers that a policy must give to them, and one line why. They travel in its bundle as
  * `cases/*.json`, files that OPA carries along and gives no meaning to, and are no part of the policy's identity.
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { utf8Text } from '../../core/bytes.ts';
-import { parseStrictJson } from '../../core/strict-json.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
+import { parseStrictJson } from '../../core/json/strict-json.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import { z } from 'zod';
 import {
   ENTRYPOINTS,

@@ -1,5 +1,5 @@
 /** Which policy decided: one digest over everything that can change a result (design section 4). */
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
 import { sha256Base64Url } from '#platform';
 import { HOST_BUILTINS } from '../engine/builtins/index.ts';
 import type { PolicyBundle } from './bundle.ts';

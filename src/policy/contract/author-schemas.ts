@@ -3,7 +3,7 @@
  * a member that an object does not list is a mistake there, so an object whose members are open lists none.
  */
 import { z } from 'zod';
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import { adminResultSchema, appendResultSchema, readResultSchema } from './decision-schema.ts';
 
 const open = (about: string): z.ZodType => z.looseObject({}).describe(about);

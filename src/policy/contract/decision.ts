@@ -4,9 +4,9 @@
  * `mask` stores a secret. `decision-schema.ts` states the same shapes as schemas for the documentation; a property test
  * holds the two against each other.
  */
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { Select } from '../../core/redact.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { Select } from '../../core/record/redact.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 
 /** Why a decision is a denial although, or because, the policy gave no usable answer. `pol.err` of the entry. */
 export type DenialCode =

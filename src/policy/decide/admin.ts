@@ -2,9 +2,9 @@
  * What administrators ask of `stele/admin`: decided and made an entry as any other request, but in a thread of its own
  * for each, since it is rare and must not hold up the others.
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { RECORD_KEY_BYTES } from '../../core/disclosure.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { RECORD_KEY_BYTES } from '../../core/record/disclosure.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import { composeEntry, entryFacts, sourceOf } from './compose.ts';
 import type { ComposedEntry } from './compose.ts';
 import type { DecideSettings } from './decide.ts';

@@ -1,12 +1,12 @@
 /** The entry and the record of a decision, as far as they can be made without the writer's position. */
-import { toBase64Url } from '../../core/bytes.ts';
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { DEFAULT_DEPTHS, formatDsc } from '../../core/disclosure.ts';
-import type { PartDepths } from '../../core/disclosure.ts';
-import { discloseTexts } from '../../core/disclosure-digests.ts';
-import { entryPrefix } from '../../core/entry-payload.ts';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { toBase64Url } from '../../core/platform/bytes.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { DEFAULT_DEPTHS, formatDsc } from '../../core/record/disclosure.ts';
+import type { PartDepths } from '../../core/record/disclosure.ts';
+import { discloseTexts } from '../../core/record/disclosure-digests.ts';
+import { entryPrefix } from '../../core/entry/payload.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import { retentionOf } from './effect.ts';
 import type { Effect, LedgerTable } from './effect.ts';
 import type { Canonical } from './input.ts';

@@ -3,13 +3,13 @@
  * mask, judge, disclose. Pure over an evaluator and a source of random bytes, so that the worker, the main thread (when
  * no worker can answer) and a test run the same code.
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { RECORD_KEY_BYTES } from '../../core/disclosure.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { RECORD_KEY_BYTES } from '../../core/record/disclosure.ts';
 import { MalformedError } from '../../core/errors.ts';
-import { recordHmac } from '../../core/record-hmac.ts';
-import type { CommittedBytes } from '../../core/record-hmac.ts';
-import { findLoneSurrogate } from '../../core/strict-json.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import { recordHmac } from '../../core/record/hmac.ts';
+import type { CommittedBytes } from '../../core/record/hmac.ts';
+import { findLoneSurrogate } from '../../core/json/strict-json.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import { composeEntry, entryFacts, sourceOf, withholdEvent } from './compose.ts';
 import type { ComposedEntry, ComposeSettings, DecisionDraft } from './compose.ts';
 import { ENTRYPOINTS, selectOf } from '../contract/decision.ts';

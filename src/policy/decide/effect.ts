@@ -2,10 +2,10 @@
  * What follows from a result: kind, class, retention, labels. Pure and small on purpose: a verifier that holds the
  * record applies the same rules and compares (design 3.1, Agreement).
  */
-import { isLabels } from '../../core/entry-payload.ts';
-import type { EntryRetention } from '../../core/entry.ts';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import { isLabels } from '../../core/entry/payload.ts';
+import type { EntryRetention } from '../../core/entry/entry.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import type { AppendResult, DenialCode, ReadResult } from '../contract/decision.ts';
 
 /** One retention class of the ledger, as genesis and later `config` entries have it. */

@@ -2,12 +2,12 @@
  * From a job to the text that is evaluated and recorded: parsed strictly, put into canonical form once. What the gateway
  * knows and what the caller claims never mix: the claims are `event`, everything else is known.
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
 import { MalformedError } from '../../core/errors.ts';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import { parseStrictJson } from '../../core/strict-json.ts';
-import type { JsonLimits, JsonObject, JsonValue } from '../../core/strict-json.ts';
-import { utf8Text } from '../../core/bytes.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import { parseStrictJson } from '../../core/json/strict-json.ts';
+import type { JsonLimits, JsonObject, JsonValue } from '../../core/json/strict-json.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
 import type { KnownFacts } from './jobs.ts';
 
 /** Bounds of what comes from outside. Each refuses the input before anything is decided. */

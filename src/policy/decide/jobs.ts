@@ -1,7 +1,7 @@
 /** What is asked of the policy and what comes back: plain data, so that it crosses a thread as it is. */
-import type { EntryRetention } from '../../core/entry.ts';
-import type { Select } from '../../core/redact.ts';
-import type { JsonObject } from '../../core/strict-json.ts';
+import type { EntryRetention } from '../../core/entry/entry.ts';
+import type { Select } from '../../core/record/redact.ts';
+import type { JsonObject } from '../../core/json/strict-json.ts';
 import type { Ack, DenialCode, Obligation } from '../contract/decision.ts';
 
 /**

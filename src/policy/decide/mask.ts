@@ -1,6 +1,6 @@
 /** Taking away what a policy says is never stored. */
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 
 /**
  * Removes what the pointers name from a value.

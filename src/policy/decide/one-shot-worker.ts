@@ -1,6 +1,6 @@
 /** The program of a thread that evaluates once: see `one-shot.ts`. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { JsonValue } from '../../core/strict-json.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import type { DenialCode } from '../contract/decision.ts';
 import { PolicyEngine } from '../engine/engine.ts';
 import type { CompiledPolicy } from '../engine/engine.ts';

@@ -3,7 +3,7 @@
  * what is rare and must disturb nobody: what administrators ask, and decisions that a verifier executes again.
  */
 import { Worker } from 'node:worker_threads';
-import type { JsonValue } from '../../core/strict-json.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 import type { DenialCode } from '../contract/decision.ts';
 import type { CompiledPolicy } from '../engine/engine.ts';
 import type { OneShotAnswer, OneShotStart } from './one-shot-worker.ts';

@@ -2,11 +2,11 @@
  * A recorded decision, made again: the policy that made it on the input that it had, and the results compared byte by
  * byte. Pure over an evaluator; who made the evaluator says that it runs the policy which the entry names.
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { escapeToken, isJsonObject } from '../../core/json-pointer.ts';
-import type { OpenedRecord } from '../../core/open-disclosures.ts';
-import type { StoredRecord } from '../../core/record.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { escapeToken, isJsonObject } from '../../core/json/json-pointer.ts';
+import type { OpenedRecord } from '../../core/record/open-disclosures.ts';
+import type { StoredRecord } from '../../core/record/record.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import { ENTRYPOINTS, parseAppendResult, parseReadResult } from '../contract/decision.ts';
 import { statesPurpose } from './effect.ts';
 import type { Evaluator } from '../engine/engine.ts';

@@ -1,7 +1,7 @@
 /** What the policy says to one input: evaluated, checked for shape, and for an append evaluated again after masking. */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { parsePointer } from '../../core/json-pointer.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { parsePointer } from '../../core/json/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import { ENTRYPOINTS, parseAppendResult, parseReadResult } from '../contract/decision.ts';
 import type { AppendResult, DenialCode, ReadResult } from '../contract/decision.ts';
 import type { Evaluator } from '../engine/engine.ts';

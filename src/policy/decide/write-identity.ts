@@ -1,7 +1,7 @@
 /** Under which name a repeated write is known, without telling the log that name (design 3.1, Identity). */
 import { hmacSha256 } from '#platform';
-import { toBase64Url, utf8Bytes } from '../../core/bytes.ts';
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { toBase64Url, utf8Bytes } from '../../core/platform/bytes.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
 import type { WriteIdentity } from './jobs.ts';
 
 /** The ledger's secret, which every writer of it has; it makes identities unguessable for readers of the log. */

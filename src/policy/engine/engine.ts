@@ -4,10 +4,10 @@
  * that aborted once may go on with a broken stack. So the package only instantiates; the call is made here.
  */
 import { MalformedError } from '../../core/errors.ts';
-import { parseStrictJson } from '../../core/strict-json.ts';
-import type { JsonLimits, JsonValue } from '../../core/strict-json.ts';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import { utf8Text } from '../../core/bytes.ts';
+import { parseStrictJson } from '../../core/json/strict-json.ts';
+import type { JsonLimits, JsonValue } from '../../core/json/strict-json.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
 import { HOST_BUILTINS } from './builtins/index.ts';
 import { instantiateWithHost } from './host-module.ts';
 import { BundleError, PolicyError } from '../contract/policy-error.ts';

@@ -2,7 +2,7 @@
  * Instances of modules that call host functions. The package's own bridge hands arguments over as JSON, in which sets are
  * arrays and numbers are doubles; here they cross as Rego text, as they do in OPA's own host.
  */
-import { utf8Text } from '../../core/bytes.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
 import { HOST_BUILTINS } from './builtins/index.ts';
 import { BuiltinLimitError } from './builtins/builtin.ts';
 import { BuiltinFailure } from './builtins/operand.ts';

@@ -3,8 +3,8 @@
  * group of a report.
  */
 import { sha256Base64Url } from '#platform';
-import { canonicalJson } from '../../core/canonical-json.ts';
-import type { JsonValue } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import type { JsonValue } from '../../core/json/strict-json.ts';
 
 /** Characters of one side of a change: enough for what people name, few enough for a table. */
 const SIDE_CHARACTERS = 160;

@@ -2,9 +2,9 @@
  * What a candidate would have decided where another policy did: one recorded decision against one verdict. Pure over an
  * evaluator. A change is named by its group; entries of one group are told apart by their ids.
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { isJsonObject } from '../../core/json-pointer.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { isJsonObject } from '../../core/json/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import { changedMembers, changedText, cutText, textOf } from './change-text.ts';
 import { ENTRYPOINTS } from '../contract/decision.ts';
 import type { AppendResult, ReadResult } from '../contract/decision.ts';

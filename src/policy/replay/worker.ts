@@ -1,12 +1,12 @@
 /** The program of a replay's thread: unpacks members of payload objects and decides their records again. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { gunzipSync } from 'node:zlib';
-import { isJsonObject, parsePointer, valueAt } from '../../core/json-pointer.ts';
-import { utf8Text } from '../../core/bytes.ts';
-import { MEMBER_BYTES_MAX } from '../../core/payload-object.ts';
-import { inputText, parseRecord } from '../../core/record.ts';
-import type { StoredRecord } from '../../core/record.ts';
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { isJsonObject, parsePointer, valueAt } from '../../core/json/json-pointer.ts';
+import { utf8Text } from '../../core/platform/bytes.ts';
+import { MEMBER_BYTES_MAX } from '../../core/log/payload-object.ts';
+import { inputText, parseRecord } from '../../core/record/record.ts';
+import type { StoredRecord } from '../../core/record/record.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
 import { ENTRYPOINTS } from '../contract/decision.ts';
 import { PolicyEngine } from '../engine/engine.ts';
 import type { CompiledPolicy } from '../engine/engine.ts';

@@ -2,9 +2,9 @@
  * One live decision, made a second time by a candidate, on what the gateway received and not on what was stored of it.
  * What comes back names places and codes, never a value: who may see the comparison need not see the decision.
  */
-import { canonicalJson } from '../../core/canonical-json.ts';
-import { formatPointer, isJsonObject } from '../../core/json-pointer.ts';
-import type { JsonObject, JsonValue } from '../../core/strict-json.ts';
+import { canonicalJson } from '../../core/json/canonical-json.ts';
+import { formatPointer, isJsonObject } from '../../core/json/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 import type { DecideSettings } from '../decide/decide.ts';
 import { ENTRYPOINTS, parseAppendResult } from '../contract/decision.ts';
 import type { DenialCode } from '../contract/decision.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { SteleError } from '../../../src/core/errors.ts';
-import type { Genesis } from '../../../src/core/genesis.ts';
-import { makeCertificate } from '../../../src/core/statement.ts';
+import type { Genesis } from '../../../src/core/ledger/genesis.ts';
+import { makeCertificate } from '../../../src/core/ledger/statement.ts';
 import { generateKey } from '../../../src/keys/key-files.ts';
 import { jwsSigner, noteSigner } from '../../../src/keys/signers.ts';
 import type { LedgerLog } from '../../../src/ledger/context/components.ts';

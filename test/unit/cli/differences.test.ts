@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { differences, inOrderOf } from '../../../src/cli/policy/differences.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
 
 test.each<[string, JsonValue, JsonValue, string[]]>([
   ['nothing of what is the same', { a: [1, { b: 2 }] }, { a: [1, { b: 2 }] }, []],

@@ -15,7 +15,7 @@ function loadedBy(entry: string): { files: Set<string>; packages: Set<string> } 
     files.add(file);
     for (const [, from, alone] of readFileSync(file, 'utf8').matchAll(STATIC_IMPORT)) {
       const name = from ?? alone ?? '';
-      if (name === '#platform') left.push('src/core/platform.node.ts');
+      if (name === '#platform') left.push('src/core/platform/platform.node.ts');
       else if (name.startsWith('.')) left.push(join(dirname(file), name));
       else if (!name.startsWith('node:')) packages.add(name);
     }

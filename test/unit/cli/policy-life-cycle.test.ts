@@ -8,8 +8,8 @@ import type { ExplainedEntry } from '../../../src/cli/reexecute/explain-entry.ts
 import { homeOf } from '../../../src/cli/open/home.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import type { ReplayReport } from '../../../src/cli/replay/report.ts';
-import { canonicalJson } from '../../../src/core/canonical-json.ts';
-import { parseEntry } from '../../../src/core/entry.ts';
+import { canonicalJson } from '../../../src/core/json/canonical-json.ts';
+import { parseEntry } from '../../../src/core/entry/entry.ts';
 import type { ShadowStatus } from '../../../src/policy/shadow/tally.ts';
 import { saveKey } from '../../../src/keys/key-files.ts';
 import { NOT_ASKED } from '../../../src/policy/replay/replay.ts';

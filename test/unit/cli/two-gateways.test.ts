@@ -3,8 +3,8 @@ import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Composition } from '../../../src/cli/open/gateway.ts';
-import { openCheckpoint } from '../../../src/core/checkpoint.ts';
-import { parseSignedNote, parseVkey, verifierOf } from '../../../src/core/signed-note.ts';
+import { openCheckpoint } from '../../../src/core/tree/checkpoint.ts';
+import { parseSignedNote, parseVkey, verifierOf } from '../../../src/core/tree/signed-note.ts';
 import { TwoFolders } from '../../support/two-folders.ts';
 
 const world = new TwoFolders({

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkAgreement } from '../../../src/core/agreement.ts';
-import type { AgreementDetail, AgreementVerdict } from '../../../src/core/agreement.ts';
-import type { RecordParts } from '../../../src/core/disclosure.ts';
-import type { EntryPayload, PolicyOutcome } from '../../../src/core/entry.ts';
-import { openDisclosures } from '../../../src/core/open-disclosures.ts';
-import { disclosuresFor } from '../../../src/core/redact.ts';
-import type { Select } from '../../../src/core/redact.ts';
-import type { JsonObject } from '../../../src/core/strict-json.ts';
+import { checkAgreement } from '../../../src/core/record/agreement.ts';
+import type { AgreementDetail, AgreementVerdict } from '../../../src/core/record/agreement.ts';
+import type { RecordParts } from '../../../src/core/record/disclosure.ts';
+import type { EntryPayload, PolicyOutcome } from '../../../src/core/entry/entry.ts';
+import { openDisclosures } from '../../../src/core/record/open-disclosures.ts';
+import { disclosuresFor } from '../../../src/core/record/redact.ts';
+import type { Select } from '../../../src/core/record/redact.ts';
+import type { JsonObject } from '../../../src/core/json/strict-json.ts';
 import { AT, disclose, hashOf, PARTS, payloadOf } from '../../support/entries.ts';
 
 type Fact = AgreementDetail['fact'];

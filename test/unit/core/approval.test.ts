@@ -5,15 +5,15 @@ import {
   approvalRefusals,
   makeApproval,
   parseApproval,
-} from '../../../src/core/approval.ts';
-import type { Approval } from '../../../src/core/approval.ts';
-import { findingsOf } from '../../../src/core/batch-findings.ts';
-import { signJws } from '../../../src/core/jws.ts';
-import { applyBatch } from '../../../src/core/log-state.ts';
-import { LogVerification } from '../../../src/core/verify.ts';
-import { makeCertificate, makeKeyStatement } from '../../../src/core/statement.ts';
-import type { KeyStatement } from '../../../src/core/statement.ts';
-import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
+} from '../../../src/core/ledger/approval.ts';
+import type { Approval } from '../../../src/core/ledger/approval.ts';
+import { findingsOf } from '../../../src/core/verify/batch-findings.ts';
+import { signJws } from '../../../src/core/json/jws.ts';
+import { applyBatch } from '../../../src/core/log/state.ts';
+import { LogVerification } from '../../../src/core/verify/verify.ts';
+import { makeCertificate, makeKeyStatement } from '../../../src/core/ledger/statement.ts';
+import type { KeyStatement } from '../../../src/core/ledger/statement.ts';
+import type { JsonObject, JsonValue } from '../../../src/core/json/strict-json.ts';
 import {
   approvalOf,
   approvedActivation,

@@ -1,21 +1,21 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { encodeBatch, frameBatch, parseBatch, widestLimits } from '../../../src/core/batch.ts';
-import { parseBatchHeader, voidsDigest } from '../../../src/core/batch-header.ts';
-import type { VoidSlot } from '../../../src/core/batch-header.ts';
-import { leafFacts, planBatch } from '../../../src/core/batch-plan.ts';
-import { concatBytes, toBase64Url, utf8Bytes } from '../../../src/core/bytes.ts';
-import { entryBytes } from '../../../src/core/entry.ts';
-import { signJws } from '../../../src/core/jws.ts';
+import { encodeBatch, frameBatch, parseBatch, widestLimits } from '../../../src/core/log/batch.ts';
+import { parseBatchHeader, voidsDigest } from '../../../src/core/log/batch-header.ts';
+import type { VoidSlot } from '../../../src/core/log/batch-header.ts';
+import { leafFacts, planBatch } from '../../../src/core/log/batch-plan.ts';
+import { concatBytes, toBase64Url, utf8Bytes } from '../../../src/core/platform/bytes.ts';
+import { entryBytes } from '../../../src/core/entry/entry.ts';
+import { signJws } from '../../../src/core/json/jws.ts';
 import {
   membersFault,
   MEMBER_BYTES_MAX,
   memberRange,
   planMembers,
-} from '../../../src/core/payload-object.ts';
-import { PersistentMap } from '../../../src/core/persistent-map.ts';
-import { sha256 } from '../../../src/core/platform.node.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
-import { encodeEntryBundle, frameEntries } from '../../../src/core/tile.ts';
+} from '../../../src/core/log/payload-object.ts';
+import { PersistentMap } from '../../../src/core/ledger/persistent-map.ts';
+import { sha256 } from '../../../src/core/platform/platform.node.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
+import { encodeEntryBundle, frameEntries } from '../../../src/core/tree/tile.ts';
 import { bootFacts, idOf, MiniLog } from '../../golden/support.ts';
 import type { TestWriter } from '../../golden/support.ts';
 

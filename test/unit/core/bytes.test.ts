@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import * as bytes from '../../../src/core/bytes.ts';
+import * as bytes from '../../../src/core/platform/bytes.ts';
 
 const of = (...values: number[]): Uint8Array => Uint8Array.from(values);
 

@@ -5,8 +5,8 @@ import {
   canonicalString,
   isCanonical,
   parseCanonicalJson,
-} from '../../../src/core/canonical-json.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
+} from '../../../src/core/json/canonical-json.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
 
 const ofBits = (hex: string): number => Buffer.from(hex, 'hex').readDoubleBE();
 

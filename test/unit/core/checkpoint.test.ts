@@ -1,14 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { toBase64, utf8Bytes } from '../../../src/core/bytes.ts';
-import * as checkpoint from '../../../src/core/checkpoint.ts';
-import { EMPTY_ROOT, hashLeaf } from '../../../src/core/hash.ts';
+import { toBase64, utf8Bytes } from '../../../src/core/platform/bytes.ts';
+import * as checkpoint from '../../../src/core/tree/checkpoint.ts';
+import { EMPTY_ROOT, hashLeaf } from '../../../src/core/tree/hash.ts';
 import {
   formatSignedNote,
   parseSignedNote,
   parseVkey,
   verifierOf,
-} from '../../../src/core/signed-note.ts';
-import { edgeHead, emptyEdge, extendEdge, parseTreeSize } from '../../../src/core/tree.ts';
+} from '../../../src/core/tree/signed-note.ts';
+import { edgeHead, emptyEdge, extendEdge, parseTreeSize } from '../../../src/core/tree/tree.ts';
 import { noteKey } from '../../support/note-keys.ts';
 import { readVector, readVectorText } from '../../support/vectors.ts';
 

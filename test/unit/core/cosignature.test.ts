@@ -1,7 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { concatBytes, parseHex, uint64, utf8Text } from '../../../src/core/bytes.ts';
-import * as cosignature from '../../../src/core/cosignature.ts';
-import { openNote, parseSignedNote, parseVkey, verifierOf } from '../../../src/core/signed-note.ts';
+import { concatBytes, parseHex, uint64, utf8Text } from '../../../src/core/platform/bytes.ts';
+import * as cosignature from '../../../src/core/tree/cosignature.ts';
+import {
+  openNote,
+  parseSignedNote,
+  parseVkey,
+  verifierOf,
+} from '../../../src/core/tree/signed-note.ts';
 import { readVector } from '../../support/vectors.ts';
 
 const vectors = readVector('sunlight-cosignatures/ed25519-cosignatures.json') as {

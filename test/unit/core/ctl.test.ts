@@ -1,8 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { canonicalJson } from '../../../src/core/canonical-json.ts';
-import { checkControl, controlFacts, isControlKind, knownKinds } from '../../../src/core/ctl.ts';
-import { ENTRY_KINDS } from '../../../src/core/entry.ts';
-import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
+import { canonicalJson } from '../../../src/core/json/canonical-json.ts';
+import {
+  checkControl,
+  controlFacts,
+  isControlKind,
+  knownKinds,
+} from '../../../src/core/ledger/ctl.ts';
+import { ENTRY_KINDS } from '../../../src/core/entry/entry.ts';
+import type { JsonObject, JsonValue } from '../../../src/core/json/strict-json.ts';
 import { idOf } from '../../golden/support.ts';
 
 const id = idOf('x');

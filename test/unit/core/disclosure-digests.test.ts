@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { canonicalJson } from '../../../src/core/canonical-json.ts';
-import { discloseTexts } from '../../../src/core/disclosure-digests.ts';
-import { DEFAULT_DEPTHS } from '../../../src/core/disclosure.ts';
-import type { PartDepths } from '../../../src/core/disclosure.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
+import { canonicalJson } from '../../../src/core/json/canonical-json.ts';
+import { discloseTexts } from '../../../src/core/record/disclosure-digests.ts';
+import { DEFAULT_DEPTHS } from '../../../src/core/record/disclosure.ts';
+import type { PartDepths } from '../../../src/core/record/disclosure.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
 import { JTI, PARTS, RECORD_KEY } from '../../support/entries.ts';
 import { referenceDisclosures } from '../../support/reference-disclosures.ts';
 

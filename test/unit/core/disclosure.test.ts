@@ -4,10 +4,10 @@ import {
   discloseRecord,
   formatDsc,
   parseDsc,
-} from '../../../src/core/disclosure.ts';
-import type { RecordNode, RecordParts } from '../../../src/core/disclosure.ts';
-import { takeValues } from '../../../src/core/sealed-values.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
+} from '../../../src/core/record/disclosure.ts';
+import type { RecordNode, RecordParts } from '../../../src/core/record/disclosure.ts';
+import { takeValues } from '../../../src/core/record/sealed-values.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
 import { disclose, JTI, PARTS, RECORD_KEY } from '../../support/entries.ts';
 import { referenceDisclosures } from '../../support/reference-disclosures.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseEntryPayload } from '../../../src/core/entry-check.ts';
-import { EntryPayloadSchema } from '../../../src/core/entry-schema.ts';
+import { parseEntryPayload } from '../../../src/core/entry/check.ts';
+import { EntryPayloadSchema } from '../../../src/core/entry/entry-schema.ts';
 import {
   completePayload,
   ENTRY_BYTES_MAX,
@@ -10,11 +10,11 @@ import {
   entryPrefix,
   isKnownKind,
   parseEntry,
-} from '../../../src/core/entry.ts';
-import { canonicalJson } from '../../../src/core/canonical-json.ts';
+} from '../../../src/core/entry/entry.ts';
+import { canonicalJson } from '../../../src/core/json/canonical-json.ts';
 import { MalformedError } from '../../../src/core/errors.ts';
-import { signJws, verifyJws } from '../../../src/core/jws.ts';
-import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
+import { signJws, verifyJws } from '../../../src/core/json/jws.ts';
+import type { JsonObject, JsonValue } from '../../../src/core/json/strict-json.ts';
 import {
   AT,
   fieldsOf,

@@ -1,20 +1,20 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { encodeBatch, parseBatch } from '../../../src/core/batch.ts';
-import type { BatchHeader, VoidSlot } from '../../../src/core/batch-header.ts';
-import { planBatch } from '../../../src/core/batch-plan.ts';
-import type { BatchDraft } from '../../../src/core/batch-plan.ts';
-import { findingsOf } from '../../../src/core/batch-findings.ts';
-import type { FindingsContext } from '../../../src/core/batch-findings.ts';
-import { entryBytes, parseEntry } from '../../../src/core/entry.ts';
-import { finding, findingList, hasViolation } from '../../../src/core/findings.ts';
-import type { Finding } from '../../../src/core/findings.ts';
-import { EMPTY_ROOT } from '../../../src/core/hash.ts';
-import { applyBatch } from '../../../src/core/log-state.ts';
-import { caughtMalformed } from '../../../src/core/schema.ts';
-import { makeConfigStatement } from '../../../src/core/log-config.ts';
-import { makeKeyStatement } from '../../../src/core/statement.ts';
-import type { KeyStatement } from '../../../src/core/statement.ts';
-import type { JsonObject } from '../../../src/core/strict-json.ts';
+import { encodeBatch, parseBatch } from '../../../src/core/log/batch.ts';
+import type { BatchHeader, VoidSlot } from '../../../src/core/log/batch-header.ts';
+import { planBatch } from '../../../src/core/log/batch-plan.ts';
+import type { BatchDraft } from '../../../src/core/log/batch-plan.ts';
+import { findingsOf } from '../../../src/core/verify/batch-findings.ts';
+import type { FindingsContext } from '../../../src/core/verify/batch-findings.ts';
+import { entryBytes, parseEntry } from '../../../src/core/entry/entry.ts';
+import { finding, findingList, hasViolation } from '../../../src/core/verify/findings.ts';
+import type { Finding } from '../../../src/core/verify/findings.ts';
+import { EMPTY_ROOT } from '../../../src/core/tree/hash.ts';
+import { applyBatch } from '../../../src/core/log/state.ts';
+import { caughtMalformed } from '../../../src/core/entry/schema.ts';
+import { makeConfigStatement } from '../../../src/core/ledger/config.ts';
+import { makeKeyStatement } from '../../../src/core/ledger/statement.ts';
+import type { KeyStatement } from '../../../src/core/ledger/statement.ts';
+import type { JsonObject } from '../../../src/core/json/strict-json.ts';
 import {
   allowed,
   approvedActivation,

@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import { utf8Bytes, utf8Text } from '../../../src/core/bytes.ts';
-import { canonicalJson } from '../../../src/core/canonical-json.ts';
+import { utf8Bytes, utf8Text } from '../../../src/core/platform/bytes.ts';
+import { canonicalJson } from '../../../src/core/json/canonical-json.ts';
 import {
   GENESIS_BYTES_MAX,
   GENESIS_TYP,
   makeGenesis,
   parseGenesis,
-} from '../../../src/core/genesis.ts';
-import type { GenesisDraft } from '../../../src/core/genesis.ts';
-import { makeStatement } from '../../../src/core/statement.ts';
-import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
+} from '../../../src/core/ledger/genesis.ts';
+import type { GenesisDraft } from '../../../src/core/ledger/genesis.ts';
+import { makeStatement } from '../../../src/core/ledger/statement.ts';
+import type { JsonObject, JsonValue } from '../../../src/core/json/strict-json.ts';
 import { bootFacts, checkpointKey, genesisDraft, MiniLog, signerOf } from '../../golden/support.ts';
 
 const [a, b, c] = ['root a', 'root b', 'root c'].map(signerOf) as [

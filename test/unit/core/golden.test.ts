@@ -2,13 +2,13 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
-import { parseBatch } from '../../../src/core/batch.ts';
-import { parseBatchHeader, voidsDigest } from '../../../src/core/batch-header.ts';
-import type { VoidSlot } from '../../../src/core/batch-header.ts';
-import { concatBytes, toBase64Url, utf8Bytes, utf8Text } from '../../../src/core/bytes.ts';
-import { canonicalJson, parseCanonicalJson } from '../../../src/core/canonical-json.ts';
-import { formatCheckpoint, parseCheckpoint } from '../../../src/core/checkpoint.ts';
-import { parseDsc } from '../../../src/core/disclosure.ts';
+import { parseBatch } from '../../../src/core/log/batch.ts';
+import { parseBatchHeader, voidsDigest } from '../../../src/core/log/batch-header.ts';
+import type { VoidSlot } from '../../../src/core/log/batch-header.ts';
+import { concatBytes, toBase64Url, utf8Bytes, utf8Text } from '../../../src/core/platform/bytes.ts';
+import { canonicalJson, parseCanonicalJson } from '../../../src/core/json/canonical-json.ts';
+import { formatCheckpoint, parseCheckpoint } from '../../../src/core/tree/checkpoint.ts';
+import { parseDsc } from '../../../src/core/record/disclosure.ts';
 import {
   completePayload,
   entryBytes,
@@ -16,25 +16,25 @@ import {
   parseEntry,
   sealJws,
   signingInput,
-} from '../../../src/core/entry.ts';
-import { ENTRY_KINDS } from '../../../src/core/entry.ts';
-import { parseGenesis } from '../../../src/core/genesis.ts';
-import { jsonSchemas, RecordSchema } from '../../../src/core/json-schemas.ts';
-import { formatSdJwt, parseSdJwt } from '../../../src/core/open-disclosures.ts';
-import { memberRange } from '../../../src/core/payload-object.ts';
-import { sha256 } from '../../../src/core/platform.node.ts';
+} from '../../../src/core/entry/entry.ts';
+import { ENTRY_KINDS } from '../../../src/core/entry/entry.ts';
+import { parseGenesis } from '../../../src/core/ledger/genesis.ts';
+import { jsonSchemas, RecordSchema } from '../../../src/core/log/json-schemas.ts';
+import { formatSdJwt, parseSdJwt } from '../../../src/core/record/open-disclosures.ts';
+import { memberRange } from '../../../src/core/log/payload-object.ts';
+import { sha256 } from '../../../src/core/platform/platform.node.ts';
 import {
   checkFullOpening,
   discloseStored,
   formatRecord,
   parseRecord,
-} from '../../../src/core/record.ts';
-import { formatSignedNote, parseSignedNote } from '../../../src/core/signed-note.ts';
-import { parseCertificate } from '../../../src/core/statement.ts';
-import type { Statement } from '../../../src/core/statement.ts';
-import { frameEntries } from '../../../src/core/tile.ts';
-import { formatTlogProof, parseTlogProof } from '../../../src/core/tlog-proof.ts';
-import { LogVerification, verifyProof } from '../../../src/core/verify.ts';
+} from '../../../src/core/record/record.ts';
+import { formatSignedNote, parseSignedNote } from '../../../src/core/tree/signed-note.ts';
+import { parseCertificate } from '../../../src/core/ledger/statement.ts';
+import type { Statement } from '../../../src/core/ledger/statement.ts';
+import { frameEntries } from '../../../src/core/tree/tile.ts';
+import { formatTlogProof, parseTlogProof } from '../../../src/core/tree/tlog-proof.ts';
+import { LogVerification, verifyProof } from '../../../src/core/verify/verify.ts';
 import { fillFormats } from '../../golden/formats.ts';
 import { GOLDEN_FOLDER, makeGolden } from '../../golden/make.ts';
 

@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { toHex, utf8Bytes } from '../../../src/core/bytes.ts';
+import { toHex, utf8Bytes } from '../../../src/core/platform/bytes.ts';
 import {
   EMPTY_ROOT,
   hashLeaf,
   hashNode,
   parseLeafHash,
   parseSha256Hash,
-} from '../../../src/core/hash.ts';
+} from '../../../src/core/tree/hash.ts';
 
 // RFC 6962 has no vectors of its own; these are of transparency-dev/merkle and of the test log, and are known to all.
 test.each([

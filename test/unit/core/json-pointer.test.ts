@@ -5,7 +5,7 @@ import {
   isJsonObject,
   parsePointer,
   valueAt,
-} from '../../../src/core/json-pointer.ts';
+} from '../../../src/core/json/json-pointer.ts';
 
 /** The document of RFC 6901 §5. */
 const DOCUMENT = {

@@ -9,9 +9,9 @@ import {
   sealJws,
   signJws,
   verifyJws,
-} from '../../../src/core/jws.ts';
-import type { JwsSigner, P256Jwk } from '../../../src/core/jws.ts';
-import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
+} from '../../../src/core/json/jws.ts';
+import type { JwsSigner, P256Jwk } from '../../../src/core/json/jws.ts';
+import type { JsonObject, JsonValue } from '../../../src/core/json/strict-json.ts';
 import { hashOf, signerOf } from '../../support/entries.ts';
 
 const TYP = 'stele-test+jwt';

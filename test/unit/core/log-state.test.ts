@@ -1,26 +1,26 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { encodeBatch } from '../../../src/core/batch.ts';
-import type { BatchHeader } from '../../../src/core/batch-header.ts';
-import { planBatch } from '../../../src/core/batch-plan.ts';
-import type { BatchDraft } from '../../../src/core/batch-plan.ts';
-import { concatBytes, utf8Bytes, utf8Text } from '../../../src/core/bytes.ts';
-import { entryBytes } from '../../../src/core/entry.ts';
-import { signJws } from '../../../src/core/jws.ts';
-import type { JwsSigner } from '../../../src/core/jws.ts';
-import { makeConfigStatement } from '../../../src/core/log-config.ts';
-import type { ConfigStatement } from '../../../src/core/log-config.ts';
-import { applyBatch, bootHead, entryIdentity, refusalCodes } from '../../../src/core/log-state.ts';
-import type { LogState, Refusal } from '../../../src/core/log-state.ts';
-import { parseBatch } from '../../../src/core/batch.ts';
+import { encodeBatch } from '../../../src/core/log/batch.ts';
+import type { BatchHeader } from '../../../src/core/log/batch-header.ts';
+import { planBatch } from '../../../src/core/log/batch-plan.ts';
+import type { BatchDraft } from '../../../src/core/log/batch-plan.ts';
+import { concatBytes, utf8Bytes, utf8Text } from '../../../src/core/platform/bytes.ts';
+import { entryBytes } from '../../../src/core/entry/entry.ts';
+import { signJws } from '../../../src/core/json/jws.ts';
+import type { JwsSigner } from '../../../src/core/json/jws.ts';
+import { makeConfigStatement } from '../../../src/core/ledger/config.ts';
+import type { ConfigStatement } from '../../../src/core/ledger/config.ts';
+import { applyBatch, bootHead, entryIdentity, refusalCodes } from '../../../src/core/log/state.ts';
+import type { LogState, Refusal } from '../../../src/core/log/state.ts';
+import { parseBatch } from '../../../src/core/log/batch.ts';
 import {
   makeCertificate,
   makeGapStatement,
   makeKeyStatement,
   makeStatement,
   statementTypes,
-} from '../../../src/core/statement.ts';
-import type { KeyStatement, Statement } from '../../../src/core/statement.ts';
-import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
+} from '../../../src/core/ledger/statement.ts';
+import type { KeyStatement, Statement } from '../../../src/core/ledger/statement.ts';
+import type { JsonObject, JsonValue } from '../../../src/core/json/strict-json.ts';
 import {
   approvedActivation,
   allowed,

@@ -5,8 +5,8 @@ import {
   lookUp,
   openDisclosures,
   parseSdJwt,
-} from '../../../src/core/open-disclosures.ts';
-import { selectDisclosures } from '../../../src/core/redact.ts';
+} from '../../../src/core/record/open-disclosures.ts';
+import { selectDisclosures } from '../../../src/core/record/redact.ts';
 import { disclose, hashOf, idOf, PARTS, payloadOf } from '../../support/entries.ts';
 
 const payload = payloadOf();

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import * as node from '../../../src/core/platform.node.ts';
-import * as portable from '../../../src/core/platform.ts';
-import { isPrimeOrderEd25519 } from '../../../src/core/platform-point.ts';
+import * as node from '../../../src/core/platform/platform.node.ts';
+import * as portable from '../../../src/core/platform/platform.ts';
+import { isPrimeOrderEd25519 } from '../../../src/core/platform/point.ts';
 import { readVector } from '../../support/vectors.ts';
 
 const platforms = [

@@ -1,13 +1,13 @@
 /** Which policies may decide the next change: the one in charge, or one before it that nobody has left. */
 import { beforeEach, expect, test } from '@jest/globals';
-import { findingsOf } from '../../../src/core/batch-findings.ts';
+import { findingsOf } from '../../../src/core/verify/batch-findings.ts';
 import {
   decidersOfChange,
   heardOfSuccessor,
   isAdopted,
   mayDecideChange,
-} from '../../../src/core/policy-charge.ts';
-import { makeKeyStatement } from '../../../src/core/statement.ts';
+} from '../../../src/core/log/policy-charge.ts';
+import { makeKeyStatement } from '../../../src/core/ledger/statement.ts';
 import { approvedActivation, bootFacts, idOf, MiniLog } from '../../golden/support.ts';
 import type { TestWriter } from '../../golden/support.ts';
 

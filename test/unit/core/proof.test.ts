@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { parseBase64, toBase64, toHex } from '../../../src/core/bytes.ts';
+import { parseBase64, toBase64, toHex } from '../../../src/core/platform/bytes.ts';
 import { MalformedError } from '../../../src/core/errors.ts';
-import { EMPTY_ROOT, hashLeaf, parseLeafHash, parseSha256Hash } from '../../../src/core/hash.ts';
-import type { Sha256Hash } from '../../../src/core/hash.ts';
-import * as proof from '../../../src/core/proof.ts';
-import type { Verification } from '../../../src/core/proof.ts';
-import { parseLeafIndex, parseTreeSize } from '../../../src/core/tree.ts';
-import type { NodeAddress, TreeHead } from '../../../src/core/tree.ts';
+import {
+  EMPTY_ROOT,
+  hashLeaf,
+  parseLeafHash,
+  parseSha256Hash,
+} from '../../../src/core/tree/hash.ts';
+import type { Sha256Hash } from '../../../src/core/tree/hash.ts';
+import * as proof from '../../../src/core/tree/proof.ts';
+import type { Verification } from '../../../src/core/tree/proof.ts';
+import { parseLeafIndex, parseTreeSize } from '../../../src/core/tree/tree.ts';
+import type { NodeAddress, TreeHead } from '../../../src/core/tree/tree.ts';
 import { headOf, leavesOf, merkleTreeHash, nodeOf, someEntries } from '../../support/trees.ts';
 import { listVectors, readVector } from '../../support/vectors.ts';
 

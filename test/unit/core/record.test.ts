@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { canonicalJson } from '../../../src/core/canonical-json.ts';
-import { DEFAULT_DEPTHS, discloseRecord } from '../../../src/core/disclosure.ts';
+import { canonicalJson } from '../../../src/core/json/canonical-json.ts';
+import { DEFAULT_DEPTHS, discloseRecord } from '../../../src/core/record/disclosure.ts';
 import {
   checkFullOpening,
   discloseStored,
@@ -8,10 +8,10 @@ import {
   findRecord,
   inputText,
   parseRecord,
-} from '../../../src/core/record.ts';
-import { placeValues, takeValues } from '../../../src/core/sealed-values.ts';
-import type { OpenedSet, StoredRecord } from '../../../src/core/record.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
+} from '../../../src/core/record/record.ts';
+import { placeValues, takeValues } from '../../../src/core/record/sealed-values.ts';
+import type { OpenedSet, StoredRecord } from '../../../src/core/record/record.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
 import {
   disclose,
   hashOf,

@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { DEFAULT_DEPTHS, discloseRecord } from '../../../src/core/disclosure.ts';
-import { lookUp, openDisclosures } from '../../../src/core/open-disclosures.ts';
-import { takeValues } from '../../../src/core/sealed-values.ts';
-import { coverPointers, disclosuresFor, selectDisclosures } from '../../../src/core/redact.ts';
-import type { Select } from '../../../src/core/redact.ts';
+import { DEFAULT_DEPTHS, discloseRecord } from '../../../src/core/record/disclosure.ts';
+import { lookUp, openDisclosures } from '../../../src/core/record/open-disclosures.ts';
+import { takeValues } from '../../../src/core/record/sealed-values.ts';
+import {
+  coverPointers,
+  disclosuresFor,
+  selectDisclosures,
+} from '../../../src/core/record/redact.ts';
+import type { Select } from '../../../src/core/record/redact.ts';
 import { disclose, JTI, PARTS, payloadOf, RECORD_KEY } from '../../support/entries.ts';
 
 const record = disclose();

@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { concatBytes, parseBase64, parseHex, toBase64, uint64 } from '../../../src/core/bytes.ts';
-import * as note from '../../../src/core/signed-note.ts';
+import {
+  concatBytes,
+  parseBase64,
+  parseHex,
+  toBase64,
+  uint64,
+} from '../../../src/core/platform/bytes.ts';
+import * as note from '../../../src/core/tree/signed-note.ts';
 import { noteKey } from '../../support/note-keys.ts';
 import { readVector, readVectorText } from '../../support/vectors.ts';
 

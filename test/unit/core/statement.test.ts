@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
-import { parsePublicJwk, signJws } from '../../../src/core/jws.ts';
-import { formatVkey } from '../../../src/core/signed-note.ts';
+import { parsePublicJwk, signJws } from '../../../src/core/json/jws.ts';
+import { formatVkey } from '../../../src/core/tree/signed-note.ts';
 import {
   makeCertificate,
   makeGapStatement,
@@ -13,9 +13,9 @@ import {
   parseKeyStatement,
   statementTypes,
   vkeyOf,
-} from '../../../src/core/statement.ts';
-import type { Authority, KeyStatement, Statement } from '../../../src/core/statement.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
+} from '../../../src/core/ledger/statement.ts';
+import type { Authority, KeyStatement, Statement } from '../../../src/core/ledger/statement.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
 import { idOf, signerOf } from '../../golden/support.ts';
 
 const a = signerOf('root a');

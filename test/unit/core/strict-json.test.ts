@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseStrictJson } from '../../../src/core/strict-json.ts';
-import type { JsonLimits, ReservedNames } from '../../../src/core/strict-json.ts';
+import { parseStrictJson } from '../../../src/core/json/strict-json.ts';
+import type { JsonLimits, ReservedNames } from '../../../src/core/json/strict-json.ts';
 
 const LIMITS: JsonLimits = { bytes: 4096, depth: 5, members: 40, stringLength: 64 };
 const SAFE = Number.MAX_SAFE_INTEGER;

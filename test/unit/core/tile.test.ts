@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseHex, toHex, utf8Bytes } from '../../../src/core/bytes.ts';
-import { hashLeaf, parseSha256Hash } from '../../../src/core/hash.ts';
-import type { Sha256Hash } from '../../../src/core/hash.ts';
-import * as tile from '../../../src/core/tile.ts';
-import { emptyEdge, extendEdge, parseTreeSize } from '../../../src/core/tree.ts';
+import { parseHex, toHex, utf8Bytes } from '../../../src/core/platform/bytes.ts';
+import { hashLeaf, parseSha256Hash } from '../../../src/core/tree/hash.ts';
+import type { Sha256Hash } from '../../../src/core/tree/hash.ts';
+import * as tile from '../../../src/core/tree/tile.ts';
+import { emptyEdge, extendEdge, parseTreeSize } from '../../../src/core/tree/tree.ts';
 import { leavesOf, nodeOf, someEntries } from '../../support/trees.ts';
 import { readVector } from '../../support/vectors.ts';
 

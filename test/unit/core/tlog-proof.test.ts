@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { toBase64, utf8Bytes, utf8Text } from '../../../src/core/bytes.ts';
-import { openCheckpoint } from '../../../src/core/checkpoint.ts';
-import { EMPTY_ROOT, hashLeaf } from '../../../src/core/hash.ts';
-import { verifyInclusion } from '../../../src/core/proof.ts';
-import { parseVkey, verifierOf } from '../../../src/core/signed-note.ts';
-import { formatTlogProof, parseTlogProof } from '../../../src/core/tlog-proof.ts';
-import { parseLeafIndex } from '../../../src/core/tree.ts';
+import { toBase64, utf8Bytes, utf8Text } from '../../../src/core/platform/bytes.ts';
+import { openCheckpoint } from '../../../src/core/tree/checkpoint.ts';
+import { EMPTY_ROOT, hashLeaf } from '../../../src/core/tree/hash.ts';
+import { verifyInclusion } from '../../../src/core/tree/proof.ts';
+import { parseVkey, verifierOf } from '../../../src/core/tree/signed-note.ts';
+import { formatTlogProof, parseTlogProof } from '../../../src/core/tree/tlog-proof.ts';
+import { parseLeafIndex } from '../../../src/core/tree/tree.ts';
 import { readVector, readVectorText } from '../../support/vectors.ts';
 
 const malformed = (code: string): unknown =>

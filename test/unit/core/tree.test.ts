@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { EMPTY_ROOT, hashNode, parseSha256Hash } from '../../../src/core/hash.ts';
-import type { Sha256Hash } from '../../../src/core/hash.ts';
-import * as tree from '../../../src/core/tree.ts';
-import type { NodeAddress } from '../../../src/core/tree.ts';
+import { EMPTY_ROOT, hashNode, parseSha256Hash } from '../../../src/core/tree/hash.ts';
+import type { Sha256Hash } from '../../../src/core/tree/hash.ts';
+import * as tree from '../../../src/core/tree/tree.ts';
+import type { NodeAddress } from '../../../src/core/tree/tree.ts';
 import { headOf, leavesOf, nodeOf, someEntries } from '../../support/trees.ts';
 
 const MAX = Number.MAX_SAFE_INTEGER;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { exceedsUtf8Length, findLoneSurrogate } from '../../../src/core/unicode.ts';
+import { exceedsUtf8Length, findLoneSurrogate } from '../../../src/core/platform/unicode.ts';
 
 describe('lengths and halves', () => {
   test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import * as node from '../../../src/core/platform.node.ts';
-import * as portable from '../../../src/core/platform.ts';
+import * as node from '../../../src/core/platform/platform.node.ts';
+import * as portable from '../../../src/core/platform/platform.ts';
 
 describe.each([
   ['Node', node],

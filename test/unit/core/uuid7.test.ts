@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { v7, validate, version } from 'uuid';
-import { makeUuid7, parseUuid7Time, uuid7Time } from '../../../src/core/uuid7.ts';
+import { makeUuid7, parseUuid7Time, uuid7Time } from '../../../src/core/entry/uuid7.ts';
 
 const RANDOM = Uint8Array.from([0xfc, 0xc3, 0xd8, 0xc4, 0xdc, 0x0c, 0x0c, 0x07, 0x39, 0x8f]);
 

@@ -1,26 +1,30 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { concatBytes, uint64, utf8Bytes } from '../../../src/core/bytes.ts';
-import { cosignedBytes } from '../../../src/core/cosignature.ts';
-import { disclosuresFor } from '../../../src/core/redact.ts';
-import { parseEntry } from '../../../src/core/entry.ts';
-import { EMPTY_ROOT } from '../../../src/core/hash.ts';
-import type { FindingCode } from '../../../src/core/findings.ts';
-import { formatSdJwt } from '../../../src/core/open-disclosures.ts';
-import { formatRecord } from '../../../src/core/record.ts';
-import { finding } from '../../../src/core/findings.ts';
+import { concatBytes, uint64, utf8Bytes } from '../../../src/core/platform/bytes.ts';
+import { cosignedBytes } from '../../../src/core/tree/cosignature.ts';
+import { disclosuresFor } from '../../../src/core/record/redact.ts';
+import { parseEntry } from '../../../src/core/entry/entry.ts';
+import { EMPTY_ROOT } from '../../../src/core/tree/hash.ts';
+import type { FindingCode } from '../../../src/core/verify/findings.ts';
+import { formatSdJwt } from '../../../src/core/record/open-disclosures.ts';
+import { formatRecord } from '../../../src/core/record/record.ts';
+import { finding } from '../../../src/core/verify/findings.ts';
 import {
   formatSignedNote,
   formatVkey,
   parseSignedNote,
   parseVkey,
-} from '../../../src/core/signed-note.ts';
-import { signJws } from '../../../src/core/jws.ts';
-import { makeCertificate } from '../../../src/core/statement.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
-import { edgeRoot } from '../../../src/core/tree.ts';
-import { formatTlogProof, parseTlogProof } from '../../../src/core/tlog-proof.ts';
-import { LogVerification, step, verdictOf, verifyProof } from '../../../src/core/verify.ts';
-import type { ProofAnchors, ProofEvidence, ProofExpectation } from '../../../src/core/verify.ts';
+} from '../../../src/core/tree/signed-note.ts';
+import { signJws } from '../../../src/core/json/jws.ts';
+import { makeCertificate } from '../../../src/core/ledger/statement.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
+import { edgeRoot } from '../../../src/core/tree/tree.ts';
+import { formatTlogProof, parseTlogProof } from '../../../src/core/tree/tlog-proof.ts';
+import { LogVerification, step, verdictOf, verifyProof } from '../../../src/core/verify/verify.ts';
+import type {
+  ProofAnchors,
+  ProofEvidence,
+  ProofExpectation,
+} from '../../../src/core/verify/verify.ts';
 import {
   bootFacts,
   checkpointKey,
@@ -33,7 +37,7 @@ import {
   signHead,
 } from '../../golden/support.ts';
 import type { TestCheckpointKey, TestRecorded, TestWriter } from '../../golden/support.ts';
-import { discloseRecord } from '../../../src/core/disclosure.ts';
+import { discloseRecord } from '../../../src/core/record/disclosure.ts';
 
 let log: MiniLog;
 let w: TestWriter;

@@ -1,8 +1,8 @@
 import { describe, expect, test as plainTest } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
 import { SteleError } from '../../../src/core/errors.ts';
-import { parseStrictJson } from '../../../src/core/strict-json.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
+import { parseStrictJson } from '../../../src/core/json/strict-json.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
 import { DEFAULT_INPUT_LIMITS } from '../../../src/policy/decide/input.ts';
 import type { DenialCode } from '../../../src/policy/contract/decision.ts';
 import { collector } from '../../../src/gateway/entry/collect.ts';
@@ -17,7 +17,7 @@ import { Summary } from '../../../src/gateway/context/summary.ts';
 import { isOwner } from '../../../src/gateway/entry/ownership.ts';
 import { ANONYMOUS } from '../../../src/keys/caller.ts';
 import type { Caller } from '../../../src/keys/caller.ts';
-import { uuid7Time } from '../../../src/core/uuid7.ts';
+import { uuid7Time } from '../../../src/core/entry/uuid7.ts';
 import type { Receipt } from '../../../src/ledger/context/receipt.ts';
 
 const LIMITS = DEFAULT_INPUT_LIMITS.event;

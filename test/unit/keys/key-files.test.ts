@@ -2,14 +2,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { utf8Bytes } from '../../../src/core/bytes.ts';
-import { jwkThumbprint, parseJws, signJws, verifyJws } from '../../../src/core/jws.ts';
+import { utf8Bytes } from '../../../src/core/platform/bytes.ts';
+import { jwkThumbprint, parseJws, signJws, verifyJws } from '../../../src/core/json/jws.ts';
 import {
   openNote,
   parseVkey,
   verifierOf,
   formatSignedNote,
-} from '../../../src/core/signed-note.ts';
+} from '../../../src/core/tree/signed-note.ts';
 import { generateKey, loadKey, saveKey } from '../../../src/keys/key-files.ts';
 import {
   generateLedgerSecret,

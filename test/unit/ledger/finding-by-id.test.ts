@@ -1,6 +1,6 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import { utf8Bytes } from '../../../src/core/bytes.ts';
-import { makeUuid7 } from '../../../src/core/uuid7.ts';
+import { utf8Bytes } from '../../../src/core/platform/bytes.ts';
+import { makeUuid7 } from '../../../src/core/entry/uuid7.ts';
 import { idMatcher } from '../../../src/ledger/tree/leaf-id.ts';
 import { EntryReader } from '../../../src/ledger/tree/reader.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';

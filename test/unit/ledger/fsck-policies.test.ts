@@ -1,7 +1,7 @@
 /** What `fsck` asks of the policy before, where there was none before the first. */
 import { expect, test } from '@jest/globals';
 import { sha256Base64Url } from '#platform';
-import { utf8Bytes } from '../../../src/core/bytes.ts';
+import { utf8Bytes } from '../../../src/core/platform/bytes.ts';
 import type { OpenExecutable } from '../../../src/ledger/fsck/policies.ts';
 import { adoption, DAY, keys, World } from '../../attack/support.ts';
 import { approvalOf, approvedActivation, bootFacts, idOf, personOf } from '../../golden/support.ts';

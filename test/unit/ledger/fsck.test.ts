@@ -1,9 +1,9 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
-import { utf8Bytes } from '../../../src/core/bytes.ts';
-import { makeConfigStatement } from '../../../src/core/log-config.ts';
-import { EMPTY_ROOT } from '../../../src/core/hash.ts';
-import { makeKeyStatement } from '../../../src/core/statement.ts';
+import { utf8Bytes } from '../../../src/core/platform/bytes.ts';
+import { makeConfigStatement } from '../../../src/core/ledger/config.ts';
+import { EMPTY_ROOT } from '../../../src/core/tree/hash.ts';
+import { makeKeyStatement } from '../../../src/core/ledger/statement.ts';
 import { fsck } from '../../../src/ledger/fsck/fsck.ts';
 import type { FsckReport } from '../../../src/ledger/fsck/fsck.ts';
 import type { MemoryStore } from '../../../src/storage/memory-store.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import type { LogState } from '../../../src/core/log-state.ts';
-import { hashLeaf } from '../../../src/core/hash.ts';
-import { emptyEdge, extendEdge } from '../../../src/core/tree.ts';
+import type { LogState } from '../../../src/core/log/state.ts';
+import { hashLeaf } from '../../../src/core/tree/hash.ts';
+import { emptyEdge, extendEdge } from '../../../src/core/tree/tree.ts';
 import type { LedgerContext } from '../../../src/ledger/context/context.ts';
 import { HeadSigner } from '../../../src/ledger/tree/head-signer.ts';
 import type { SignerGuard } from '../../../src/ledger/tree/signer-guard.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { JwsSigner } from '../../../src/core/jws.ts';
+import type { JwsSigner } from '../../../src/core/json/jws.ts';
 import { HaltError } from '../../../src/ledger/context/errors.ts';
 import { StoreUnavailableError } from '../../../src/storage/errors.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';

@@ -1,10 +1,10 @@
 /** A log of more than 65,536 entries, so that a tile of level 1 is full and no longer in memory. */
 import { beforeAll, expect, test } from '@jest/globals';
-import { equalBytes, utf8Bytes } from '../../../src/core/bytes.ts';
-import { hashLeaf } from '../../../src/core/hash.ts';
-import { tilePath } from '../../../src/core/tile.ts';
-import { edgeHead, emptyEdge, extendEdge, parseTreeSize } from '../../../src/core/tree.ts';
-import type { TreeHead } from '../../../src/core/tree.ts';
+import { equalBytes, utf8Bytes } from '../../../src/core/platform/bytes.ts';
+import { hashLeaf } from '../../../src/core/tree/hash.ts';
+import { tilePath } from '../../../src/core/tree/tile.ts';
+import { edgeHead, emptyEdge, extendEdge, parseTreeSize } from '../../../src/core/tree/tree.ts';
+import type { TreeHead } from '../../../src/core/tree/tree.ts';
 import { TileReader } from '../../../src/ledger/tree/tile-reader.ts';
 import { TileTree } from '../../../src/ledger/tree/tiles.ts';
 import { StoreDeniedError } from '../../../src/storage/errors.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import { encodeBatch, parseBatch } from '../../../src/core/batch.ts';
-import { planBatch } from '../../../src/core/batch-plan.ts';
-import { toBase64Url } from '../../../src/core/bytes.ts';
-import { makeKeyStatement } from '../../../src/core/statement.ts';
+import { encodeBatch, parseBatch } from '../../../src/core/log/batch.ts';
+import { planBatch } from '../../../src/core/log/batch-plan.ts';
+import { toBase64Url } from '../../../src/core/platform/bytes.ts';
+import { makeKeyStatement } from '../../../src/core/ledger/statement.ts';
 import { ORPHANS_LISTED_MAX } from '../../../src/ledger/context/limits.ts';
 import { NextBatch } from '../../../src/ledger/write/next-batch.ts';
 import { encodeGroup, parseSegment, parseSegmentFile } from '../../../src/ledger/journal/format.ts';

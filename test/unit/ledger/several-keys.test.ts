@@ -1,9 +1,9 @@
 /** Gateways with checkpoint keys of their own on one ledger: what each publishes is known to the others. */
 import { describe, expect, test } from '@jest/globals';
-import { utf8Bytes, utf8Text } from '../../../src/core/bytes.ts';
-import { formatCheckpoint, parseCheckpoint } from '../../../src/core/checkpoint.ts';
-import { formatSignedNote, parseSignedNote } from '../../../src/core/signed-note.ts';
-import { parseTreeSize } from '../../../src/core/tree.ts';
+import { utf8Bytes, utf8Text } from '../../../src/core/platform/bytes.ts';
+import { formatCheckpoint, parseCheckpoint } from '../../../src/core/tree/checkpoint.ts';
+import { formatSignedNote, parseSignedNote } from '../../../src/core/tree/signed-note.ts';
+import { parseTreeSize } from '../../../src/core/tree/tree.ts';
 import { generateKey } from '../../../src/keys/key-files.ts';
 import { noteSigner } from '../../../src/keys/signers.ts';
 import { keys, TestWorld } from '../../support/test-ledger.ts';

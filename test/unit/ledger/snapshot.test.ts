@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { utf8Bytes, utf8Text } from '../../../src/core/bytes.ts';
-import { PersistentMap } from '../../../src/core/persistent-map.ts';
+import { utf8Bytes, utf8Text } from '../../../src/core/platform/bytes.ts';
+import { PersistentMap } from '../../../src/core/ledger/persistent-map.ts';
 import { LOOK_BACK_BATCHES } from '../../../src/ledger/context/limits.ts';
 import { loadSnapshot, SNAPSHOT_FORMAT } from '../../../src/ledger/tree/snapshot.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';

@@ -1,6 +1,6 @@
 /** What the ledger says of what it finds and watches while it runs. */
 import { describe, expect, test } from '@jest/globals';
-import { utf8Bytes } from '../../../src/core/bytes.ts';
+import { utf8Bytes } from '../../../src/core/platform/bytes.ts';
 import { FindingCounter } from '../../../src/ledger/context/findings.ts';
 import { SETTINGS_LOOK_MS } from '../../../src/ledger/context/limits.ts';
 import { SettingsWatch } from '../../../src/ledger/write/settings-watch.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { signerFault } from '../../../src/cli/open/policy.ts';
-import { jwkThumbprint } from '../../../src/core/jws.ts';
+import { jwkThumbprint } from '../../../src/core/json/jws.ts';
 import { PoolSwitch } from '../../../src/gateway/activation/policy-switch.ts';
 import { signBundleFiles } from '../../../src/keys/bundle-signatures.ts';
 import { generateKey } from '../../../src/keys/key-files.ts';

@@ -6,7 +6,7 @@ import {
   cutText,
   textOf,
 } from '../../../src/policy/replay/change-text.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
 
 const many = Array.from({ length: 46 }, (_, i) => `/input/event/personal/${i}`);
 const pan = '/input/event/payment/card/pan';

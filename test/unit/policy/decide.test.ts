@@ -1,24 +1,24 @@
 /** From an event to its entry and record: what every answer of a policy leads to, checked by the core's own verifier. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { checkAgreement } from '../../../src/core/agreement.ts';
-import { parseBase64Url, utf8Bytes } from '../../../src/core/bytes.ts';
-import { canonicalJson } from '../../../src/core/canonical-json.ts';
-import { parseDsc } from '../../../src/core/disclosure.ts';
-import { completePayload, parseEntryPayload } from '../../../src/core/entry.ts';
-import type { EntryPayload } from '../../../src/core/entry.ts';
-import { openDisclosures } from '../../../src/core/open-disclosures.ts';
+import { checkAgreement } from '../../../src/core/record/agreement.ts';
+import { parseBase64Url, utf8Bytes } from '../../../src/core/platform/bytes.ts';
+import { canonicalJson } from '../../../src/core/json/canonical-json.ts';
+import { parseDsc } from '../../../src/core/record/disclosure.ts';
+import { completePayload, parseEntryPayload } from '../../../src/core/entry/entry.ts';
+import type { EntryPayload } from '../../../src/core/entry/entry.ts';
+import { openDisclosures } from '../../../src/core/record/open-disclosures.ts';
 import {
   checkFullOpening,
   discloseStored,
   formatRecord,
   parseRecord,
-} from '../../../src/core/record.ts';
-import type { StoredRecord } from '../../../src/core/record.ts';
-import { recordHmac } from '../../../src/core/record-hmac.ts';
-import { disclosuresFor } from '../../../src/core/redact.ts';
-import { parseStrictJson } from '../../../src/core/strict-json.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
-import { sha256 } from '../../../src/core/platform.node.ts';
+} from '../../../src/core/record/record.ts';
+import type { StoredRecord } from '../../../src/core/record/record.ts';
+import { recordHmac } from '../../../src/core/record/hmac.ts';
+import { disclosuresFor } from '../../../src/core/record/redact.ts';
+import { parseStrictJson } from '../../../src/core/json/strict-json.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
+import { sha256 } from '../../../src/core/platform/platform.node.ts';
 import { Decider } from '../../../src/policy/decide/decide.ts';
 import type { DecideSettings } from '../../../src/policy/decide/decide.ts';
 import { PolicyEngine } from '../../../src/policy/engine/engine.ts';

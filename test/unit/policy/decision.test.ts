@@ -1,7 +1,7 @@
 /** The shapes of answers: the hand-written check and the schema say the same, and say no to what is nearly right. */
 import { describe, expect, test } from '@jest/globals';
 import { fc, test as property } from '@fast-check/jest';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
 import {
   adminResultSchema,
   appendResultSchema,

@@ -1,7 +1,7 @@
 /** The evaluator against modules that misbehave: every way out is a typed error, and none of them poisons the next. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { canonicalJson } from '../../../src/core/canonical-json.ts';
-import type { JsonValue } from '../../../src/core/strict-json.ts';
+import { canonicalJson } from '../../../src/core/json/canonical-json.ts';
+import type { JsonValue } from '../../../src/core/json/strict-json.ts';
 import { DEFAULT_HYGIENE, limitsFor, PolicyEngine } from '../../../src/policy/engine/engine.ts';
 import { PolicyError } from '../../../src/policy/contract/policy-error.ts';
 import type { PreparedPolicy } from '../../../src/policy/bundle/prepare.ts';

@@ -1,10 +1,10 @@
 /** The small parts: masks, the backlog, messages between threads, progress. */
 import { describe, expect, test } from '@jest/globals';
 import { fc, test as property } from '@fast-check/jest';
-import { canonicalJson } from '../../../src/core/canonical-json.ts';
-import type { JsonObject, JsonValue } from '../../../src/core/strict-json.ts';
+import { canonicalJson } from '../../../src/core/json/canonical-json.ts';
+import type { JsonObject, JsonValue } from '../../../src/core/json/strict-json.ts';
 import { Backlog } from '../../../src/policy/pool/backlog.ts';
-import { parsePointer } from '../../../src/core/json-pointer.ts';
+import { parsePointer } from '../../../src/core/json/json-pointer.ts';
 import { applyMask } from '../../../src/policy/decide/mask.ts';
 import {
   packOutcomes,

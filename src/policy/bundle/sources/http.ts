@@ -3,7 +3,7 @@ import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { readFile } from 'node:fs/promises';
-import { concatBytes } from '../../../core/bytes.ts';
+import { concatBytes } from '../../../core/platform/bytes.ts';
 import { sleep, SourceError } from './source.ts';
 import type { BundleSource } from './source.ts';
 

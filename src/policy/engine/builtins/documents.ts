@@ -4,8 +4,8 @@
  */
 import { RegoNumber, RegoObject } from '../../contract/rego-value.ts';
 import type { RegoValue } from '../../contract/rego-value.ts';
-import { parseStrictJson } from '../../../core/strict-json.ts';
-import type { JsonLimits, JsonValue } from '../../../core/strict-json.ts';
+import { parseStrictJson } from '../../../core/json/strict-json.ts';
+import type { JsonLimits, JsonValue } from '../../../core/json/strict-json.ts';
 import { BuiltinLimitError, family } from './builtin.ts';
 import { fail, textOf } from './operand.ts';
 
