@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
 import { codes, isProblemCode } from '../../src/gateway/context/codes.ts';
-import { problemSchema } from '../../src/gateway/schema/schemas.ts';
+import { problemSchema } from '../../src/gateway/schema/answers.ts';
 import { DEFAULT_INPUT_LIMITS } from '../../src/policy/decide/input.ts';
 import { AUDIENCE, ISSUER, signToken, startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';

@@ -7,7 +7,7 @@ import { entryBytes, parseEntry } from '../../src/core/entry/entry.ts';
 import { SteleError } from '../../src/core/errors.ts';
 import { codes } from '../../src/gateway/context/codes.ts';
 import type { ProblemCode } from '../../src/gateway/context/codes.ts';
-import { problemSchema } from '../../src/gateway/schema/schemas.ts';
+import { problemSchema } from '../../src/gateway/schema/answers.ts';
 import { openInProcessPool } from '../../src/policy/pool/in-process.ts';
 import { openWorkerPool } from '../../src/policy/pool/worker-pool.ts';
 import { policyOf, startWorld } from './support/world.ts';

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
 import { isProblemCode } from '../../src/gateway/context/codes.ts';
-import { problemSchema, resultSchema } from '../../src/gateway/schema/schemas.ts';
+import { problemSchema, resultSchema } from '../../src/gateway/schema/answers.ts';
 import { startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
 

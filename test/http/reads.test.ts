@@ -13,7 +13,7 @@ import {
 } from '../../src/gateway/context/limits.ts';
 import { makePage } from '../../src/gateway/entry/page.ts';
 import type { PageSource } from '../../src/gateway/entry/page.ts';
-import { searchQuerySchema } from '../../src/gateway/schema/schemas.ts';
+import { searchQuerySchema } from '../../src/gateway/schema/requests.ts';
 import { searchOf } from '../../src/gateway/entry/search.ts';
 import { Decider } from '../../src/policy/decide/decide.ts';
 import type { DecideSettings } from '../../src/policy/decide/decide.ts';

@@ -23,7 +23,7 @@ import {
   ledgerSchema,
   receiptSchema,
   resultSchema,
-} from '../../src/gateway/schema/schemas.ts';
+} from '../../src/gateway/schema/answers.ts';
 import { startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
 

@@ -7,7 +7,7 @@ import { openDisclosures } from '../../src/core/record/open-disclosures.ts';
 import type { StoredRecord } from '../../src/core/record/record.ts';
 import { parseRecord } from '../../src/core/record/record.ts';
 import type { JsonObject } from '../../src/core/json/strict-json.ts';
-import { pageSchema } from '../../src/gateway/schema/schemas.ts';
+import { pageSchema } from '../../src/gateway/schema/answers.ts';
 import { PAGE_ENTRIES_MAX, PAGE_HOP_ENTRIES } from '../../src/gateway/context/limits.ts';
 import { PolicyEngine } from '../../src/policy/engine/engine.ts';
 import { openInProcessPool } from '../../src/policy/pool/in-process.ts';

@@ -1,7 +1,7 @@
 /** Trials of the policy in charge take threads from the decisions that count: their turns are for who may try it. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { PolicyChanges } from '../../src/gateway/context/components.ts';
-import { problemSchema } from '../../src/gateway/schema/schemas.ts';
+import { problemSchema } from '../../src/gateway/schema/answers.ts';
 import type { JsonValue } from '../../src/core/json/strict-json.ts';
 import { policyOf, startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';

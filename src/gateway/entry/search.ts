@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { parsePredicate } from './predicate.ts';
 import type { Predicate } from './predicate.ts';
 import { ProblemError } from '../context/problem.ts';
-import type { searchQuerySchema } from '../schema/schemas.ts';
+import type { searchQuerySchema } from '../schema/requests.ts';
 
 /** Conditions on entries; one that is absent lets all pass, and all that are there have to be met. */
 export interface Search {

@@ -20,7 +20,7 @@ import { mediaTypeOf } from '../request/media-type.ts';
 import { writeRoute } from '../request/pipeline.ts';
 import type { Admitted } from '../request/pipeline.ts';
 import { ProblemError, problemOf } from '../context/problem.ts';
-import { appendQuerySchema, idempotencyKeySchema } from '../schema/schemas.ts';
+import { appendQuerySchema, idempotencyKeySchema } from '../schema/requests.ts';
 
 const JSON_TYPE = 'application/json';
 const NDJSON_TYPE = 'application/x-ndjson';

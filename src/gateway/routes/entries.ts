@@ -20,7 +20,7 @@ import type { OpenEntry } from '../entry/view.ts';
 import type { Gateway } from '../request/gateway.ts';
 import { readRoute } from '../request/pipeline.ts';
 import { ProblemError } from '../context/problem.ts';
-import { entryIdSchema, noQuerySchema, proofQuerySchema } from '../schema/schemas.ts';
+import { entryIdSchema, noQuerySchema, proofQuerySchema } from '../schema/requests.ts';
 
 const JSON_TYPE = 'application/json';
 const SD_JWT_TYPE = 'application/sd-jwt';

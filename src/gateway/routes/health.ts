@@ -7,7 +7,7 @@ import type { Gateway } from '../request/gateway.ts';
 import { openRoute } from '../request/pipeline.ts';
 import type { Route } from '../request/pipeline.ts';
 import { ProblemError } from '../context/problem.ts';
-import { readyQuerySchema } from '../schema/schemas.ts';
+import { readyQuerySchema } from '../schema/requests.ts';
 
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 

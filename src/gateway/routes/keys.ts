@@ -6,7 +6,7 @@ import { readJsonBody } from '../request/json-body.ts';
 import { KEY_STATEMENT_BYTES_MAX } from '../context/limits.ts';
 import { writeRoute } from '../request/pipeline.ts';
 import type { Admitted } from '../request/pipeline.ts';
-import { keyStatementSchema, noQuerySchema } from '../schema/schemas.ts';
+import { keyStatementSchema, noQuerySchema } from '../schema/requests.ts';
 
 /** Containers inside each other, and members: a list of texts. */
 const SHAPE = { depth: 3, members: 64 };

@@ -5,7 +5,7 @@ import { queryOf } from '../request/arrival.ts';
 import { jsonAnswer } from '../request/answer.ts';
 import { readRoute } from '../request/pipeline.ts';
 import { ProblemError } from '../context/problem.ts';
-import { consistencyQuerySchema, noQuerySchema } from '../schema/schemas.ts';
+import { consistencyQuerySchema, noQuerySchema } from '../schema/requests.ts';
 
 const JSON_TYPE = 'application/json';
 

@@ -18,7 +18,7 @@ import type { Admitted } from '../request/pipeline.ts';
 import { evaluationSchema } from '../schema/policies.ts';
 import type { Evaluation } from '../schema/policies.ts';
 import { ProblemError } from '../context/problem.ts';
-import { noQuerySchema } from '../schema/schemas.ts';
+import { noQuerySchema } from '../schema/requests.ts';
 import { ownerOf } from '../quota/shares.ts';
 
 const JSON_TYPE = 'application/json';

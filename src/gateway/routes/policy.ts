@@ -7,7 +7,7 @@ import { STRANGER_CHANGE_BYTES_MAX } from '../context/limits.ts';
 import { ProblemError } from '../context/problem.ts';
 import { writeRoute } from '../request/pipeline.ts';
 import type { Admitted } from '../request/pipeline.ts';
-import { activationSchema, noQuerySchema } from '../schema/schemas.ts';
+import { activationSchema, noQuerySchema } from '../schema/requests.ts';
 import { ownerOf } from '../quota/shares.ts';
 
 /** `POST /v1/ledgers/{ledger}/policy`: puts another policy in charge. */

@@ -15,7 +15,7 @@ import { PAGE_ENTRIES_DEFAULT } from '../context/limits.ts';
 import { readRoute } from '../request/pipeline.ts';
 import { ProblemError } from '../context/problem.ts';
 import type { Moment } from '../entry/reads.ts';
-import { SEARCH_LISTS, searchQuerySchema } from '../schema/schemas.ts';
+import { SEARCH_LISTS, searchQuerySchema } from '../schema/requests.ts';
 import { searchOf } from '../entry/search.ts';
 import type { Search } from '../entry/search.ts';
 

@@ -15,7 +15,7 @@ import { readJsonBody } from '../request/json-body.ts';
 import { again } from '../context/outcomes.ts';
 import { readRoute, writeRoute } from '../request/pipeline.ts';
 import { ProblemError } from '../context/problem.ts';
-import { noQuerySchema, shadowSchema } from '../schema/schemas.ts';
+import { noQuerySchema, shadowSchema } from '../schema/requests.ts';
 
 const JSON_TYPE = 'application/json';
 const PATH = '/v1/ledgers/:ledger/policy/shadow';

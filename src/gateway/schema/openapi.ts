@@ -10,27 +10,29 @@ import { PROBLEM_TYPE } from '../context/problem.ts';
 import { evaluatedSchema, evaluationSchema, policiesSchema } from './policies.ts';
 import {
   activatedSchema,
-  activationSchema,
-  shadowSchema,
   shadowStatusSchema,
-  appendQuerySchema,
-  consistencyQuerySchema,
   consistencySchema,
-  entryIdSchema,
   entryViewSchema,
-  idempotencyKeySchema,
   inclusionSchema,
   keyStatedSchema,
-  keyStatementSchema,
   ledgerSchema,
   pageSchema,
   problemSchema,
-  proofQuerySchema,
-  readyQuerySchema,
   receiptSchema,
   resultSchema,
+} from './answers.ts';
+import {
+  activationSchema,
+  shadowSchema,
+  appendQuerySchema,
+  consistencyQuerySchema,
+  entryIdSchema,
+  idempotencyKeySchema,
+  keyStatementSchema,
+  proofQuerySchema,
+  readyQuerySchema,
   searchQuerySchema,
-} from './schemas.ts';
+} from './requests.ts';
 
 type Responses = ZodOpenApiOperationObject['responses'];
 
