@@ -338,7 +338,7 @@ describe('a caller that leaves', () => {
     await Promise.all(left);
     await new Promise((wake) => setTimeout(wake, 50));
     release();
-    const deadline = performance.now() + 2000;
+    const deadline = performance.now() + 10_000;
     while (world.running.gateway.inFlight > 0 && performance.now() < deadline) {
       await new Promise((wake) => setTimeout(wake, 5));
     }
@@ -380,7 +380,7 @@ describe('readiness', () => {
 
 describe('shutdown', () => {
   test('readiness goes first, what is in flight is answered, then nothing is taken', async () => {
-    const world = await startWorld({ readinessDelayMs: 150 });
+    const world = await startWorld({ readinessDelayMs: 500 });
     world.ledger.faults.holdSeals = true;
     const inFlight = post(world, '{"last":true}', {}, '?ack=sealed');
     while (world.recorded() < 1) await new Promise((wake) => setTimeout(wake, 5));
@@ -389,15 +389,20 @@ describe('shutdown', () => {
     expect(ready.status).toBe(503);
     expect(await ready.text()).toContain('[-]shutdown closing');
     expect((await post(world, '{"still":true}')).status).toBe(202);
-    await new Promise((wake) => setTimeout(wake, 200));
-    await expect(fetch(`${world.url}/livez`)).rejects.toThrow();
+    const isUp = async (): Promise<boolean> =>
+      fetch(`${world.url}/livez`).then(
+        () => true,
+        () => false,
+      );
+    while (await isUp()) await new Promise((wake) => setTimeout(wake, 20));
     world.ledger.faults.holdSeals = false;
     const last = await inFlight;
     expect(last.status).toBe(201);
     expect(last.headers.get('connection')).toBe('close');
     const answered = performance.now();
     await closing;
-    expect(performance.now() - answered).toBeLessThan(1000);
+    // Not after the ten seconds that a request in flight would have had.
+    expect(performance.now() - answered).toBeLessThan(5000);
     await world.close();
   });
 
@@ -436,7 +441,8 @@ describe('shutdown', () => {
     while (world.running.gateway.inFlight < 1) await new Promise((wake) => setTimeout(wake, 5));
     const started = performance.now();
     await world.close();
-    expect(performance.now() - started).toBeLessThan(1000);
+    // Not when its body would have been late: that is fifteen seconds.
+    expect(performance.now() - started).toBeLessThan(5000);
     await refused;
   });
 });

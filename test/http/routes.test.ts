@@ -456,10 +456,14 @@ describe('what is not there', () => {
       return refresh();
     };
     await new Promise((wake) => setTimeout(wake, 300));
+    const began = performance.now();
     const asked = Array.from({ length: 20 }, async () => get('/log/demo/tile/0/x001/000'));
     for (const response of await Promise.all(asked)) expect(response.status).toBe(404);
     world.ledger.refresh = refresh;
-    expect(looks).toBe(1);
+    // Once in each time of this length; a busy machine may take more than one of them for the requests.
+    const lookAgainMs = 250;
+    expect(looks).toBeGreaterThan(0);
+    expect(looks).toBeLessThanOrEqual(1 + Math.floor((performance.now() - began) / lookAgainMs));
   });
 });
 

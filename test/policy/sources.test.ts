@@ -61,7 +61,7 @@ describe('a folder', () => {
     const paused = source.pause(20_000, never);
     await replace('two');
     await paused;
-    expect(performance.now() - began).toBeLessThan(3000);
+    expect(performance.now() - began).toBeLessThan(10_000);
     expect(await read(source)).toBe('two');
   });
 
@@ -177,7 +177,7 @@ describe('an HTTP server', () => {
       server.put(text('two'));
     }, 100);
     expect(await next).toBe('two');
-    expect(performance.now() - began).toBeLessThan(5000);
+    expect(performance.now() - began).toBeLessThan(10_000);
     expect(server.asked[1]!['prefer']).toBe('modes=snapshot;wait=20');
   });
 

@@ -96,23 +96,21 @@ describe('a runaway policy', () => {
     await pool.append([doing('x')]);
     const started = performance.now();
     const runaway = pool.append([doing('spin')]);
-    const waits: number[] = [];
-    for (let i = 0; i < 20; i++) {
-      const asked = performance.now();
+    let isOver = false;
+    const ended = runaway.finally(() => (isOver = true));
+    // Counted, not timed: how fast the others are is a matter of the machine and of what else it does.
+    let others = 0;
+    while (!isOver) {
       const [other] = await pool.append([doing('x')]);
       expect(other).toMatchObject({ allow: true });
-      waits.push(performance.now() - asked);
+      others += 1;
     }
-    const before = performance.now() - started;
-    const [denial] = await runaway;
+    const [denial] = await ended;
     const took = performance.now() - started;
-    const slowest = Math.max(...waits);
-    console.log(
-      `runaway ended after ${took.toFixed(0)} ms; slowest other ${slowest.toFixed(0)} ms`,
-    );
-    expect(before).toBeLessThan(1000);
+    expect(others).toBeGreaterThan(20);
     expect(took).toBeGreaterThanOrEqual(1000);
-    expect(took).toBeLessThan(1800);
+    // Of this a busy machine takes what it needs to end a thread; one that nothing ends runs for ever.
+    expect(took).toBeLessThan(5000);
     expect(denial).toMatchObject({
       outcome: 'decided',
       allow: false,

@@ -71,6 +71,7 @@ describe('the conformance cases', () => {
 /** A word of a million characters, and a list that a policy might build. */
 const LONG = JSON.stringify('a'.repeat(1_000_000));
 const MANY = JSON.stringify(Array.from({ length: 50_000 }, (_, i) => `x${i}`));
+/** Of processor time, which a busy machine does not lengthen as it does what a clock shows. */
 const IN_TIME_MS = 2000;
 
 describe('a hostile argument', () => {
@@ -102,9 +103,10 @@ describe('a hostile argument', () => {
     ['time.add_date', ['0', '999999999999', '0', '0']],
     ['json.marshal_with_options', [LONG, '{"pretty": true}']],
   ])('of %s ends in time', (name, args) => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     call(name, ...args);
-    expect(performance.now() - started).toBeLessThan(IN_TIME_MS);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1000).toBeLessThan(IN_TIME_MS);
   });
 
   test('of many forks makes no more paths than fit', () => {
