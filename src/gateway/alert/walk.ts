@@ -10,14 +10,13 @@ import { SteleError } from '../../core/errors.ts';
 import type { LedgerLog } from '../../ledger/context/components.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { ALERT_ENTRYPOINTS } from '../../policy/alert/job.ts';
-import type { AlertAnswer, AlertTask, FoundAlert } from '../../policy/alert/job.ts';
+import type { AlertAnswer, AlertTask } from '../../policy/alert/job.ts';
 import { RecentFacts } from '../../policy/alert/facts.ts';
 import type { AlertAsker } from '../../policy/alert/thread.ts';
 import type { DenialCode } from '../../policy/contract/decision.ts';
 import type { CompiledPolicy } from '../../policy/engine/engine.ts';
 import type { PreparedPolicy } from '../../policy/bundle/prepare.ts';
-import { AlertBudget, TITLE_ALERTS_MAX } from './budget.ts';
-import { AlertsInLog } from './alerts-in-log.ts';
+import { AlertRaiser } from './raiser.ts';
 
 /** What a walk is made of. */
 export interface AlertWalkParts {
@@ -63,22 +62,10 @@ const LOOK_BACK = 10_000;
 const OTHERS_MS = 10_000;
 /** Entries read at once. */
 const STRETCH = 64;
-/** Leaves read at once where only alerts are looked for. */
-const LEAVES = 256;
 /** Milliseconds between two looks at the end of the log. */
 const IDLE_MS = 200;
 /** Most milliseconds between two tries. */
 const RETRY_MS_MAX = 30_000;
-/** Alerts that wait; more make the walk wait. */
-const WAITING_MAX = 4096;
-
-interface Waiting extends FoundAlert {
-  readonly source: number;
-  readonly policy: string;
-  /** Not before, epoch ms. */
-  readonly due: number;
-}
-
 interface Read {
   readonly index: number;
   readonly payload: EntryPayload;
@@ -91,8 +78,7 @@ export class AlertWalk {
   readonly #lookBack: number;
   readonly #ending = new AbortController();
   readonly #recent = new RecentFacts();
-  readonly #known = new AlertsInLog();
-  readonly #budget = new AlertBudget();
+  readonly #raiser: AlertRaiser;
   #asker: { readonly policy: string; readonly asker: AlertAsker } | null = null;
   #onFailure: AlertFailureSink = () => undefined;
   #walking: Promise<void> | null = null;
@@ -100,15 +86,15 @@ export class AlertWalk {
   #next: number | null = null;
   /** From here on alerts are wanted, and not only what is to be kept. */
   #live = 0;
-  /** The alerts of leaves below are known. */
-  #learnt = 0;
-  #waiting: Waiting[] = [];
-  #counts = { asked: 0, raised: 0, passed: 0, failed: 0, unread: 0 };
+  #counts = { asked: 0, failed: 0, unread: 0 };
   #fault: string | null = null;
 
   constructor(parts: AlertWalkParts) {
     this.#parts = parts;
     this.#lookBack = parts.lookBack ?? LOOK_BACK;
+    this.#raiser = new AlertRaiser(parts, (policy) => {
+      this.#onFailure('over_budget', policy);
+    });
   }
 
   /** @param onFailure - Told of failures from here on. */
@@ -131,6 +117,7 @@ export class AlertWalk {
       lag,
       behind: lag > this.#lookBack,
       ...this.#counts,
+      ...this.#raiser.counts,
       fault: this.#fault,
     };
   }
@@ -157,7 +144,7 @@ export class AlertWalk {
   async #step(): Promise<boolean> {
     const next = this.#next ?? (await this.#begin());
     this.#next = next;
-    await this.#raise();
+    await this.#raiser.raise(next);
     const prepared = this.#policy();
     const size = this.#size();
     if (prepared === null) {
@@ -165,7 +152,7 @@ export class AlertWalk {
       this.#next = size;
       return true;
     }
-    if (next >= size || this.#waiting.length >= WAITING_MAX) return true;
+    if (next >= size || this.#raiser.isFull) return true;
     await this.#ask(await this.#read(next, size), prepared);
     return false;
   }
@@ -175,8 +162,7 @@ export class AlertWalk {
     await Promise.race([this.#parts.ledger.ready(), this.#sleep(IDLE_MS * 5)]);
     if (!this.#parts.ledger.status().ready) throw notReady();
     this.#live = Math.max(0, this.#size() - this.#lookBack);
-    this.#learnt = this.#live;
-    this.#known.forget(this.#live);
+    this.#raiser.begin(this.#live);
     return Math.max(0, this.#live - this.#lookBack);
   }
 
@@ -187,7 +173,7 @@ export class AlertWalk {
     return found.flatMap((one, offset) => {
       const index = next + offset;
       const payload = one === null ? null : parseEntry(entryBytes(one.jws)).payload;
-      if (index === this.#learnt) this.#know(payload);
+      this.#raiser.know(index, payload);
       if (payload === null || (one?.record === null && payload._sd !== undefined)) {
         this.#counts.unread += 1;
       }
@@ -237,59 +223,8 @@ export class AlertWalk {
     const due = clock() + wait;
     for (const { severity, title } of answer.alerts) {
       const alert = { source: task.entry.index, policy, severity, title };
-      const { count, ok } = this.#budget.take(writer, task.at, alert);
-      if (ok) this.#waiting.push({ ...alert, due });
-      else this.#passOver(alert, count);
+      this.#raiser.take(alert, { writer, at: task.at, due });
     }
-  }
-
-  #passOver(alert: Omit<Waiting, 'due'>, count: number): void {
-    this.#counts.passed += 1;
-    this.#onFailure('over_budget', alert.policy);
-    // A line where it begins, and the summary has the rest.
-    if (count === TITLE_ALERTS_MAX + 1) this.#parts.log.warn('alerts_over_budget', alert);
-  }
-
-  async #raise(): Promise<void> {
-    const now = this.#parts.clock();
-    if (!this.#waiting.some(({ due }) => due <= now)) return;
-    await this.#learn();
-    const due = this.#waiting.filter((each) => each.due <= now);
-    const made = new Set<Waiting>();
-    try {
-      for (const each of due) {
-        await this.#make(each);
-        made.add(each);
-      }
-    } finally {
-      this.#waiting = this.#waiting.filter((each) => !made.has(each));
-    }
-    const sources = this.#waiting.map(({ source }) => source);
-    this.#known.forget(Math.min(this.#next ?? 0, ...sources));
-  }
-
-  async #make({ source, policy, severity, title }: Waiting): Promise<void> {
-    if (this.#known.has(source, title)) return;
-    await this.#parts.ledger.appendSystem('alert', { source, policy, severity, title });
-    this.#counts.raised += 1;
-    this.#parts.log.warn('alert', { source, policy, severity, title });
-  }
-
-  /** Reads on to the end of the log, which others may have come to before. */
-  async #learn(): Promise<void> {
-    for (let size = this.#size(); this.#learnt < size; size = this.#size()) {
-      const count = Math.min(LEAVES, size - this.#learnt);
-      const leaves = await this.#parts.ledger.stretch(this.#learnt, count, () => false);
-      for (const leaf of leaves) {
-        this.#know(leaf === null ? null : parseEntry(entryBytes(leaf.jws)).payload);
-      }
-    }
-  }
-
-  /** Takes the next leaf that was not looked at for alerts. */
-  #know(payload: EntryPayload | null): void {
-    if (payload !== null) this.#known.note(payload);
-    this.#learnt += 1;
   }
 
   async #askerOf(policy: string, { compiled }: PreparedPolicy): Promise<AlertAsker> {
