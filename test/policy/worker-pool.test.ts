@@ -51,7 +51,8 @@ const decided = (outcome: AppendOutcome | undefined) => outcome as DecidedAppend
 
 describe('a pool of workers', () => {
   test('decides as the same policy does in process', async () => {
-    const pool = await poolOf(standard);
+    // What is asked is how it decides: on a busy machine a decision may take longer than the usual deadline.
+    const pool = await poolOf(standard, { deadlineMs: 10_000 });
     const lines = gunzipSync(readFileSync('test/data/cloudtrail/events.ndjson.gz'))
       .toString()
       .trim()
@@ -96,17 +97,21 @@ describe('a runaway policy', () => {
     await pool.append([doing('x')]);
     const started = performance.now();
     const runaway = pool.append([doing('spin')]);
-    let isOver = false;
-    const ended = runaway.finally(() => (isOver = true));
     // Counted, not timed: how fast the others are is a matter of the machine and of what else it does.
     let others = 0;
-    while (!isOver) {
-      const [other] = await pool.append([doing('x')]);
-      expect(other).toMatchObject({ allow: true });
-      others += 1;
-    }
-    const [denial] = await ended;
+    const over = new AbortController();
+    const serve = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        const [other] = await pool.append([doing('x')]);
+        expect(other).toMatchObject({ allow: true });
+        others += 1;
+      }
+    };
+    const served = serve();
+    const [denial] = await runaway;
     const took = performance.now() - started;
+    over.abort();
+    await served;
     expect(others).toBeGreaterThan(20);
     expect(took).toBeGreaterThanOrEqual(1000);
     // Of this a busy machine takes what it needs to end a thread; one that nothing ends runs for ever.
