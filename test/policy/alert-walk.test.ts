@@ -15,6 +15,8 @@ import { AlertThread } from '../../src/policy/alert/thread.ts';
 import type { PreparedPolicy } from '../../src/policy/bundle/prepare.ts';
 import { buildAlertPolicy } from '../support/alert-policy.ts';
 import { PolicyWorld } from '../support/policy-world.ts';
+import { StoreDeniedError } from '../../src/storage/errors.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { keys, TestWorld } from '../support/test-ledger.ts';
 import { DEFAULT_BUNDLE, policyOf } from '../unit/policy/support.ts';
 
@@ -351,6 +353,47 @@ test.each([
   30_000,
 );
 
+test('records that the store denies make it wait, which is said once and where, until they are given again', async () => {
+  const own = await TestWorld.create();
+  let denied = 0;
+  let isDenied = true;
+  const store = new Proxy(own.store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      if (name !== 'get') return value.bind(target) as unknown;
+      return async (...asked: Parameters<ObjectStore['get']>) => {
+        if (!isDenied || !asked[0].startsWith(keys.payloadPrefix)) return target.get(...asked);
+        denied += 1;
+        return Promise.reject(new StoreDeniedError(`read of ${asked[0]} refused: AccessDenied`));
+      };
+    },
+  });
+  const { ledger: served } = await own.open({ store });
+  const draft = own.draft({ at: own.clock(), input: { event: shout(), time: {} } });
+  const { index } = await (await served.append([draft]))[0]!.sealed;
+  const lines: unknown[] = [];
+  const warn = (event: string, fields?: object): void => {
+    if (event === 'alerts_wait') lines.push(fields);
+  };
+  const walk = walkOver(served, { othersMs: 0, log: { warn } });
+  walk.start(() => undefined);
+  await until(() => denied > 2);
+  const { fault, waitsAt, raised, raisedBy } = walk.status();
+  expect({ fault, raised, raisedBy }).toMatchObject({
+    ...{ fault: 'store_denied', raised: 0 },
+    raisedBy: { info: 0, low: 0, medium: 0, high: 0, critical: 0 },
+  });
+  expect(waitsAt).toBeLessThanOrEqual(index);
+  expect(lines).toMatchObject([{ code: 'store_denied', entry: waitsAt }]);
+  isDenied = false;
+  await until(() => walk.status().raised === 1);
+  expect(walk.status()).toMatchObject({ fault: null, waitsAt: null, raisedBy: { high: 1 } });
+  expect(lines).toHaveLength(1);
+  await walk.stop();
+  await served.close();
+}, 30_000);
+
 test('an engine that does not start is told, and the entries wait', async () => {
   await sealed([shout()]);
   const workerUrl = new URL('../../dist/policy/no-such-worker.js', import.meta.url);
@@ -425,7 +468,9 @@ test('a gateway tells how its alerts stand, counts a failure in the summary, and
       (await fetch(`${served.gateway.url}/metrics`)).text();
     const isDone = (shown: string): boolean =>
       shown.includes('alerts_failed{ledger="demo"} 1') &&
-      shown.includes('alerts_raised{ledger="demo"} 1') &&
+      shown.includes('alerts_raised{ledger="demo",severity="high"} 1') &&
+      shown.includes('alerts_raised{ledger="demo",severity="critical"} 0') &&
+      shown.includes('alerts_waiting{ledger="demo"} 0') &&
       shown.includes('alerts_lag_entries{ledger="demo"} 0');
     let text = '';
     for (let tries = 0; tries < 100 && !isDone(text); tries += 1) {
@@ -435,11 +480,15 @@ test('a gateway tells how its alerts stand, counts a failure in the summary, and
     expect(isDone(text)).toBe(true);
     expect(text).toMatch(/stele_counted_requests\{.*entrypoint="stele\/alert".*\} 1/);
     expect(await ready()).toContain('[+]alerts/demo ok (0 entries behind, 1 failed)');
-    const response = await fetch(`${served.gateway.url}/v1/ledgers/demo/entries?kind=alert`, {
-      headers: { authorization: `Bearer ${served.keys.auditor}` },
-    });
-    const { items } = (await response.json()) as { items: object[] };
-    expect(JSON.stringify(items)).toContain(`alert ${said}`);
+    const alerts = async (): Promise<string> => {
+      const path = `${served.gateway.url}/v1/ledgers/demo/entries?kind=alert`;
+      const headers = { authorization: `Bearer ${served.keys.auditor}` };
+      return (await fetch(path, { headers })).text();
+    };
+    // It is durable when it is counted, and found when it is sealed.
+    for (let tries = 0; tries < 50 && !(await alerts()).includes('"ctl"'); tries += 1)
+      await sleep(50);
+    expect(await alerts()).toContain(`alert ${said}`);
     expect((await served.check()).findings).toEqual([]);
   } finally {
     await served.close();

@@ -3,7 +3,8 @@ import { entryBytes, parseEntry } from '../../core/entry/entry.ts';
 import type { EntryPayload } from '../../core/entry/entry.ts';
 import type { LedgerLog } from '../../ledger/context/components.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { FoundAlert } from '../../policy/alert/job.ts';
+import { SEVERITIES } from '../../policy/alert/job.ts';
+import type { FoundAlert, Severity } from '../../policy/alert/job.ts';
 import { AlertsInLog } from './alerts-in-log.ts';
 import { AlertBudget, TITLE_ALERTS_MAX } from './budget.ts';
 
@@ -19,6 +20,15 @@ export interface AlertRaiserParts {
 export interface RaisedAlert extends FoundAlert {
   readonly source: number;
   readonly policy: string;
+}
+
+/** What came of alerts since the start. */
+export interface RaiserCounts {
+  readonly raised: number;
+  /** Those by how bad they are; of each severity. */
+  readonly raisedBy: Readonly<Record<Severity, number>>;
+  /** Alerts that were not made, because there were many of their title. */
+  readonly passed: number;
 }
 
 /** Leaves read at once where only alerts are looked for. */
@@ -40,6 +50,10 @@ export class AlertRaiser {
   /** The alerts of leaves below are known. */
   #learnt = 0;
   #waiting: Waiting[] = [];
+  readonly #raisedBy = Object.fromEntries(SEVERITIES.map((one) => [one, 0])) as Record<
+    Severity,
+    number
+  >;
   #counts = { raised: 0, passed: 0 };
 
   /** @param onPassed - Told of the policy of each alert that is beyond the budget. */
@@ -48,9 +62,9 @@ export class AlertRaiser {
     this.#onPassed = onPassed;
   }
 
-  /** How many were made, and how many were not because there were many of their title. */
-  get counts(): Readonly<{ raised: number; passed: number }> {
-    return this.#counts;
+  /** How many were made, and how many were not. */
+  get counts(): RaiserCounts {
+    return { ...this.#counts, raisedBy: { ...this.#raisedBy } };
   }
 
   /** Whether so many wait that no more should come. */
@@ -113,6 +127,7 @@ export class AlertRaiser {
     if (this.#known.has(source, title)) return;
     await this.#parts.ledger.appendSystem('alert', { source, policy, severity, title });
     this.#counts.raised += 1;
+    this.#raisedBy[severity] += 1;
     this.#parts.log.warn('alert', { source, policy, severity, title });
   }
 

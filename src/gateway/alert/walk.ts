@@ -17,6 +17,7 @@ import type { DenialCode } from '../../policy/contract/decision.ts';
 import type { CompiledPolicy } from '../../policy/engine/engine.ts';
 import type { PreparedPolicy } from '../../policy/bundle/prepare.ts';
 import { AlertRaiser } from './raiser.ts';
+import type { RaiserCounts } from './raiser.ts';
 
 /** What a walk is made of. */
 export interface AlertWalkParts {
@@ -36,7 +37,7 @@ export interface AlertWalkParts {
 }
 
 /** How far it came, and what came of it since the start. */
-export interface AlertStatus {
+export interface AlertStatus extends RaiserCounts {
   /** Whether the policy in charge has `stele/alert`. */
   readonly asks: boolean;
   /** Sealed entries that were not asked about yet. */
@@ -44,15 +45,14 @@ export interface AlertStatus {
   /** Whether it is further behind than a start looks back: what a crash now would pass over. */
   readonly behind: boolean;
   readonly asked: number;
-  readonly raised: number;
-  /** Alerts that were not made, because there were many of their title. */
-  readonly passed: number;
   /** Entries where a rule gave no usable answer. */
   readonly failed: number;
   /** Entries whose record is gone or cannot be read. */
   readonly unread: number;
   /** Code of what it waits for; null while it goes on. */
   readonly fault: string | null;
+  /** Leaf from which on nothing is asked about while it waits; null while it goes on, or before it began. */
+  readonly waitsAt: number | null;
 }
 
 /** Told of each entry where a rule failed, and of each alert beyond the budget. */
@@ -87,7 +87,8 @@ export class AlertWalk {
   /** From here on alerts are wanted, and not only what is to be kept. */
   #live = 0;
   #counts = { asked: 0, failed: 0, unread: 0 };
-  #fault: string | null = null;
+  /** What it waits for, and where. */
+  #wait: { readonly code: string; readonly at: number | null } | null = null;
 
   constructor(parts: AlertWalkParts) {
     this.#parts = parts;
@@ -118,7 +119,8 @@ export class AlertWalk {
       behind: lag > this.#lookBack,
       ...this.#counts,
       ...this.#raiser.counts,
-      fault: this.#fault,
+      fault: this.#wait?.code ?? null,
+      waitsAt: this.#wait?.at ?? null,
     };
   }
 
@@ -128,16 +130,24 @@ export class AlertWalk {
       try {
         const isIdle = await this.#step();
         failures = 0;
-        this.#fault = null;
+        this.#wait = null;
         if (isIdle) await this.#sleep(IDLE_MS);
       } catch (error) {
         if (this.#ending.signal.aborted) break;
         failures += 1;
-        this.#fault = error instanceof SteleError ? error.code : 'internal_error';
-        this.#parts.log.warn('alerts_wait', { code: this.#fault, failures, error });
+        this.#waits(error);
         await this.#sleep(Math.min(RETRY_MS_MAX, IDLE_MS * 2 ** Math.min(failures, 10)));
       }
     }
+  }
+
+  /** Says it once: it is tried again until it can be done, which may be for days where rights are missing. */
+  #waits(error: unknown): void {
+    const code = error instanceof SteleError ? error.code : 'internal_error';
+    const at = this.#next;
+    if (this.#wait?.code === code && this.#wait.at === at) return;
+    this.#wait = { code, at };
+    this.#parts.log.warn('alerts_wait', { code, entry: at, error });
   }
 
   /** @returns whether there is nothing to do now. */

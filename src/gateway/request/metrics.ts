@@ -59,6 +59,7 @@ export class GatewayMetrics {
     registerGauges(SHADOW_GAUGES, ({ served }) => served.shadow?.status(), to);
     registerShadowKinds(desks, registers);
     registerGauges(ALERT_GAUGES, ({ served }) => served.alerts?.status(), to);
+    registerRaisedGauge(desks, registers);
   }
 
   /** Counts one answered request. */
@@ -87,6 +88,21 @@ function registerCallersGauge(callers: Pick<Callers, 'files'>, registers: Regist
     registers,
     collect() {
       for (const { name, fault } of callers.files) this.labels(name).set(Number(fault !== null));
+    },
+  });
+}
+
+function registerRaisedGauge(desks: ReadonlyMap<string, Desk>, registers: Registry[]): void {
+  new Gauge({
+    name: 'stele_alerts_raised',
+    help: 'Alerts that this process made entries, by severity.',
+    labelNames: ['ledger', 'severity'],
+    registers,
+    collect() {
+      for (const [ledger, { served }] of desks) {
+        const raised = Object.entries(served.alerts?.status().raisedBy ?? {});
+        for (const [severity, count] of raised) this.labels(ledger, severity).set(count);
+      }
     },
   });
 }
@@ -241,9 +257,9 @@ const ALERT_GAUGES: readonly StatusGauge<AlertStatus>[] = [
     value: ({ asked }) => asked,
   },
   {
-    name: 'stele_alerts_raised',
-    help: 'Alerts that this process made entries.',
-    value: ({ raised }) => raised,
+    name: 'stele_alerts_waiting',
+    help: 'Whether no alert is made because something fails: /readyz?verbose says what, and at which entry.',
+    value: ({ fault }) => Number(fault !== null),
   },
   {
     name: 'stele_alerts_over_budget',

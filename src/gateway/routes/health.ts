@@ -94,9 +94,12 @@ function feedCheck(name: string, { source, candidate, failure }: FeedStatus): Ch
 }
 
 /** Alerts that come late keep nobody from appending. */
-function alertCheck(name: string, { asks, lag, behind, failed, fault }: AlertStatus): Check {
+function alertCheck(name: string, status: AlertStatus): Check {
+  const { asks, lag, behind, failed, fault, waitsAt } = status;
   if (!asks) return { name, ok: true, warns: true, detail: 'the policy has no stele/alert' };
-  const found = `${lag} entries behind, ${failed} failed${fault === null ? '' : `, ${fault}`}`;
+  const wait =
+    fault === null ? '' : `, waits${waitsAt === null ? '' : ` at entry ${waitsAt}`}: ${fault}`;
+  const found = `${lag} entries behind, ${failed} failed${wait}`;
   const warns = behind || fault !== null;
   return { name, ok: true, warns, detail: `${warns ? 'late' : 'ok'} (${found})` };
 }
