@@ -4,7 +4,7 @@ import type { Genesis } from '../core/ledger/genesis.ts';
 import type { Sha256Hash } from '../core/tree/hash.ts';
 import type { Statement } from '../core/ledger/statement.ts';
 import type { LeafStretch } from './tree/batch-reader.ts';
-import type { IsWanted } from './tree/stretch-reader.ts';
+import type { Reading, Turn } from './tree/stretch-reader.ts';
 import type { LogKeys } from './log/keys.ts';
 import type { Reservation } from './write/idempotency.ts';
 import type {
@@ -106,20 +106,17 @@ export interface Ledger {
   /** The newest signed head; null before the first. */
   head(): SignedHead | null;
 
-  /** Finds an entry by id or leaf index, sealed or still in the journal. Sealed bytes are proven against the tree. */
-  entry(idOrIndex: string | number): Promise<FoundEntry | null>;
+  /**
+   * Finds an entry by id or leaf index, sealed or still in the journal. Sealed bytes are proven against the tree.
+   * @param turn - Asked before its record is opened.
+   */
+  entry(idOrIndex: string | number, turn?: Turn): Promise<FoundEntry | null>;
 
   /**
    * Sealed entries from leaf `first` on, at most `count`, each proven as with {@link entry}; null where a leaf is lost or
    * changed. There is no index: what is wanted of many is found by reading them (docs/decisions/0003).
-   *
-   * @param isWanted - Of others the record is not read: theirs is null.
    */
-  stretch(
-    first: number,
-    count: number,
-    isWanted?: IsWanted,
-  ): Promise<readonly (FoundEntry | null)[]>;
+  stretch(first: number, count: number, reading?: Reading): Promise<readonly (FoundEntry | null)[]>;
 
   /** Leaf indices, in order, outside of which no sealed entry was admitted in [`from`, `to`] (epoch ms). */
   admitted(from: number, to: number): Promise<readonly LeafStretch[]>;

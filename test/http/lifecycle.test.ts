@@ -100,7 +100,7 @@ describe('an error of the ledger', () => {
     const world = await start();
     const headers = { 'idempotency-key': 'k' };
     await post(world, '{}', headers, '?ack=sealed');
-    world.ledger.entry = async () => Promise.reject(new Error('store is away'));
+    world.ledger.stretch = async () => Promise.reject(new Error('store is away'));
     const response = await post(world, '{}', headers);
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({

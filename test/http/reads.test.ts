@@ -362,6 +362,7 @@ describe('how much one page takes', () => {
     return {
       ledger: { stretch, admitted: async (from, to) => world.ledger.admitted(from, to) },
       judge: async (entries) => Promise.resolve(entries.map(() => seen(select))),
+      turn: async () => Promise.resolve(),
       clock: () => 0,
     };
   }
@@ -377,6 +378,19 @@ describe('how much one page takes', () => {
       count: PAGE_SCANNED_MAX,
       items: [],
     });
+  });
+
+  test('takes a turn for each entry that it opens, and for each that it discloses', async () => {
+    const one = (await world.ledger.entry(FIRST))!;
+    const weights: number[] = [];
+    const turn = async (weight: number): Promise<void> => {
+      weights.push(weight);
+      return Promise.resolve();
+    };
+    const source = { ...(await endless()), turn };
+    await makePage(source, search({}), { size: 3, position: 0 }, 10);
+    const weight = one.jws.length + (one.record?.length ?? 0);
+    expect(weights).toEqual(Array.from({ length: 6 }, () => weight));
   });
 
   test('is a bounded time, after which it goes on from where it is', async () => {

@@ -114,7 +114,7 @@ async function sealed(events: readonly object[], at = ledger): Promise<number[]>
 
 async function titles(from = 0): Promise<string[]> {
   await ledger.refresh();
-  const entries = await ledger.stretch(from, 100_000, () => false);
+  const entries = await ledger.stretch(from, 100_000, { isWanted: () => false });
   return entries.flatMap((entry) => {
     const { kind, ctl } = parseEntry(entryBytes(entry!.jws)).payload;
     if (kind !== 'alert') return [];

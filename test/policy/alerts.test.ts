@@ -258,7 +258,7 @@ function walkOver(ledger: Ledger, clock = (): number => Date.now()): AlertWalk {
 
 /** Alerts with the id of the entry that each is about. */
 async function alertsOf(ledger: Ledger) {
-  const entries = await ledger.stretch(0, 100_000, () => false);
+  const entries = await ledger.stretch(0, 100_000, { isWanted: () => false });
   return entries.flatMap((entry) => {
     const { kind, ctl } = parseEntry(entryBytes(entry!.jws)).payload;
     if (kind !== 'alert') return [];

@@ -135,7 +135,9 @@ export class AlertRaiser {
   async #learn(): Promise<void> {
     for (let size = this.#size(); this.#learnt < size; size = this.#size()) {
       const count = Math.min(LEAVES, size - this.#learnt);
-      const leaves = await this.#parts.ledger.stretch(this.#learnt, count, () => false);
+      const leaves = await this.#parts.ledger.stretch(this.#learnt, count, {
+        isWanted: () => false,
+      });
       for (const leaf of leaves) {
         this.#know(leaf === null ? null : parseEntry(entryBytes(leaf.jws)).payload);
       }

@@ -49,6 +49,15 @@ export const STRANGERS_BUDGET = 1 / 40;
 export const EVENTS_AT_ONCE = 250;
 
 /**
+ * Characters of text that are worked on while the event loop comes round once: parsed in about 3 ms, opened as records
+ * in about 15. A text that is longer by itself is one piece: the largest event takes some 100 ms.
+ */
+export const TURN_CHARACTERS = 65_536;
+
+/** What the answer to a repeated write weighs in turns: its leaf is read and proven. */
+export const REPLAY_WEIGHT = 8_192;
+
+/**
  * Times by which gzip may make a body larger. JSON logs reach about 10, repetitive ones 40; a bomb 1,000. Bodies that
  * unpack to less than {@link GZIP_FREE_BYTES} are let through whatever their ratio.
  */

@@ -9,10 +9,12 @@ import type { Select, Selection } from '../../core/record/redact.ts';
 import { sha256Base64Url } from '#platform';
 import type { JsonObject } from '../../core/json/strict-json.ts';
 import type { LeafStretch } from '../../ledger/tree/batch-reader.ts';
+import type { FoundEntry } from '../../ledger/context/receipt.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
+import type { Turn } from '../../ledger/tree/stretch-reader.ts';
 import type { DecidedRead } from '../../policy/decide/jobs.ts';
 import type { Place } from './cursor.ts';
-import { discloseEntry, entryView, openEntry } from './view.ts';
+import { discloseEntry, entryView, openEntry, weightOf } from './view.ts';
 import type { OpenEntry } from './view.ts';
 import {
   PAGE_BYTES_MAX,
@@ -34,6 +36,8 @@ export interface PageSource {
   readonly judge: (entries: readonly OpenEntry[]) => Promise<readonly DecidedRead[]>;
   /** Epoch ms. */
   readonly clock: () => number;
+  /** Asked before an entry is opened or disclosed. */
+  readonly turn: Turn;
 }
 
 /** A page, before its access is recorded. */
@@ -86,15 +90,15 @@ export async function makePage(
 
 /** Reads and decides one row. @returns where to go on. */
 async function takeRow(
-  { ledger, judge }: PageSource,
+  { ledger, judge, turn }: PageSource,
   search: Search,
   page: PageInMaking,
   row: LeafStretch,
 ): Promise<number> {
   const { first, end } = row;
   const holds = (payload: EntryPayload): boolean => isWanted(search, payload);
-  const found = await ledger.stretch(first, end - first, holds);
-  const read = found.map((one) => one && openEntry(one));
+  const found = await ledger.stretch(first, end - first, { isWanted: holds, turn });
+  const read = await openAll(found, turn);
   const wanted = read.filter((entry) => entry !== null && holds(entry.payload));
   const decided = wanted.length === 0 ? [] : await judge(wanted as OpenEntry[]);
   const outcomes = new Map(wanted.map((entry, i) => [entry, decided[i]]));
@@ -103,11 +107,24 @@ async function takeRow(
   for (const index of isForward ? indices : indices.reverse()) {
     const entry = read[index - first] ?? null;
     const outcome = outcomes.get(entry);
+    if (entry !== null && outcome?.allow === true) await turn(weightOf(entry));
     const isTaken = page.take(index, entry, outcome);
     if (!isTaken) return isForward ? index : index + 1;
     if (page.isFull) return isForward ? index + 1 : index;
   }
   return isForward ? end : first;
+}
+
+async function openAll(
+  found: readonly (FoundEntry | null)[],
+  turn: Turn,
+): Promise<readonly (OpenEntry | null)[]> {
+  const opened: (OpenEntry | null)[] = [];
+  for (const one of found) {
+    if (one !== null) await turn(weightOf(one));
+    opened.push(one && openEntry(one));
+  }
+  return opened;
 }
 
 /** Leaf indices in which a search looks, in order. */

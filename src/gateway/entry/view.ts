@@ -24,6 +24,11 @@ export function openEntry(found: FoundEntry): OpenEntry {
   return { ...found, payload, opened: found.record === null ? null : parseRecord(found.record) };
 }
 
+/** What an entry weighs in turns: reading it, and disclosing it, grow with its record. */
+export function weightOf({ jws, record }: Pick<FoundEntry, 'jws' | 'record'>): number {
+  return jws.length + (record?.length ?? 0);
+}
+
 /** What a policy may know of an entry before it decides who sees it: its leaf, and whether the caller wrote it. */
 export function entryResource(found: OpenEntry, caller: Caller): KnownFacts['resource'] {
   const { payload, index, opened } = found;

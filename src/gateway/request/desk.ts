@@ -5,8 +5,9 @@ import type { Statement } from '../../core/ledger/statement.ts';
 import { parseStrictJson } from '../../core/json/strict-json.ts';
 import { formatTlogProof } from '../../core/tree/tlog-proof.ts';
 import { parseLeafIndex } from '../../core/tree/tree.ts';
-import type { Reservation } from '../../ledger/write/idempotency.ts';
-import type { Receipt } from '../../ledger/context/receipt.ts';
+import type { Turn } from '../../ledger/tree/stretch-reader.ts';
+import type { KnownWrite, Reservation } from '../../ledger/write/idempotency.ts';
+import type { FoundEntry, Receipt } from '../../ledger/context/receipt.ts';
 import { ALERT_ENTRYPOINTS } from '../../policy/alert/job.ts';
 import { ENTRYPOINTS } from '../../policy/contract/decision.ts';
 import { DEFAULT_INPUT_LIMITS } from '../../policy/decide/input.ts';
@@ -27,6 +28,7 @@ import type { GatewayComponents, ServedLedger } from '../context/components.ts';
 import { Cursors } from '../entry/cursor.ts';
 import { EntryIds } from '../entry/ids.ts';
 import { Finds } from '../quota/finds.ts';
+import { Turns } from '../quota/turns.ts';
 import { JobFacts } from '../entry/job-facts.ts';
 import type { Asked } from '../entry/job-facts.ts';
 import {
@@ -35,6 +37,7 @@ import {
   FINDS_PER_CALLER_MAX,
   PAGES_OF_STRANGERS_MAX,
   PAGES_PER_CALLER_MAX,
+  REPLAY_WEIGHT,
 } from '../context/limits.ts';
 import { ProblemError } from '../context/problem.ts';
 import { again, denied, refused, within } from '../context/outcomes.ts';
@@ -88,6 +91,7 @@ export class Desk {
   readonly finds = new Finds(FINDS_PER_CALLER_MAX, FINDS_OF_STRANGERS_MAX);
   /** Pages in the making: each is a search among many entries. */
   readonly pages = new Finds(PAGES_PER_CALLER_MAX, PAGES_OF_STRANGERS_MAX);
+  readonly turns = new Turns();
   readonly cursors: Cursors;
   readonly #ids: EntryIds;
   readonly #clock: () => number;
@@ -134,6 +138,8 @@ export class Desk {
    */
   async append(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
     if (write.identity === null) return this.#appendNew(asker, write, ack);
+    const turn = this.turns.of(asker.caller);
+    await turn(write.event.length);
     const held = this.#reserve(write.identity, write.event);
     if (held.outcome === 'reserved') {
       try {
@@ -147,7 +153,8 @@ export class Desk {
     if (held.outcome === 'in_flight') throw new ProblemError('idempotency_in_flight');
     // No new decision (docs/decisions/0006), but not unseen either.
     this.summary.count({ entrypoint: ENTRYPOINTS.append, action: REPLAY_ACTION, allow: true });
-    return this.#replay(held.write, ack);
+    await turn(REPLAY_WEIGHT);
+    return this.#replay(held.write, ack, turn);
   }
 
   /**
@@ -221,12 +228,9 @@ export class Desk {
     return ledger.reserve(identityDigest(secret, identity), bodyDigest(secret, body));
   }
 
-  async #replay(
-    write: { readonly jti: string; readonly receipt: Receipt | null },
-    ack: Ack,
-  ): Promise<Accepted> {
+  async #replay(write: KnownWrite, ack: Ack, turn: Turn): Promise<Accepted> {
     if (write.receipt !== null) return this.settle(write.receipt, ack, true);
-    const found = await this.served.ledger.entry(write.jti).catch((cause: unknown) => {
+    const found = await this.#written(write, turn).catch((cause: unknown) => {
       const lost = cause instanceof SteleError && cause.code === 'view_incomplete';
       const code = lost ? 'view_incomplete' : 'store_unavailable';
       throw new ProblemError(code, { durability: 'durable', cause });
@@ -236,5 +240,14 @@ export class Desk {
     const wanted = index !== null && ack === 'sealed';
     const proof = wanted ? await this.proof(index).catch(() => null) : null;
     return { jti, jws, index, proof, replayed: true };
+  }
+
+  /** The entry of an earlier write, at the place where it was sealed or else by its id. */
+  async #written({ jti, index }: KnownWrite, turn: Turn): Promise<FoundEntry | null> {
+    const { ledger } = this.served;
+    if (index === null) return ledger.entry(jti, turn);
+    // Its record is not answered with.
+    const [found] = await ledger.stretch(index, 1, { isWanted: () => false });
+    return found?.jti === jti ? found : ledger.entry(jti, turn);
   }
 }

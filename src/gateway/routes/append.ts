@@ -123,8 +123,9 @@ async function appendBatch(admitted: Admitted, ack: Ack, key: string | null): Pr
 }
 
 async function appendLines(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
-  // Not where they may be repetitions, which are no new entries.
-  if (key === null) admitted.desk.assertBudget(admitted.asker);
+  // Not where they may be repetitions, which are no new entries. To a stranger's nobody holds on.
+  if (key === null || admitted.asker.caller === ANONYMOUS)
+    admitted.desk.assertBudget(admitted.asker);
   const text = await readUpTo(admitted, admitted.gateway.settings.bodyBytesMax);
   const lines = linesOf(text, eventsMaxOf(admitted, NDJSON_LINES_MAX));
   const writes = lines.map(({ event, line }, index) => ({

@@ -15,6 +15,7 @@ import {
   entryResource,
   entryView,
   openEntry,
+  weightOf,
 } from '../entry/view.ts';
 import type { OpenEntry } from '../entry/view.ts';
 import type { Gateway } from '../request/gateway.ts';
@@ -51,8 +52,9 @@ export const entryRoute = readRoute(
     find: findEntry,
     resource: resourceOf,
     mediaType: (wish) => wish.type,
-    answer: ({ desk }, wish, found, decided) => {
+    answer: async ({ desk, asker }, wish, found, decided) => {
       if (found === null) throw new ProblemError('entry_unknown');
+      await desk.turns.of(asker.caller)(weightOf(found));
       const selection = discloseEntry(found, decided);
       const headers = ['Vary', 'Accept, Authorization', ...accessHeader(decided)];
       if (wish.type === JSON_TYPE) {
@@ -122,12 +124,17 @@ function waitOf({ request }: Arrival, gateway: Gateway): number {
 }
 
 async function findEntry(
-  { served, finds }: Desk,
+  { served, finds, turns }: Desk,
   wish: EntryWish,
   { caller }: Asker,
 ): Promise<OpenEntry | null> {
-  const found = await finds.run(caller, async () => served.ledger.entry(wish.id));
-  return found && openEntry(found);
+  const turn = turns.of(caller);
+  return finds.run(caller, async () => {
+    const found = await served.ledger.entry(wish.id, turn);
+    if (found === null) return null;
+    await turn(weightOf(found));
+    return openEntry(found);
+  });
 }
 
 /** What the policy sees: the entry, or that there is none. */

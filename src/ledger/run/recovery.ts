@@ -121,7 +121,7 @@ export class Inheritance {
       pending.add(entry);
       const { idk, idb, jti, at } = parseEntry(entry.bytes).payload;
       if (idk !== undefined && idb !== undefined) {
-        identities.record(idk, { jti, idb, receipt: null }, at);
+        identities.record(idk, { jti, idb, receipt: null, index: null }, at);
       }
     }
   }

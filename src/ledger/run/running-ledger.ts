@@ -42,7 +42,7 @@ import { NextBatch } from '../write/next-batch.ts';
 import { errorBy, refusalBy } from '../write/not-begun.ts';
 import { Inheritance, recover } from './recovery.ts';
 import { Replica } from '../tree/replica.ts';
-import type { IsWanted } from '../tree/stretch-reader.ts';
+import type { Reading, Turn } from '../tree/stretch-reader.ts';
 import { Sequencer } from '../write/sequencer.ts';
 import { SettingsWatch } from '../write/settings-watch.ts';
 import type { TakenJournal, WriterFolder } from '../journal/writer-folder.ts';
@@ -162,7 +162,7 @@ export class RunningLedger implements Ledger {
     }
     for (const [i, { idk, idb, jti, at }] of drafts.entries()) {
       if (idk === undefined || idb === undefined) continue;
-      this.#identities.record(idk, { jti, idb, receipt: receipts[i] ?? null }, at);
+      this.#identities.record(idk, { jti, idb, receipt: receipts[i] ?? null, index: null }, at);
     }
     return receipts;
   }
@@ -238,16 +238,16 @@ export class RunningLedger implements Ledger {
     return this.#replica.head;
   }
 
-  async entry(idOrIndex: string | number): Promise<FoundEntry | null> {
-    return this.#replica.entry(idOrIndex);
+  async entry(idOrIndex: string | number, turn?: Turn): Promise<FoundEntry | null> {
+    return this.#replica.entry(idOrIndex, turn);
   }
 
   async stretch(
     first: number,
     count: number,
-    isWanted?: IsWanted,
+    reading?: Reading,
   ): Promise<readonly (FoundEntry | null)[]> {
-    return this.#replica.stretch(first, count, isWanted);
+    return this.#replica.stretch(first, count, reading);
   }
 
   async admitted(from: number, to: number): Promise<readonly LeafStretch[]> {

@@ -10,7 +10,7 @@ import { idMatcher } from './leaf-id.ts';
 import type { FoundEntry } from '../context/receipt.ts';
 import { parseRecordLine } from '../journal/recovered.ts';
 import { readStretch } from './stretch-reader.ts';
-import type { IsWanted, StretchParts } from './stretch-reader.ts';
+import type { Reading, StretchParts, Turn } from './stretch-reader.ts';
 import { incomplete } from './tile-reader.ts';
 
 /** What a reader reads from. */
@@ -39,17 +39,17 @@ export class EntryReader {
   async stretch(
     first: number,
     count: number,
-    isWanted?: IsWanted,
+    reading?: Reading,
   ): Promise<readonly (FoundEntry | null)[]> {
-    return readStretch(this.#parts, first, count, isWanted);
+    return readStretch(this.#parts, first, count, reading);
   }
 
   /**
    * @returns null for an entry that this ledger does not have, as far as it is known.
    * @throws SteleError `view_incomplete` for one that it has, and that neither its batch nor the static view gives.
    */
-  async find(idOrIndex: string | number): Promise<FoundEntry | null> {
-    if (typeof idOrIndex === 'number') return this.#sealed(idOrIndex);
+  async find(idOrIndex: string | number, turn?: Turn): Promise<FoundEntry | null> {
+    if (typeof idOrIndex === 'number') return this.#sealed(idOrIndex, turn);
     const pending = this.#parts.pending.find(idOrIndex);
     if (pending !== undefined) {
       const record = parseRecordLine(pending.record)?.trimEnd() ?? null;
@@ -57,7 +57,7 @@ export class EntryReader {
       return { jti: pending.jti, index: null, jws, record, state: 'durable' };
     }
     const index = await this.#indexOf(idOrIndex);
-    const found = index === null ? null : await this.#sealed(index);
+    const found = index === null ? null : await this.#sealed(index, turn);
     // The place came from what the store gave; what stands there is proven.
     return found?.jti === idOrIndex ? found : null;
   }
@@ -81,8 +81,8 @@ export class EntryReader {
     return null;
   }
 
-  async #sealed(index: number): Promise<FoundEntry | null> {
-    const [found] = await readStretch(this.#parts, index, 1);
+  async #sealed(index: number, turn: Turn | undefined): Promise<FoundEntry | null> {
+    const [found] = await readStretch(this.#parts, index, 1, turn && { turn });
     if (found === null) throw incomplete(index);
     return found ?? null;
   }

@@ -22,7 +22,7 @@ import { EntryReader } from './reader.ts';
 import type { FoundEntry, ProofAt, SealedAt, SignedHead } from '../context/receipt.ts';
 import { SignerGuard } from './signer-guard.ts';
 import { loadSnapshot, saveSnapshot } from './snapshot.ts';
-import type { IsWanted } from './stretch-reader.ts';
+import type { Reading, Turn } from './stretch-reader.ts';
 import { TileReader } from './tile-reader.ts';
 import { TileTree } from './tiles.ts';
 import { learnToTip } from '../log/tip.ts';
@@ -141,17 +141,17 @@ export class Replica {
   }
 
   /** An entry by id or leaf index. */
-  async entry(idOrIndex: string | number): Promise<FoundEntry | null> {
-    return this.#entries.find(idOrIndex);
+  async entry(idOrIndex: string | number, turn?: Turn): Promise<FoundEntry | null> {
+    return this.#entries.find(idOrIndex, turn);
   }
 
   /** Sealed entries in a row. */
   async stretch(
     first: number,
     count: number,
-    isWanted?: IsWanted,
+    reading?: Reading,
   ): Promise<readonly (FoundEntry | null)[]> {
-    return this.#entries.stretch(first, count, isWanted);
+    return this.#entries.stretch(first, count, reading);
   }
 
   /** Where the entries of a time stand. */

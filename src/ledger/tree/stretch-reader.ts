@@ -36,8 +36,16 @@ export interface StretchParts {
   readonly batches: BatchReader;
 }
 
-/** Whether the record of a leaf is wanted. */
-export type IsWanted = (payload: EntryPayload) => boolean;
+/** How entries are read. */
+export interface Reading {
+  /** Of leaves of which it does not hold, the record is not read. */
+  readonly isWanted?: (payload: EntryPayload) => boolean;
+  /** Asked before a record of so many characters is opened: a large one takes 100 ms of the thread. */
+  readonly turn?: Turn;
+}
+
+/** Resolves when work of a weight (characters of text) may begin. */
+export type Turn = (weight: number) => Promise<void>;
 
 /** One batch on the way, with what was read of it. */
 interface OpenBatch {
@@ -50,19 +58,18 @@ interface OpenBatch {
  * Reads sealed entries from leaf `first` on, at most `count`, as far as the log is learnt; null where a leaf is lost or
  * changed, and a `leaf_unreadable` finding.
  *
- * @param isWanted - Of leaves of which it does not hold, the record is not read.
  * @throws The store's errors.
  */
 export async function readStretch(
   parts: StretchParts,
   first: number,
   count: number,
-  isWanted: IsWanted = () => true,
+  reading: Reading = {},
 ): Promise<readonly (FoundEntry | null)[]> {
   const { size } = parts.view.state;
   if (!Number.isSafeInteger(first) || first < 0) return [];
   const end = Math.min(first + count, size);
-  const stretch = new Stretch(parts, end, isWanted);
+  const stretch = new Stretch(parts, end, reading);
   const found: (FoundEntry | null)[] = [];
   for (let index = first; index < end; index += 1) {
     found.push(await stretch.entry(index));
@@ -75,7 +82,8 @@ export async function readStretch(
 class Stretch {
   readonly #parts: StretchParts;
   readonly #end: number;
-  readonly #isWanted: IsWanted;
+  readonly #isWanted: (payload: EntryPayload) => boolean;
+  readonly #turn: Turn | undefined;
   /** The tree as it was when the reading began: it may grow meanwhile. */
   readonly #head: TreeHead;
   #proven: { readonly tile: number; readonly hashes: readonly Uint8Array[] } | null = null;
@@ -83,9 +91,10 @@ class Stretch {
   #batch: OpenBatch | null = null;
   readonly #members = new Map<string, { readonly start: number; readonly lines: string[] }>();
 
-  constructor(parts: StretchParts, end: number, isWanted: IsWanted) {
+  constructor(parts: StretchParts, end: number, { isWanted, turn }: Reading) {
     this.#parts = parts;
-    this.#isWanted = isWanted;
+    this.#isWanted = isWanted ?? (() => true);
+    this.#turn = turn;
     this.#end = end;
     this.#head = edgeHead(parts.view.state.edge);
   }
@@ -159,7 +168,7 @@ class Stretch {
       if (payload.class !== ret.class || payload.mode !== ret.mode) continue;
       const lines = await this.#member(payload, index - header.first);
       if (lines === null) continue;
-      const line = recordIn(lines, entry);
+      const line = await this.#recordIn(lines, entry);
       if (line !== null) return line;
       this.#parts.context.finding('record_mismatch', { index, key: payload.key });
     }
@@ -190,6 +199,22 @@ class Stretch {
     this.#members.set(key, { start: range.start, lines });
     return lines;
   }
+
+  /** The line of an entry, opened in full; null when it is not there or not what was committed to. */
+  async #recordIn(lines: readonly string[], { payload }: Entry): Promise<string | null> {
+    try {
+      for (const line of lines) {
+        // An event may quote another entry's id, so the first test only spares work.
+        if (!line.includes(payload.jti)) continue;
+        await this.#turn?.(line.length);
+        const record = parseRecord(line);
+        if (record.jti === payload.jti) return checkFullOpening(payload, record).ok ? line : null;
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+    }
+    return null;
+  }
 }
 
 /** The lines of a gzip member; none where it is not one. */
@@ -201,21 +226,6 @@ async function linesOf(bytes: Uint8Array): Promise<string[]> {
     if (!(error instanceof MalformedError) && !isZlibError(error)) throw error;
     return [];
   }
-}
-
-/** The line of an entry, opened in full; null when it is not there or not what was committed to. */
-function recordIn(lines: readonly string[], { payload }: Entry): string | null {
-  try {
-    for (const line of lines) {
-      // An event may quote another entry's id, so the first test only spares work.
-      if (!line.includes(payload.jti)) continue;
-      const record = parseRecord(line);
-      if (record.jti === payload.jti) return checkFullOpening(payload, record).ok ? line : null;
-    }
-  } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-  }
-  return null;
 }
 
 function isZlibError(error: unknown): boolean {

@@ -4,8 +4,10 @@ import type { Receipt } from '../context/receipt.ts';
 export interface KnownWrite {
   readonly jti: string;
   readonly idb: string;
-  /** Null once the entry is sealed and forgotten here: read it by `jti`. */
+  /** Null once the entry is sealed and forgotten here: read it at `index`. */
   readonly receipt: Receipt | null;
+  /** Leaf index, once it is sealed. */
+  readonly index: number | null;
 }
 
 /**
@@ -76,9 +78,9 @@ export class IdempotencyWindow {
   }
 
   /** Lets go of the receipt of a write that is sealed; the identity stays known. */
-  seal(idk: string, jti: string): void {
+  seal(idk: string, jti: string, index: number): void {
     const write = this.#known.get(idk);
-    if (write?.jti === jti) this.#known.set(idk, { ...write, receipt: null });
+    if (write?.jti === jti) this.#known.set(idk, { ...write, receipt: null, index });
   }
 
   #settle(idk: string, slot: Slot, write: KnownWrite | null): void {

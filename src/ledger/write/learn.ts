@@ -54,9 +54,10 @@ export class Learner {
   learn({ header, facts }: PastBatch): void {
     const { number, first } = header;
     for (const [offset, leaf] of facts.entries()) {
-      const at = { number, index: first + offset };
+      const index = first + offset;
+      const at = { number, index };
       const dropped = this.#pending.drop(leaf.identity);
-      if (dropped === undefined) this.#noteIdentity(leaf);
+      if (dropped === undefined) this.#noteIdentity(leaf, index);
       else this.#sealed(dropped, at);
       if (leaf.writer !== this.#context.writer) continue;
       if (dropped === undefined) this.#noteStranger(leaf, at);
@@ -72,13 +73,13 @@ export class Learner {
 
   #sealed(entry: PendingEntry, at: SealedAt): void {
     entry.segment.release();
-    if (entry.idk !== null) this.#identities.seal(entry.idk, entry.jti);
+    if (entry.idk !== null) this.#identities.seal(entry.idk, entry.jti, at.index);
     this.#onSealed(entry, at);
   }
 
-  #noteIdentity({ idk, idb, jti, at }: LearntLeaf): void {
+  #noteIdentity({ idk, idb, jti, at }: LearntLeaf, index: number): void {
     if (idk === undefined || idb === undefined) return;
-    this.#identities.record(idk, { jti, idb, receipt: null }, at);
+    this.#identities.record(idk, { jti, idb, receipt: null, index }, at);
   }
 
   /** A leaf of this writer that was not pending here: trimmed long ago, sealed by another process, or a clone's. */

@@ -1,0 +1,95 @@
+import type { Caller } from '../../keys/caller.ts';
+import type { Turn } from '../../ledger/tree/stretch-reader.ts';
+import { TURN_CHARACTERS } from '../context/limits.ts';
+import { ownerOf } from './shares.ts';
+
+interface Work {
+  readonly weight: number;
+  readonly begin: () => void;
+}
+
+/** What one owner waits with. */
+interface Queue {
+  /** Weight that was begun for the owner, beyond that of whoever had least when it came. */
+  served: number;
+  /** First in, first out. */
+  readonly waiting: Set<Work>;
+}
+
+/**
+ * Shares out the thread that answers everybody. Work that grows with a text (parsing it, opening a record, writing a
+ * large answer) takes its turn first: while the event loop comes round once, {@link TURN_CHARACTERS} of it are begun, or
+ * one piece that is heavier. Of those who wait, who has had least is next, as in start-time fair queueing (Goyal, Vin and
+ * Cheng, 1996): what one caller asks for in bulk delays its own requests and hardly anybody else's.
+ */
+export class Turns {
+  readonly #queues = new Map<string, Queue>();
+  /** Weight begun since the event loop came round. */
+  #begun = 0;
+  #isComing = false;
+
+  /** How a caller's work waits. */
+  of(caller: Caller): Turn {
+    const { key } = ownerOf(caller);
+    return async (weight) => this.#take(key, weight);
+  }
+
+  async #take(key: string, weight: number): Promise<void> {
+    if (this.#queues.size === 0 && this.#hasRoom(weight)) {
+      this.#begin(weight);
+      return;
+    }
+    await new Promise<void>((begin) => {
+      this.#queueOf(key).waiting.add({ weight, begin });
+    });
+  }
+
+  #hasRoom(weight: number): boolean {
+    return this.#begun === 0 || this.#begun + weight <= TURN_CHARACTERS;
+  }
+
+  /** Whatever is begun, the event loop comes round after it: whoever waits is served then. */
+  #begin(weight: number): void {
+    this.#begun += weight;
+    if (this.#isComing) return;
+    this.#isComing = true;
+    setImmediate(() => {
+      this.#isComing = false;
+      this.#begun = 0;
+      this.#serve();
+    });
+  }
+
+  #queueOf(key: string): Queue {
+    const known = this.#queues.get(key);
+    if (known !== undefined) return known;
+    // A newcomer has no claim on what was served before it came.
+    const queue: Queue = { served: this.#least()?.[1].served ?? 0, waiting: new Set() };
+    this.#queues.set(key, queue);
+    return queue;
+  }
+
+  /** Whose turn is next. */
+  #least(): readonly [key: string, Queue] | null {
+    let least: readonly [string, Queue] | null = null;
+    for (const each of this.#queues) {
+      if (least === null || each[1].served < least[1].served) least = each;
+    }
+    return least;
+  }
+
+  #serve(): void {
+    for (let least = this.#least(); least !== null; least = this.#least()) {
+      const [key, queue] = least;
+      for (const work of queue.waiting) {
+        if (!this.#hasRoom(work.weight)) return;
+        this.#begin(work.weight);
+        queue.served += work.weight;
+        queue.waiting.delete(work);
+        work.begin();
+        break;
+      }
+      if (queue.waiting.size === 0) this.#queues.delete(key);
+    }
+  }
+}
