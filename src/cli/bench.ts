@@ -6,6 +6,7 @@ import { SteleError } from '../core/errors.ts';
 import { exitCodes } from './exit.ts';
 import { exists } from './open/home.ts';
 import { packageRoot } from './version.ts';
+import { malformed } from './option-values.ts';
 
 /** The parts of the benchmarks, in their order; `infra/bench/run.mjs` has the same. */
 const PARTS = [
@@ -58,5 +59,5 @@ function checkParts(only: string | undefined): void {
   const unknown = only?.split(',').find((name) => !PARTS.includes(name));
   if (unknown === undefined) return;
   const message = `--only: no such part: ${unknown}; there are ${PARTS.join(', ')}`;
-  throw new SteleError('option_malformed', message, { disposition: 'fix-configuration' });
+  throw malformed(message);
 }

@@ -7,6 +7,7 @@ import { resolveConfiguration } from './settings/configuration.ts';
 import type { Configuration } from './settings/configuration.ts';
 import { createOutput } from './output.ts';
 import type { Output } from './output.ts';
+import { malformed } from './option-values.ts';
 
 /** Flags that every command knows. */
 interface GlobalFlags {
@@ -59,9 +60,7 @@ export function contextOf(
 
 function gatewayUrl(text: string): string {
   if (/^https?:/.test(text) && URL.canParse(text)) return text.replace(/\/$/, '');
-  throw new SteleError('option_malformed', `--url ${text} is no http or https URL`, {
-    disposition: 'fix-configuration',
-  });
+  throw malformed(`--url ${text} is no http or https URL`);
 }
 
 function named(flags: GlobalFlags): Record<string, string> {

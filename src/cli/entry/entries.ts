@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { SteleError } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json/strict-json.ts';
 import { call } from '../client.ts';
 import type { Connection } from '../client.ts';
 import { contextOf } from '../context.ts';
 import { entryLine } from './text.ts';
+import { malformed } from '../option-values.ts';
 
 /** What of a page is used here; `Page` of the API. */
 interface Page {
@@ -82,9 +82,7 @@ export function entriesCommand(declared: Command): void {
 /** How many entries are wanted. @throws {@link SteleError} `option_malformed`. */
 function mostOf({ all, count, limit }: Flags): number {
   if (!/^[1-9][0-9]{0,8}$/.test(limit)) {
-    throw new SteleError('option_malformed', '--limit is a whole number above 0', {
-      disposition: 'fix-configuration',
-    });
+    throw malformed('--limit is a whole number above 0');
   }
   return all === true || count === true ? Infinity : Number(limit);
 }

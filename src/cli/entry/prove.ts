@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { SteleError } from '../../core/errors.ts';
 import { call } from '../client.ts';
 import { contextOf } from '../context.ts';
+import { malformed } from '../option-values.ts';
 
 /** What of the ledger's own answer goes with a proof. */
 interface LedgerAnswer {
@@ -27,9 +27,7 @@ export function proveCommand(declared: Command): void {
     .action(async (id: string, options: { out: string; wait: string }, command: Command) => {
       const { output, connection } = contextOf(command);
       if (!/^[0-9]{1,5}$/.test(options.wait)) {
-        throw new SteleError('option_malformed', '--wait wants whole seconds, as in 5', {
-          disposition: 'fix-configuration',
-        });
+        throw malformed('--wait wants whole seconds, as in 5');
       }
       const name = encodeURIComponent(id);
       // The proof first: with it the entry is known to be sealed.

@@ -14,7 +14,7 @@ import type { Configuration } from '../settings/configuration.ts';
 import { contextOf } from '../context.ts';
 import { stageArchived } from '../open/policy.ts';
 import { numberOf } from '../option-values.ts';
-import { loadPerson, writeJson } from './people.ts';
+import { loadPerson, usage, writeJson } from './people.ts';
 import { reportOf } from './report.ts';
 import { withStore } from '../open/store-url.ts';
 
@@ -127,8 +127,4 @@ function changeOf(text: string): PolicyChange {
   const change = POLICY_CHANGES.find((one) => one === text);
   if (change === undefined) throw usage(`--change is one of ${POLICY_CHANGES.join(', ')}`);
   return change;
-}
-
-function usage(message: string): SteleError {
-  return new SteleError('option_invalid', message, { disposition: 'fix-configuration' });
 }

@@ -4,6 +4,7 @@ import { SteleError } from '../../core/errors.ts';
 import { Base64Url32 } from '../../core/entry/schema.ts';
 import { contextOf } from '../context.ts';
 import { archivedBundle, stagedAs } from '../reexecute/archived-policy.ts';
+import { malformed } from '../option-values.ts';
 
 interface Flags {
   readonly out: string;
@@ -23,7 +24,7 @@ export function policyFetchCommand(declared: Command): void {
       if (!Base64Url32.safeParse(id).success) {
         const what = 'the identity of a policy is 43 characters of base64url';
         const message = `${what}, as pol.id of an entry or \`stele policy history\` has it, not ${id}`;
-        throw new SteleError('option_malformed', message, { disposition: 'fix-configuration' });
+        throw malformed(message);
       }
       const bytes = await archivedBundle(connection, id);
       const staged = await stagedAs(bytes, id, null);

@@ -100,6 +100,7 @@ async function genesisHash(configuration: Configuration): Promise<string> {
   }
 }
 
-function usage(message: string): SteleError {
+/** An option that is given and cannot be meant. */
+export function usage(message: string): SteleError {
   return new SteleError('option_invalid', message, { disposition: 'fix-configuration' });
 }

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { Argument } from 'commander';
 import type { Command } from 'commander';
-import { SteleError } from '../../core/errors.ts';
 import type { ShadowStatus } from '../../policy/shadow/tally.ts';
 import { call } from '../client.ts';
 import { contextOf } from '../context.ts';
+import { malformed } from '../option-values.ts';
 
 interface Flags {
   readonly sample: string;
@@ -40,9 +40,7 @@ export function policyShadowCommand(declared: Command): void {
 
 async function beginning(bundle: string | undefined, { sample }: Flags): Promise<object> {
   if (!/^[0-9]{1,5}$/.test(sample)) {
-    throw new SteleError('option_malformed', '--sample wants a whole number', {
-      disposition: 'fix-configuration',
-    });
+    throw malformed('--sample wants a whole number');
   }
   const sent = bundle === undefined ? {} : { bundle: (await readFile(bundle)).toString('base64') };
   return { act: 'start', sample: Number(sample), ...sent };

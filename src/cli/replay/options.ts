@@ -1,8 +1,8 @@
 /** What a replay is asked for, as it was typed. */
-import { SteleError } from '../../core/errors.ts';
 import { parsePointer } from '../../core/json/json-pointer.ts';
 import type { LeafFacts } from '../../policy/replay/replay.ts';
 import type { Condition } from '../../policy/replay/pool.ts';
+import { malformed } from '../option-values.ts';
 
 /** The options of `stele policy replay` that choose and that judge. */
 export interface ReplayFlags {
@@ -93,8 +93,4 @@ function conditionOf(text: string): Condition {
 /** By the random end of its id: the same ones in every replay of one log. */
 function isSampled({ jti }: LeafFacts, sample: number): boolean {
   return sample === 1 || Number.parseInt(jti.slice(-12), 16) % sample === 0;
-}
-
-function malformed(message: string): SteleError {
-  return new SteleError('option_malformed', message, { disposition: 'fix-configuration' });
 }

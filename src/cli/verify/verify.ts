@@ -18,6 +18,7 @@ import { exitCodeOfReport, printReport } from '../report-text.ts';
 import { isStoreUrl, withStore } from '../open/store-url.ts';
 import { checkAnchors, collected, readKeys, readStatements } from './files.ts';
 import { verifyServedLog } from './view.ts';
+import { malformed } from '../option-values.ts';
 
 interface VerifyFlags extends CheckFlags {
   readonly entry?: string;
@@ -116,7 +117,7 @@ async function verifyTarget(
 function noTarget(target: string): SteleError {
   const targets = 'a .tlog-proof file, a store (file:///… or s3://…) or a served log (http…)';
   const message = `${target} is no URL of anything that can be verified: ${targets}`;
-  return new SteleError('option_malformed', message, { disposition: 'fix-configuration' });
+  return malformed(message);
 }
 
 /** First and last index that are to be executed again; null where none is. */
@@ -132,9 +133,7 @@ function rangeOf(flags: VerifyFlags): readonly [number, number] | null {
   if (flags.entries === undefined) return [0, Number.MAX_SAFE_INTEGER];
   const [, first, last = first] = /^([0-9]{1,15})(?:-([0-9]{1,15}))?$/.exec(flags.entries) ?? [];
   if (first === undefined || Number(last) < Number(first)) {
-    throw new SteleError('option_malformed', '--entries wants an index, or two as in 10-20', {
-      disposition: 'fix-configuration',
-    });
+    throw malformed('--entries wants an index, or two as in 10-20');
   }
   return [Number(first), Number(last)];
 }
@@ -154,7 +153,7 @@ async function readEvidence(target: string, flags: VerifyFlags): Promise<ProofEv
   if ((await stat(target)).isDirectory()) throw isFolder(target);
   if (flags.entry === undefined && !target.endsWith('.tlog-proof')) {
     const why = `${target} is no .tlog-proof file, as \`stele prove\` writes them (or name its entry with --entry)`;
-    throw new SteleError('option_malformed', why, { disposition: 'fix-configuration' });
+    throw malformed(why);
   }
   const entry = flags.entry ?? target.replace(/\.tlog-proof$/, '.sd-jwt');
   if (!(await exists(entry))) {
