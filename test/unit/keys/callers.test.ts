@@ -296,8 +296,8 @@ describe('an API key', () => {
   const rows: readonly (readonly [string, string, string | undefined])[] = [
     ['no YAML', 'keys: [', undefined],
     ['a name twice', 'keys: []\nkeys: []', undefined],
-    ['something else', '- a', '/'],
-    ['an unknown member', 'keys: []\nextra: 1', '/'],
+    ['something else', '- a', ''],
+    ['an unknown member', 'keys: []\nextra: 1', ''],
     ['a key without a subject', `keys: [{id: a, sha256: ${hash}}]`, '/keys/0/subject'],
     [
       'the key itself instead of its hash',
