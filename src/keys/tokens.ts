@@ -1,11 +1,10 @@
-import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify } from 'jose';
-import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose';
+import { errors, jwtVerify } from 'jose';
+import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import { MalformedError, SteleError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/json/strict-json.ts';
 import type { JsonLimits, JsonValue } from '../core/json/strict-json.ts';
 import { CallerError } from './caller.ts';
 import type { Caller, VerifiedCaller } from './caller.ts';
-import { FollowedFile } from './followed-file.ts';
 
 /** Algorithms that a JWKS of public keys can serve. A shared secret (`HS*`) and `none` are not among them and never are. */
 export const TOKEN_ALGORITHMS = ['EdDSA', 'Ed25519', 'ES256', 'ES384', 'PS256', 'RS256'] as const;
@@ -51,11 +50,6 @@ const CLAIMS_LIMITS: JsonLimits = {
   members: 2_048,
   stringLength: 16_384,
 };
-const JWKS_TIMEOUT_MS = 3_000;
-/** An unknown `kid` asks the URL again, at most this often: a stranger's tokens must not become our requests. */
-const JWKS_COOLDOWN_MS = 30_000;
-/** A JWKS older than this is fetched again before it is used, so that a withdrawn key stops counting. */
-const JWKS_AGE_MAX_MS = 600_000;
 
 /** Checks JWTs against one issuer's keys. */
 export interface TokenVerifier {
@@ -66,7 +60,7 @@ export interface TokenVerifier {
   verify(token: string, digest: string): Promise<VerifiedCaller>;
 }
 
-/** A verifier over keys that {@link loadJwks} gave. `clock` gives epoch milliseconds. */
+/** A verifier over keys that `loadJwks` gave. `clock` gives epoch milliseconds. */
 export function tokenVerifier(
   keys: JWTVerifyGetKey,
   settings: TokenSettings,
@@ -92,69 +86,6 @@ export function tokenVerifier(
       }
     },
   };
-}
-
-/** Where the keys of an issuer come from: a file that is followed, or none, for a URL is fetched as it is needed. */
-export interface TokenKeys {
-  readonly keys: JWTVerifyGetKey;
-  readonly file: FollowedFile<JWTVerifyGetKey> | null;
-}
-
-/**
- * The keys of a JWKS file, or of an `https:` URL that is fetched when first needed, and again for an unknown `kid` or
- * every ten minutes.
- * @throws {@link MalformedError} `jwks_malformed`: not a JWKS, a key that is secret or private, or plain `http:` to
- *   anything but loopback; {@link SteleError} `jwks_missing` for a file that is not there.
- */
-export async function loadJwks(source: string): Promise<TokenKeys> {
-  if (/^https?:/i.test(source)) return { keys: remoteKeys(source), file: null };
-  const file = new FollowedFile('jwks', source, (text) => localKeys(text, source));
-  await file.open();
-  const missing = new SteleError('jwks_missing', `there is no JWKS at ${source}`, {
-    disposition: 'fix-configuration',
-  });
-  if (file.value === null) throw missing;
-  const keys: JWTVerifyGetKey = async (header, token) => {
-    if (file.value === null) throw missing;
-    return file.value(header, token);
-  };
-  return { keys, file };
-}
-
-/** The keys of a JWKS text. @throws {@link MalformedError} `jwks_malformed`. */
-export function localKeys(text: string, where: string): JWTVerifyGetKey {
-  let jwks: unknown;
-  try {
-    jwks = JSON.parse(text);
-  } catch {
-    throw new MalformedError(`${where} is not JSON`, 'jwks_malformed');
-  }
-  const keys = (jwks as { keys?: unknown } | null)?.keys;
-  if (!Array.isArray(keys)) throw new MalformedError(`${where} has no "keys"`, 'jwks_malformed');
-  for (const [index, key] of (keys as Record<string, unknown>[]).entries()) {
-    // A symmetric key here would let everybody who reads the file make tokens; a private one is a leak.
-    if (key['kty'] === 'oct' || 'd' in key || 'k' in key) {
-      throw new MalformedError(
-        `${where}: key ${index} is not a public key`,
-        'jwks_malformed',
-        `/keys/${index}`,
-      );
-    }
-  }
-  return createLocalJWKSet(jwks as JSONWebKeySet);
-}
-
-function remoteKeys(source: string): JWTVerifyGetKey {
-  const url = new URL(source);
-  const loopback = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
-  if (url.protocol !== 'https:' && !loopback) {
-    throw new MalformedError(`${source} is fetched in clear: want https`, 'jwks_malformed');
-  }
-  return createRemoteJWKSet(url, {
-    timeoutDuration: JWKS_TIMEOUT_MS,
-    cooldownDuration: JWKS_COOLDOWN_MS,
-    cacheMaxAge: JWKS_AGE_MAX_MS,
-  });
 }
 
 function callerOf(
@@ -204,13 +135,8 @@ function translate(error: unknown): SteleError {
   if (error instanceof errors.JWTExpired) {
     return new CallerError('token_expired', 'the token has expired', error);
   }
-  const unavailable =
-    error instanceof errors.JWKSTimeout ||
-    error instanceof errors.JWKSInvalid ||
-    !(error instanceof errors.JOSEError) ||
-    // A JWKS URL that answers anything but 200 gives the base class.
-    error.code === 'ERR_JOSE_GENERIC';
-  if (unavailable) {
+  // A key that cannot be imported is the issuer's fault.
+  if (!(error instanceof errors.JOSEError)) {
     return new SteleError('caller_keys_unavailable', 'the keys that check tokens cannot be had', {
       disposition: 'retry',
       cause: error,

@@ -3,7 +3,8 @@ import { Callers, callersDefaults } from '../../keys/callers.ts';
 import { SteleError } from '../../core/errors.ts';
 import { followFiles } from '../../keys/followed-file.ts';
 import type { FollowedFile } from '../../keys/followed-file.ts';
-import { loadJwks, tokenDefaults, tokenVerifier } from '../../keys/tokens.ts';
+import { loadJwks } from '../../keys/jwks.ts';
+import { tokenDefaults, tokenVerifier } from '../../keys/tokens.ts';
 import type { TokenVerifier } from '../../keys/tokens.ts';
 import type { Configuration } from '../settings/configuration.ts';
 import { homeOf } from './home.ts';
@@ -54,7 +55,8 @@ async function openTokens(
       { disposition: 'fix-configuration' },
     );
   }
-  const { keys, file } = await loadJwks(jwks);
+  const clock = (): number => Date.now();
+  const { keys, file } = await loadJwks(jwks, clock);
   const settings = { ...tokenDefaults, issuer, audience };
-  return { tokens: tokenVerifier(keys, settings, () => Date.now()), file };
+  return { tokens: tokenVerifier(keys, settings, clock), file };
 }

@@ -9,7 +9,8 @@ import type { CryptoKey, JWK } from 'jose';
 import { ApiKeys, apiKeyFile, generateApiKey, parseApiKeys } from '../../../src/keys/api-keys.ts';
 import { ANONYMOUS } from '../../../src/keys/caller.ts';
 import { Callers, callersDefaults } from '../../../src/keys/callers.ts';
-import { loadJwks, localKeys, tokenDefaults, tokenVerifier } from '../../../src/keys/tokens.ts';
+import { loadJwks, localKeys } from '../../../src/keys/jwks.ts';
+import { tokenDefaults, tokenVerifier } from '../../../src/keys/tokens.ts';
 import type { TokenVerifier } from '../../../src/keys/tokens.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
@@ -170,6 +171,8 @@ describe('a JWKS', () => {
     ['with keys that are no list', '{"keys":{}}', undefined],
     ['with a shared secret', '{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}', '/keys/0'],
     ['with a private key', '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}]}', '/keys/0'],
+    ['with null for a key', '{"keys":[null]}', '/keys/0'],
+    ['of brackets a hundred deep', `{"keys":${'['.repeat(100)}${']'.repeat(100)}}`, undefined],
   ];
   test.each(rows)('%s is malformed', (_about, text, pointer) => {
     expect(() => localKeys(text, 'test')).toThrow(
@@ -180,7 +183,7 @@ describe('a JWKS', () => {
   test('is read from a file', async () => {
     const path = join(await tempFolder(), 'jwks.json');
     await writeFile(path, JSON.stringify({ keys: [one.jwk] }));
-    const callers = callersOver(tokenVerifier((await loadJwks(path)).keys, settings, clock));
+    const callers = callersOver(tokenVerifier((await loadJwks(path, clock)).keys, settings, clock));
     expect(await callers.identify(`Bearer ${await token(one.key, 'one')}`)).toMatchObject({
       subject: { id: 'alice' },
     });
@@ -188,7 +191,7 @@ describe('a JWKS', () => {
 
   test('is fetched from a URL', async () => {
     const url = await serve(() => ({ status: 200, body: JSON.stringify({ keys: [two.jwk] }) }));
-    const callers = callersOver(tokenVerifier((await loadJwks(url)).keys, settings, clock));
+    const callers = callersOver(tokenVerifier((await loadJwks(url, clock)).keys, settings, clock));
     await callers.identify(`Bearer ${await token(two.key, 'two')}`);
     await expect(callers.identify(`Bearer ${await token(one.key, 'one')}`)).rejects.toMatchObject({
       code: 'token_invalid',
@@ -201,7 +204,7 @@ describe('a JWKS', () => {
     ['answers another JSON', 200, '{"a":1}'],
   ])('whose URL %s is no fault of the caller', async (_about, status, body) => {
     const url = await serve(() => ({ status, body }));
-    const callers = callersOver(tokenVerifier((await loadJwks(url)).keys, settings, clock));
+    const callers = callersOver(tokenVerifier((await loadJwks(url, clock)).keys, settings, clock));
     await expect(callers.identify(`Bearer ${await token(one.key, 'one')}`)).rejects.toMatchObject({
       code: 'caller_keys_unavailable',
       disposition: 'retry',
@@ -210,7 +213,7 @@ describe('a JWKS', () => {
 
   test('whose URL is gone is no fault of the caller', async () => {
     const callers = callersOver(
-      tokenVerifier((await loadJwks('http://127.0.0.1:1/jwks')).keys, settings, clock),
+      tokenVerifier((await loadJwks('http://127.0.0.1:1/jwks', clock)).keys, settings, clock),
     );
     await expect(callers.identify(`Bearer ${await token(one.key, 'one')}`)).rejects.toMatchObject({
       code: 'caller_keys_unavailable',
@@ -218,13 +221,15 @@ describe('a JWKS', () => {
   });
 
   test('file that is not there is said before anything is served', async () => {
-    await expect(loadJwks('/nowhere/jwks.json')).rejects.toMatchObject({ code: 'jwks_missing' });
+    await expect(loadJwks('/nowhere/jwks.json', clock)).rejects.toMatchObject({
+      code: 'jwks_missing',
+    });
   });
 
   test('file that changes holds at once, for tokens that were verified before too', async () => {
     const path = join(await tempFolder(), 'jwks.json');
     await writeFile(path, JSON.stringify({ keys: [one.jwk] }));
-    const { keys, file } = await loadJwks(path);
+    const { keys, file } = await loadJwks(path, clock);
     const callers = callersOver(tokenVerifier(keys, settings, clock));
     const old = `Bearer ${await token(one.key, 'one')}`;
     await callers.identify(old);
@@ -236,7 +241,7 @@ describe('a JWKS', () => {
   });
 
   test('is not fetched in clear from elsewhere', async () => {
-    await expect(loadJwks('http://issuer.example/jwks')).rejects.toMatchObject({
+    await expect(loadJwks('http://issuer.example/jwks', clock)).rejects.toMatchObject({
       code: 'jwks_malformed',
     });
   });
