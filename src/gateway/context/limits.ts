@@ -48,12 +48,6 @@ export const STRANGERS_BUDGET = 1 / 40;
 /** Events of one body that are decided together: enough to fill a worker message, few enough to answer while the rest is decided. */
 export const EVENTS_AT_ONCE = 250;
 
-/**
- * Characters of text that are worked on while the event loop comes round once: parsed in about 3 ms, opened as records
- * in about 15. A text that is longer by itself is one piece: the largest event takes some 100 ms.
- */
-export const TURN_CHARACTERS = 65_536;
-
 /** What the answer to a repeated write weighs in turns: its leaf is read and proven. */
 export const REPLAY_WEIGHT = 8_192;
 

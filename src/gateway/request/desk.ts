@@ -17,6 +17,7 @@ import type {
   KnownFacts,
   WriteIdentity,
 } from '../../policy/decide/jobs.ts';
+import { Turns } from '../../policy/pool/turns.ts';
 import { bodyDigest, identityDigest } from '../../policy/decide/write-identity.ts';
 import { Activations } from '../activation/activation.ts';
 import type { Asker } from '../context/asker.ts';
@@ -28,7 +29,7 @@ import type { GatewayComponents, ServedLedger } from '../context/components.ts';
 import { Cursors } from '../entry/cursor.ts';
 import { EntryIds } from '../entry/ids.ts';
 import { Finds } from '../quota/finds.ts';
-import { Turns } from '../quota/turns.ts';
+import { ownerOf } from '../quota/shares.ts';
 import { JobFacts } from '../entry/job-facts.ts';
 import type { Asked } from '../entry/job-facts.ts';
 import {
@@ -91,7 +92,7 @@ export class Desk {
   readonly finds = new Finds(FINDS_PER_CALLER_MAX, FINDS_OF_STRANGERS_MAX);
   /** Pages in the making: each is a search among many entries. */
   readonly pages = new Finds(PAGES_PER_CALLER_MAX, PAGES_OF_STRANGERS_MAX);
-  readonly turns = new Turns();
+  readonly #turns = new Turns();
   readonly cursors: Cursors;
   readonly #ids: EntryIds;
   readonly #clock: () => number;
@@ -138,7 +139,7 @@ export class Desk {
    */
   async append(asker: Asker, write: Write, ack: Ack): Promise<Accepted> {
     if (write.identity === null) return this.#appendNew(asker, write, ack);
-    const turn = this.turns.of(asker.caller);
+    const turn = this.turnOf(asker);
     await turn(write.event.length);
     const held = this.#reserve(write.identity, write.event);
     if (held.outcome === 'reserved') {
@@ -177,6 +178,12 @@ export class Desk {
   async proof(index: number): Promise<string> {
     const { path, head } = await this.served.ledger.inclusion(index);
     return formatTlogProof({ index: parseLeafIndex(index), path, checkpoint: head.note });
+  }
+
+  /** How work for a caller waits that grows with a text. */
+  turnOf({ caller }: Asker): Turn {
+    const { key } = ownerOf(caller);
+    return async (weight) => this.#turns.take(key, weight);
   }
 
   /** @throws {@link ProblemError} `budget_spent` when nothing new of a caller would be taken now. */

@@ -54,7 +54,7 @@ export const entryRoute = readRoute(
     mediaType: (wish) => wish.type,
     answer: async ({ desk, asker }, wish, found, decided) => {
       if (found === null) throw new ProblemError('entry_unknown');
-      await desk.turns.of(asker.caller)(weightOf(found));
+      await desk.turnOf(asker)(weightOf(found));
       const selection = discloseEntry(found, decided);
       const headers = ['Vary', 'Accept, Authorization', ...accessHeader(decided)];
       if (wish.type === JSON_TYPE) {
@@ -123,14 +123,10 @@ function waitOf({ request }: Arrival, gateway: Gateway): number {
   return Math.min(wait, gateway.settings.proofWaitMs);
 }
 
-async function findEntry(
-  { served, finds, turns }: Desk,
-  wish: EntryWish,
-  { caller }: Asker,
-): Promise<OpenEntry | null> {
-  const turn = turns.of(caller);
-  return finds.run(caller, async () => {
-    const found = await served.ledger.entry(wish.id, turn);
+async function findEntry(desk: Desk, wish: EntryWish, asker: Asker): Promise<OpenEntry | null> {
+  const turn = desk.turnOf(asker);
+  return desk.finds.run(asker.caller, async () => {
+    const found = await desk.served.ledger.entry(wish.id, turn);
     if (found === null) return null;
     await turn(weightOf(found));
     return openEntry(found);

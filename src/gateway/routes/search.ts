@@ -92,7 +92,7 @@ async function findPage(desk: Desk, wish: SearchWish, asker: Asker): Promise<Fou
     {
       ledger,
       clock,
-      turn: desk.turns.of(asker.caller),
+      turn: desk.turnOf(asker),
       judge: async (entries) => {
         const asked = entries.map((entry): Asked => {
           const resource = entryResource(entry, asker.caller);

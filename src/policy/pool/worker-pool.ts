@@ -288,7 +288,7 @@ class ThreadPool implements WorkerPool, LaneEvents<Task> {
 
   /** Makes a denial, with its entry, on this thread. */
   #deny({ job, settle }: Task, code: DenialCode): void {
-    settle(this.#denier.deny(job, code));
+    void this.#denier.deny(job, code).then(settle);
   }
 }
 

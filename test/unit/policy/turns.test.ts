@@ -1,16 +1,8 @@
 /** How work that grows with a text shares the thread that answers everybody. */
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { TURN_CHARACTERS } from '../../../src/gateway/context/limits.ts';
-import { Turns } from '../../../src/gateway/quota/turns.ts';
-import { ANONYMOUS } from '../../../src/keys/caller.ts';
-import type { Caller } from '../../../src/keys/caller.ts';
+import { TURN_CHARACTERS, Turns } from '../../../src/policy/pool/turns.ts';
 
-const caller = (subject: string): Caller => ({
-  ...ANONYMOUS,
-  auth: { ...ANONYMOUS.auth, method: 'api_key', subject },
-});
-const [ALICE, BOB] = [caller('alice'), caller('bob')];
 const WHOLE = TURN_CHARACTERS;
 
 /** Resolves when every promise has gone on, before the event loop comes round. */
@@ -21,16 +13,14 @@ const settled = async (): Promise<void> =>
 
 /** Asks for turns and notes the order in which they begin. */
 function watched(): {
-  ask: (name: string, whose: Caller, weight: number) => void;
+  ask: (name: string, whose: string, weight: number) => void;
   begun: string[];
 } {
   const turns = new Turns();
   const begun: string[] = [];
   return {
     ask: (name, whose, weight) => {
-      void turns
-        .of(whose)(weight)
-        .then(() => begun.push(name));
+      void turns.take(whose, weight).then(() => begun.push(name));
     },
     begun,
   };
@@ -50,7 +40,7 @@ async function rounds(begun: string[], count: number): Promise<string[][]> {
 describe('turns', () => {
   test('what fits into one begins at once, and the rest when the event loop has come round', async () => {
     const { ask, begun } = watched();
-    for (const name of ['a', 'b', 'c', 'd', 'e']) ask(name, ALICE, WHOLE / 2);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) ask(name, 'alice', WHOLE / 2);
     await settled();
     expect(begun.splice(0)).toEqual(['a', 'b']);
     expect((await rounds(begun, 4)).filter((round) => round.length > 0)).toEqual([
@@ -61,7 +51,7 @@ describe('turns', () => {
 
   test('a piece heavier than a turn is one by itself', async () => {
     const { ask, begun } = watched();
-    for (const name of ['a', 'b', 'c']) ask(name, ALICE, WHOLE * 4);
+    for (const name of ['a', 'b', 'c']) ask(name, 'alice', WHOLE * 4);
     expect((await rounds(begun, 5)).filter((round) => round.length > 0)).toEqual([
       ['a'],
       ['b'],
@@ -71,9 +61,9 @@ describe('turns', () => {
 
   test('who comes later with little does not wait for all that another one has asked for', async () => {
     const { ask, begun } = watched();
-    for (let i = 0; i < 50; i += 1) ask(`a${i}`, ALICE, WHOLE);
+    for (let i = 0; i < 50; i += 1) ask(`a${i}`, 'alice', WHOLE);
     await setImmediate();
-    for (const name of ['b1', 'b2']) ask(name, BOB, WHOLE / 8);
+    for (const name of ['b1', 'b2']) ask(name, 'bob', WHOLE / 8);
     const all = (await rounds(begun, 8)).flat();
     expect(all.indexOf('b1')).toBeGreaterThanOrEqual(0);
     expect(all.indexOf('b2')).toBeLessThan(5);
@@ -82,8 +72,8 @@ describe('turns', () => {
 
   test('two who ask for as much get as much, whatever the size of their pieces', async () => {
     const { ask, begun } = watched();
-    for (let i = 0; i < 40; i += 1) ask('a', ALICE, WHOLE);
-    for (let i = 0; i < 160; i += 1) ask('b', BOB, WHOLE / 4);
+    for (let i = 0; i < 40; i += 1) ask('a', 'alice', WHOLE);
+    for (let i = 0; i < 160; i += 1) ask('b', 'bob', WHOLE / 4);
     const all = (await rounds(begun, 30)).flat();
     const [heavy, light] = ['a', 'b'].map((name) => all.filter((one) => one === name).length);
     expect(light! / heavy!).toBeGreaterThan(3);
@@ -92,9 +82,9 @@ describe('turns', () => {
 
   test('after a pause everything is as at first', async () => {
     const { ask, begun } = watched();
-    ask('a', ALICE, WHOLE);
+    ask('a', 'alice', WHOLE);
     await rounds(begun, 3);
-    ask('b', ALICE, WHOLE);
+    ask('b', 'alice', WHOLE);
     await settled();
     expect(begun).toEqual(['b']);
   });

@@ -1,7 +1,8 @@
-import type { Caller } from '../../keys/caller.ts';
-import type { Turn } from '../../ledger/tree/stretch-reader.ts';
-import { TURN_CHARACTERS } from '../context/limits.ts';
-import { ownerOf } from './shares.ts';
+/**
+ * Characters of text that are worked on while the event loop comes round once: parsed in about 3 ms, opened as records
+ * in about 15. A text that is longer by itself is one piece: the largest event takes some 100 ms.
+ */
+export const TURN_CHARACTERS = 65_536;
 
 interface Work {
   readonly weight: number;
@@ -20,7 +21,7 @@ interface Queue {
  * Shares out the thread that answers everybody. Work that grows with a text (parsing it, opening a record, writing a
  * large answer) takes its turn first: while the event loop comes round once, {@link TURN_CHARACTERS} of it are begun, or
  * one piece that is heavier. Of those who wait, who has had least is next, as in start-time fair queueing (Goyal, Vin and
- * Cheng, 1996): what one caller asks for in bulk delays its own requests and hardly anybody else's.
+ * Cheng, 1996): what one owner asks for in bulk delays its own work and hardly anybody else's.
  */
 export class Turns {
   readonly #queues = new Map<string, Queue>();
@@ -28,19 +29,14 @@ export class Turns {
   #begun = 0;
   #isComing = false;
 
-  /** How a caller's work waits. */
-  of(caller: Caller): Turn {
-    const { key } = ownerOf(caller);
-    return async (weight) => this.#take(key, weight);
-  }
-
-  async #take(key: string, weight: number): Promise<void> {
+  /** Resolves when work of an owner may begin. @param weight - Characters of text. */
+  async take(owner: string, weight: number): Promise<void> {
     if (this.#queues.size === 0 && this.#hasRoom(weight)) {
       this.#begin(weight);
       return;
     }
     await new Promise<void>((begin) => {
-      this.#queueOf(key).waiting.add({ weight, begin });
+      this.#queueOf(owner).waiting.add({ weight, begin });
     });
   }
 
@@ -60,17 +56,17 @@ export class Turns {
     });
   }
 
-  #queueOf(key: string): Queue {
-    const known = this.#queues.get(key);
+  #queueOf(owner: string): Queue {
+    const known = this.#queues.get(owner);
     if (known !== undefined) return known;
     // A newcomer has no claim on what was served before it came.
     const queue: Queue = { served: this.#least()?.[1].served ?? 0, waiting: new Set() };
-    this.#queues.set(key, queue);
+    this.#queues.set(owner, queue);
     return queue;
   }
 
   /** Whose turn is next. */
-  #least(): readonly [key: string, Queue] | null {
+  #least(): readonly [owner: string, Queue] | null {
     let least: readonly [string, Queue] | null = null;
     for (const each of this.#queues) {
       if (least === null || each[1].served < least[1].served) least = each;
@@ -80,7 +76,7 @@ export class Turns {
 
   #serve(): void {
     for (let least = this.#least(); least !== null; least = this.#least()) {
-      const [key, queue] = least;
+      const [owner, queue] = least;
       for (const work of queue.waiting) {
         if (!this.#hasRoom(work.weight)) return;
         this.#begin(work.weight);
@@ -89,7 +85,7 @@ export class Turns {
         work.begin();
         break;
       }
-      if (queue.waiting.size === 0) this.#queues.delete(key);
+      if (queue.waiting.size === 0) this.#queues.delete(owner);
     }
   }
 }
