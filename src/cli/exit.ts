@@ -14,11 +14,12 @@ export const exitCodes = {
   selfAttested: 4,
 } as const;
 
-/** What was named is not there, or another process has it: nothing was judged, and a script may try again. */
+/** What was named is not there or too large, or another process has it: nothing was judged, and a script may try again. */
 const absent = new Set([
   'caller_unknown',
   'entry_missing',
   'entry_unknown',
+  'evidence_too_large',
   'file_missing',
   'folder_in_use',
   'folder_missing',

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { CommanderError } from 'commander';
 import { SteleError } from '../core/errors.ts';
 import { exitCodeOf, exitCodes } from './exit.ts';
-import { printable } from './printable.ts';
+import { inLine, printable } from './printable.ts';
 
 /** Says what went wrong, where, and what became of the data, on standard error. @returns the exit code. */
 export function explain(error: unknown, json: boolean): number {
@@ -23,7 +23,9 @@ export function explain(error: unknown, json: boolean): number {
   } else if (!isHelpShown(error)) {
     const where = pointer === undefined || pointer === '' ? '' : ` at ${pointer}`;
     const data = durability === undefined ? '' : `; the data is ${durability}`;
-    process.stderr.write(printable(`stele: ${message}${where} (${code}${data})\n`));
+    // Others may have put words into it: what follows a line feed is indented, so that it begins no line of ours.
+    const lines = message.split('\n').map(inLine);
+    process.stderr.write(printable(`stele: ${lines.join('\n  ')}${where} (${code}${data})\n`));
   }
   return exitCodeOf(known);
 }

@@ -2,6 +2,7 @@ import type { Report } from '../core/verify/report.ts';
 import { exitCodes } from './exit.ts';
 import { mark } from './output.ts';
 import type { Output } from './output.ts';
+import { inLine } from './printable.ts';
 
 /** Findings printed in words before the rest is only counted. */
 const FINDINGS_SHOWN = 20;
@@ -11,13 +12,13 @@ export function printReport(report: Report, output: Output): void {
   const width = Math.max(...report.steps.map(({ name }) => name.length));
   const steps = report.steps.map(
     ({ name, verdict, detail }) =>
-      `  ${name.replaceAll('_', ' ').padEnd(width)}  ${mark[verdict]}  ${detail}`,
+      `  ${name.replaceAll('_', ' ').padEnd(width)}  ${mark[verdict]}  ${inLine(detail)}`,
   );
   const findings = report.findings
     .slice(0, FINDINGS_SHOWN)
     .map(
       ({ severity, code, at, detail }) =>
-        `  ${severity} ${code} at ${JSON.stringify(at)}: ${detail}`,
+        `  ${severity} ${code} at ${JSON.stringify(at)}: ${inLine(detail)}`,
     );
   const more = report.findings.length - findings.length;
   if (more > 0) findings.push(`  and ${more} more (--json lists all)`);

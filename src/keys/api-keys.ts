@@ -111,7 +111,24 @@ export function parseApiKeys(text: string, where: string): ApiKeySpec[] {
     where,
     'sha256',
   );
+  refuseTwoTypes(keys, where);
   return keys;
+}
+
+/** Budgets and repeated writes go by a caller's id: two that differ in type alone would be taken for one. */
+function refuseTwoTypes(
+  keys: readonly { subject: { type: string; id: string } }[],
+  where: string,
+): void {
+  const types = new Map<string, string>();
+  for (const [index, { subject }] of keys.entries()) {
+    const known = types.get(subject.id) ?? subject.type;
+    types.set(subject.id, known);
+    if (known === subject.type) continue;
+    const pointer = `/keys/${index}/subject`;
+    const message = `${where}: ${pointer} has the id of a ${known}, and another type`;
+    throw new MalformedError(message, 'api_key_file_malformed', pointer);
+  }
 }
 
 function refuseDoubles(values: readonly string[], where: string, member: string): void {

@@ -91,8 +91,9 @@ export interface Ledger {
   /**
    * Asks whether a write with this identity is known, before it is decided, and reserves it if not.
    * The window is bounded: what it forgot is found in the log by `verify`, and marked there.
+   * @param owner - Whose part of the window it takes.
    */
-  reserve(idk: string, idb: string): Reservation;
+  reserve(idk: string, idb: string, owner: string): Reservation;
 
   /**
    * Certificates of the keys that have signed in this log, as far as it is learnt, and of this writer's own: what a

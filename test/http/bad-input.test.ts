@@ -181,6 +181,7 @@ const requestRows: readonly Row[] = [
   ['an idempotency key with a space',    { headers: { 'Idempotency-Key': 'a b' } },                          { status: 400, code: 'idempotency_key_malformed' }],
   ['an idempotency key beyond ASCII',    { headers: { 'Idempotency-Key': 'cl\u00e9' } },                     { status: 400, code: 'idempotency_key_malformed' }],
   ['two idempotency keys',               { headers: { 'Idempotency-Key': 'a' }, lines: ['Idempotency-Key: b'] }, { status: 400, code: 'header_duplicate' }],
+  ['an attribute of a CloudEvent twice', { headers: { 'ce-specversion': '1.0', 'ce-id': 'a' }, lines: ['CE-Id: b'] }, { status: 400, code: 'header_duplicate' }],
   ['an acknowledgement that is not there', { path: `${ENTRIES}?ack=witnessed` },                             { status: 400, code: 'ack_unsupported' }],
   ['an acknowledgement that is none',    { path: `${ENTRIES}?ack=maybe` },                                   { status: 400, code: 'bad_parameter' }],
   ['a parameter twice',                  { path: `${ENTRIES}?ack=durable&ack=sealed` },                      { status: 400, code: 'bad_parameter' }],

@@ -198,7 +198,7 @@ describe('an error of the ledger', () => {
   test('an identity is free again also where the entry got another one', async () => {
     const world = await start();
     const reserve = world.ledger.reserve.bind(world.ledger);
-    world.ledger.reserve = (idk, idb) => reserve(`other ${idk}`, idb);
+    world.ledger.reserve = (idk, idb, owner) => reserve(`other ${idk}`, idb, owner);
     const headers = { 'idempotency-key': 'k' };
     expect((await post(world, '{}', headers)).status).toBe(202);
     expect((await post(world, '{}', headers)).status).toBe(202);

@@ -6,6 +6,7 @@ import { call, NO_KEY } from '../client.ts';
 import type { Connection } from '../client.ts';
 import { contextOf } from '../context.ts';
 import type { Output } from '../output.ts';
+import { inLine } from '../printable.ts';
 
 /** Lines of one request: enough to make the request's own cost small, few enough to be answered soon. */
 const LINES_A_REQUEST = 100;
@@ -127,7 +128,7 @@ class Answers {
           (text) => text !== undefined,
         );
         this.#output.note(
-          `${placeOf(line)}: ${result.status} ${result.code ?? ''}: ${why.join('; ')}`,
+          `${placeOf(line)}: ${result.status} ${result.code ?? ''}: ${inLine(why.join('; '))}`,
         );
       }
       this.#only = result.id;

@@ -1,5 +1,5 @@
 /** Files that somebody hands to the verifier: what they are not is said in words, for nobody has checked them yet. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { SteleError } from '../../core/errors.ts';
 import { parseSha256Hash } from '../../core/tree/hash.ts';
@@ -14,6 +14,9 @@ export interface TypedAnchors {
   readonly vkey?: readonly string[];
   readonly genesis?: string;
 }
+
+/** Bytes of one file of a proof: the largest entry has some 2 MB, and a text in memory has 512 MB at most. */
+const EVIDENCE_BYTES_MAX = 268_435_456;
 
 const jwksSchema = z.looseObject({ keys: z.array(z.record(z.string(), z.json())) });
 const statementsSchema = z.array(z.array(z.string()).min(1));
@@ -38,9 +41,17 @@ export function checkAnchors({ vkey, genesis }: TypedAnchors): void {
   }
 }
 
+/** A file of a proof. @throws {@link SteleError} `evidence_too_large`. */
+export async function readEvidenceFile(path: string): Promise<Buffer> {
+  const { size } = await stat(path);
+  if (size <= EVIDENCE_BYTES_MAX) return readFile(path);
+  const message = `${path} has ${size} bytes, and at most ${EVIDENCE_BYTES_MAX} are read: nothing was judged`;
+  throw new SteleError('evidence_too_large', message, { disposition: 'fix-configuration' });
+}
+
 /** Certificates, as `stele prove` writes them. @throws {@link SteleError} `certificates_malformed`. */
 export async function readStatements(path: string): Promise<readonly Statement[]> {
-  const text = await readFile(path, 'utf8');
+  const text = (await readEvidenceFile(path)).toString('utf8');
   return understood(
     'certificates_malformed',
     `${path} has no certificates, as \`stele prove\` writes them`,
@@ -50,7 +61,7 @@ export async function readStatements(path: string): Promise<readonly Statement[]
 
 /** Keys of entry signers. @throws {@link SteleError} `jwks_malformed`. */
 export async function readKeys(path: string): Promise<readonly PublicJwk[]> {
-  const text = await readFile(path, 'utf8');
+  const text = (await readEvidenceFile(path)).toString('utf8');
   return understood('jwks_malformed', `${path} is no JWKS of Ed25519 or P-256 keys`, () =>
     jwksSchema.parse(JSON.parse(text)).keys.map(bareJwk),
   );

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
@@ -16,7 +16,7 @@ import type { Output } from '../output.ts';
 import { reexecuteEntry, reexecuteStore } from '../reexecute/range.ts';
 import { exitCodeOfReport, printReport } from '../report-text.ts';
 import { isStoreUrl, withStore } from '../open/store-url.ts';
-import { checkAnchors, collected, readKeys, readStatements } from './files.ts';
+import { checkAnchors, collected, readEvidenceFile, readKeys, readStatements } from './files.ts';
 import { verifyServedLog } from './view.ts';
 import { malformed } from '../option-values.ts';
 
@@ -166,9 +166,9 @@ async function readEvidence(target: string, flags: VerifyFlags): Promise<ProofEv
   const genesis = await beside(flags.genesisFile, '.genesis.json');
   const certificates = await beside(flags.certificates, '.certificates.json');
   return {
-    proof: await readFile(target, 'utf8'),
-    entry: (await readFile(entry, 'utf8')).trim(),
-    ...(genesis === null ? {} : { genesis: await readFile(genesis) }),
+    proof: (await readEvidenceFile(target)).toString('utf8'),
+    entry: (await readEvidenceFile(entry)).toString('utf8').trim(),
+    ...(genesis === null ? {} : { genesis: await readEvidenceFile(genesis) }),
     ...(certificates === null ? {} : { certificates: await readStatements(certificates) }),
     ...(flags.jwks === undefined
       ? {}

@@ -28,8 +28,8 @@ export const CLOUDEVENTS_BATCH_MEMBERS_MAX = 100_000;
 export const STRANGER_EVENTS_MAX = 10;
 
 /**
- * Bytes of a stranger's request to change or try the policy: no policy lets a stranger do it, and a large body is parsed whole,
- * decoded and hashed on the thread that answers everybody. Enough for approvals of an archived bundle.
+ * Bytes of a stranger's request to change, try or shadow the policy: no policy lets a stranger do it, and a large body is
+ * parsed whole, decoded and hashed on the thread that answers everybody. Enough for approvals of an archived bundle.
  */
 export const STRANGER_CHANGE_BYTES_MAX = 65_536;
 

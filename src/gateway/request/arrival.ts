@@ -49,6 +49,9 @@ const SINGLE_HEADERS = new Set([
   'idempotency-key',
   'stele-purpose',
 ]);
+/** An attribute of a CloudEvent in binary mode: Node would join two of a name to one text. */
+const CLOUDEVENT_ATTRIBUTE = /^ce-/i;
+const DASH = 0x2d;
 
 /** @throws {@link ProblemError} `header_duplicate`, `too_many_headers`, `transfer_coding_unsupported`, `url_too_long`. */
 export function checkArrival(request: Request): void {
@@ -67,15 +70,24 @@ export function checkArrival(request: Request): void {
   let seen: Set<string> | null = null;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const raw = rawHeaders[index] ?? '';
+    if (raw.charCodeAt(2) === DASH && CLOUDEVENT_ATTRIBUTE.test(raw)) {
+      seen = noted(seen, raw.toLowerCase());
+      continue;
+    }
     // The shortest of them has 12 characters, the longest 16: most headers are passed over by their length.
     if (raw.length < 12 || raw.length > 16) continue;
     const name = raw.toLowerCase();
     if (!SINGLE_HEADERS.has(name)) continue;
-    seen ??= new Set();
-    if (seen.has(name))
-      throw new ProblemError('header_duplicate', { detail: `${name} stands twice` });
-    seen.add(name);
+    seen = noted(seen, name);
   }
+}
+
+/** Takes a header down that may stand once. */
+function noted(seen: Set<string> | null, name: string): Set<string> {
+  if (seen?.has(name) === true) {
+    throw new ProblemError('header_duplicate', { detail: `${name} stands twice` });
+  }
+  return (seen ?? new Set()).add(name);
 }
 
 /** What a caller says that it reads or writes for; undefined where it says nothing. @throws {@link ProblemError} */

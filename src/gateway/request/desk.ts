@@ -141,7 +141,7 @@ export class Desk {
     if (write.identity === null) return this.#appendNew(asker, write, ack);
     const turn = this.turnOf(asker);
     await turn(write.event.length);
-    const held = this.#reserve(write.identity, write.event);
+    const held = this.#reserve(asker, write.identity, write.event);
     if (held.outcome === 'reserved') {
       try {
         return await this.#appendNew(asker, write, ack);
@@ -229,10 +229,11 @@ export class Desk {
     return this.settle(receipt, wanted, false);
   }
 
-  #reserve(identity: WriteIdentity, event: string): Reservation {
+  #reserve({ caller }: Asker, identity: WriteIdentity, event: string): Reservation {
     const { secret, ledger } = this.served;
     const body = canonicalJson(parseStrictJson(event, DEFAULT_INPUT_LIMITS.event));
-    return ledger.reserve(identityDigest(secret, identity), bodyDigest(secret, body));
+    const { key } = ownerOf(caller);
+    return ledger.reserve(identityDigest(secret, identity), bodyDigest(secret, body), key);
   }
 
   async #replay(write: KnownWrite, ack: Ack, turn: Turn): Promise<Accepted> {

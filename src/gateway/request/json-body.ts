@@ -5,6 +5,8 @@ import { parseStrictJson } from '../../core/json/strict-json.ts';
 import type { JsonLimits } from '../../core/json/strict-json.ts';
 import { readBody } from './body.ts';
 import type { ProblemCode } from '../context/codes.ts';
+import { STRANGER_CHANGE_BYTES_MAX } from '../context/limits.ts';
+import { ownerOf } from '../quota/shares.ts';
 import { mediaTypeOf } from './media-type.ts';
 import type { Admitted } from './pipeline.ts';
 import { ProblemError } from '../context/problem.ts';
@@ -15,9 +17,9 @@ const DEPTH = 4;
 const MEMBERS = 4_096;
 
 /**
- * Reads a request that is one small JSON object.
+ * Reads a request that is one small JSON object. A stranger's is at most {@link STRANGER_CHANGE_BYTES_MAX} long.
  *
- * @param atMost - Where it is less than everybody may send: bytes of this caller.
+ * @param atMost - Where it is less than `bodyBytesMax`: bytes.
  * @param shape - Where the request holds an event: what an event may be.
  * @throws {@link ProblemError} `media_type_unsupported`, `code` with detail and pointer, and those of the body.
  */
@@ -32,7 +34,9 @@ export async function readJsonBody<Schema extends z.ZodType>(
     throw new ProblemError('media_type_unsupported', { headers: ['Accept-Post', JSON_TYPE] });
   }
   const { bodyBytesMax, bodyMs: ms } = admitted.gateway.settings;
-  const bytesMax = Math.min(bodyBytesMax, atMost);
+  const { stranger } = ownerOf(admitted.asker.caller);
+  const most = stranger ? STRANGER_CHANGE_BYTES_MAX : Infinity;
+  const bytesMax = Math.min(bodyBytesMax, atMost, most);
   const text = await readBody(admitted, { bytesMax, ms });
   const limits = { ...shape, bytes: bytesMax, stringLength: bytesMax };
   const parsed = schema.safeParse(parsedJson(text, limits, code));

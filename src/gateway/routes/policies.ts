@@ -11,7 +11,7 @@ import { pathParameter, queryOf } from '../request/arrival.ts';
 import { jsonAnswer } from '../request/answer.ts';
 import type { Desk } from '../request/desk.ts';
 import { readJsonBody } from '../request/json-body.ts';
-import { STRANGER_CHANGE_BYTES_MAX, TRIALS_MAX, TRIALS_WAITING_MAX } from '../context/limits.ts';
+import { TRIALS_MAX, TRIALS_WAITING_MAX } from '../context/limits.ts';
 import { again } from '../context/outcomes.ts';
 import { readRoute, writeRoute } from '../request/pipeline.ts';
 import type { Admitted } from '../request/pipeline.ts';
@@ -19,7 +19,6 @@ import { evaluationSchema } from '../schema/policies.ts';
 import type { Evaluation } from '../schema/policies.ts';
 import { ProblemError } from '../context/problem.ts';
 import { noQuerySchema } from '../schema/requests.ts';
-import { ownerOf } from '../quota/shares.ts';
 
 const JSON_TYPE = 'application/json';
 const BUNDLE_TYPE = 'application/gzip';
@@ -120,9 +119,8 @@ async function evaluated(
 /** An input holds a whole event. */
 async function readEvaluation(admitted: Admitted): Promise<Evaluation> {
   const { eventLimits } = admitted.gateway;
-  const { stranger } = ownerOf(admitted.asker.caller);
-  const bytes = stranger ? STRANGER_CHANGE_BYTES_MAX : eventLimits.bytes;
-  return readJsonBody(admitted, evaluationSchema, 'evaluation_malformed', bytes, eventLimits);
+  const code = 'evaluation_malformed';
+  return readJsonBody(admitted, evaluationSchema, code, eventLimits.bytes, eventLimits);
 }
 
 function knownIn({ served }: Desk, id: string): Activation | undefined {

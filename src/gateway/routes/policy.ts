@@ -3,12 +3,10 @@ import { queryOf } from '../request/arrival.ts';
 import type { ActivationRequest } from '../activation/approvals.ts';
 import { jsonAnswer } from '../request/answer.ts';
 import { readJsonBody } from '../request/json-body.ts';
-import { STRANGER_CHANGE_BYTES_MAX } from '../context/limits.ts';
 import { ProblemError } from '../context/problem.ts';
 import { writeRoute } from '../request/pipeline.ts';
 import type { Admitted } from '../request/pipeline.ts';
 import { activationSchema, noQuerySchema } from '../schema/requests.ts';
-import { ownerOf } from '../quota/shares.ts';
 
 /** `POST /v1/ledgers/{ledger}/policy`: puts another policy in charge. */
 export const policyRoute = writeRoute(
@@ -36,10 +34,7 @@ export const policyRoute = writeRoute(
 );
 
 async function readRequest(admitted: Admitted): Promise<ActivationRequest> {
-  const { stranger } = ownerOf(admitted.asker.caller);
-  const bytesMax = stranger ? STRANGER_CHANGE_BYTES_MAX : Infinity;
-  const code = 'activation_malformed';
-  const body = await readJsonBody(admitted, activationSchema, code, bytesMax);
+  const body = await readJsonBody(admitted, activationSchema, 'activation_malformed');
   const { change, bundle, grace_ms: graceMs, reason = null, approvals, certificates } = body;
   return {
     ...{ change, graceMs, reason, approvals, certificates },

@@ -222,8 +222,8 @@ export class RunningLedger implements Ledger {
     return archive === null ? null : sha256Base64Url(archive);
   }
 
-  reserve(idk: string, idb: string): Reservation {
-    return this.#identities.reserve(idk, idb);
+  reserve(idk: string, idb: string, owner: string): Reservation {
+    return this.#identities.reserve(idk, idb, owner);
   }
 
   certificates(): readonly Statement[] {

@@ -24,18 +24,32 @@ export type Reservation =
       wait(): Promise<KnownWrite | null>;
     };
 
+/** Whose writes were learnt from the log, which does not say it: the part of all other gateways. */
+const LEARNT = '';
+/** Part of the window that is given up at once where it is full. */
+const SURPLUS = 1 / 1000;
+
+interface Held extends KnownWrite {
+  readonly owner: string;
+  readonly atMs: number;
+}
+
 interface Slot {
   readonly idb: string;
+  readonly owner: string;
   readonly settled: Promise<KnownWrite | null>;
   readonly settle: (write: KnownWrite | null) => void;
 }
 
 /**
- * The identities of recent writes, first in, first out: bounded by number and by age. It spares a second entry for a
- * repetition; it promises nothing beyond its window, where repetitions are marked in the log instead.
+ * The identities of recent writes, bounded by number and by age. Whoever has most in it loses its oldest first, so that
+ * nobody's repetitions are forgotten for another one's many. It spares a second entry for a repetition; it promises
+ * nothing beyond its window, where repetitions are marked in the log instead.
  */
 export class IdempotencyWindow {
-  readonly #known = new Map<string, KnownWrite & { readonly atMs: number }>();
+  readonly #known = new Map<string, Held>();
+  /** Identities of each owner, oldest first. */
+  readonly #owned = new Map<string, Set<string>>();
   readonly #inFlight = new Map<string, Slot>();
   readonly #entriesMax: number;
   readonly #ageMsMax: number;
@@ -45,15 +59,15 @@ export class IdempotencyWindow {
     this.#ageMsMax = bounds.ageMsMax;
   }
 
-  /** Looks an identity up and takes it if it is free. */
-  reserve(idk: string, idb: string): Reservation {
+  /** Looks an identity up and takes it if it is free. @param owner - Whose part of the window it takes. */
+  reserve(idk: string, idb: string, owner: string): Reservation {
     const write = this.#known.get(idk);
     if (write !== undefined) return { outcome: 'known', sameBody: write.idb === idb, write };
     const held = this.#inFlight.get(idk);
     if (held !== undefined) {
       return { outcome: 'in_flight', sameBody: held.idb === idb, wait: async () => held.settled };
     }
-    const slot = newSlot(idb);
+    const slot = newSlot(idb, owner);
     this.#inFlight.set(idk, slot);
     return {
       outcome: 'reserved',
@@ -65,8 +79,8 @@ export class IdempotencyWindow {
 
   /** Records a write that is durable, or that was learnt from the log. The first one of an identity stays. */
   record(idk: string, write: KnownWrite, atMs: number): void {
-    if (!this.#known.has(idk)) this.#known.set(idk, { ...write, atMs });
     const slot = this.#inFlight.get(idk);
+    if (!this.#known.has(idk)) this.#keep(idk, { ...write, atMs, owner: slot?.owner ?? LEARNT });
     if (slot !== undefined) this.#settle(idk, slot, this.#known.get(idk) ?? null);
     this.#trim(atMs);
   }
@@ -88,19 +102,47 @@ export class IdempotencyWindow {
     slot.settle(write);
   }
 
+  #keep(idk: string, write: Held): void {
+    this.#known.set(idk, write);
+    const owned = this.#owned.get(write.owner);
+    if (owned === undefined) this.#owned.set(write.owner, new Set([idk]));
+    else owned.add(idk);
+  }
+
+  #forget(idk: string): void {
+    const owner = this.#known.get(idk)?.owner ?? LEARNT;
+    this.#known.delete(idk);
+    const owned = this.#owned.get(owner);
+    owned?.delete(idk);
+    if (owned?.size === 0) this.#owned.delete(owner);
+  }
+
   #trim(nowMs: number): void {
-    for (const [idk, write] of this.#known) {
-      const old = nowMs - write.atMs > this.#ageMsMax && write.receipt === null;
-      if (this.#known.size <= this.#entriesMax && !old) return;
-      this.#known.delete(idk);
+    for (const [idk, { atMs, receipt }] of this.#known) {
+      if (nowMs - atMs <= this.#ageMsMax || receipt !== null) break;
+      this.#forget(idk);
     }
+    if (this.#known.size <= this.#entriesMax) return;
+    // Some at once, for finding out who has most looks at every owner.
+    let surplus = Math.ceil(this.#entriesMax * SURPLUS);
+    for (const idk of this.#largest()) {
+      this.#forget(idk);
+      surplus -= 1;
+      if (surplus === 0) return;
+    }
+  }
+
+  #largest(): ReadonlySet<string> {
+    let largest: ReadonlySet<string> = new Set();
+    for (const owned of this.#owned.values()) if (owned.size > largest.size) largest = owned;
+    return largest;
   }
 }
 
-function newSlot(idb: string): Slot {
+function newSlot(idb: string, owner: string): Slot {
   let settle: (write: KnownWrite | null) => void = () => undefined;
   const settled = new Promise<KnownWrite | null>((resolve) => {
     settle = resolve;
   });
-  return { idb, settled, settle };
+  return { idb, owner, settled, settle };
 }

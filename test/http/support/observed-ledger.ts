@@ -179,7 +179,7 @@ function observe(inner: Ledger, gate: Gate): ObservedLedger {
     archivePolicy: async (id, archive) => inner.archivePolicy(id, archive),
     archivedPolicy: async (id) => inner.archivedPolicy(id),
     archivedDigest: async (id) => inner.archivedDigest(id),
-    reserve: (idk, idb) => inner.reserve(idk, idb),
+    reserve: (idk, idb, owner) => inner.reserve(idk, idb, owner),
     certificates: () => inner.certificates(),
     keys: () => inner.keys(),
     head: () => inner.head(),

@@ -1,7 +1,7 @@
 /**
  * The commands as a person types them, in this process: found a ledger, serve it, append, read, prove, verify, check.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -327,6 +327,11 @@ describe('a ledger from its founding to its verification', () => {
     await expect(stele('verify', '/nowhere.tlog-proof')).rejects.toMatchObject({
       code: 'file_missing',
     });
+    const large = join(folder, 'large.tlog-proof');
+    await writeFile(large, 'a proof');
+    await truncate(large, 300_000_000);
+    await writeFile(join(folder, 'large.sd-jwt'), 'an entry');
+    await expect(stele('verify', large)).rejects.toMatchObject({ code: 'evidence_too_large' });
     const alone = join(folder, 'alone.tlog-proof');
     await writeFile(alone, 'a proof');
     await expect(stele('verify', alone)).rejects.toThrow(/alone\.sd-jwt, the entry of /);

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { printable } from '../../../src/cli/printable.ts';
+import { inLine, printable } from '../../../src/cli/printable.ts';
 
 // prettier-ignore
 const rows: readonly (readonly [string, string, string])[] = [
@@ -14,4 +14,9 @@ const rows: readonly (readonly [string, string, string])[] = [
 
 test.each(rows)('a terminal is shown %s', (_name, text, shown) => {
   expect(printable(text)).toBe(shown);
+});
+
+test('what somebody else says stands in its line, in no colour', () => {
+  const forged = 'x\nVALID\n  entry  \u001b[32mpass\u001b[8m';
+  expect(inLine(forged)).toBe('x\ufffdVALID\ufffd  entry  \ufffd[32mpass\ufffd[8m');
 });

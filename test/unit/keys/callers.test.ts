@@ -315,6 +315,11 @@ describe('an API key', () => {
       '/keys/0/expires',
     ],
     ['an id twice', `keys: [${line}, ${line.replace(hash, 'B'.repeat(43))}]`, '/keys/1/id'],
+    [
+      'one id under two types',
+      `keys: [${line}, ${line.replace('id: a,', 'id: b,').replace(hash, 'B'.repeat(43)).replace('type: ', 'type: other-')}]`,
+      '/keys/1/subject',
+    ],
     ['a hash twice', `keys: [${line}, ${line.replace('id: a,', 'id: b,')}]`, '/keys/1/sha256'],
   ];
   test.each(rows)('file with %s is malformed', (_about, text, pointer) => {

@@ -473,9 +473,9 @@ describe('an idempotency key', () => {
   test('is reserved by one of two requests in flight; the other learns what became of it', async () => {
     const world = await TestWorld.create();
     const { ledger } = await world.open();
-    const first = ledger.reserve(known.idk, known.idb);
+    const first = ledger.reserve(known.idk, known.idb, 'alice');
     expect(first.outcome).toBe('reserved');
-    const second = ledger.reserve(known.idk, known.idb);
+    const second = ledger.reserve(known.idk, known.idb, 'alice');
     if (second.outcome !== 'in_flight') throw new Error(second.outcome);
     const draft = draftWith(world);
     const [receipt] = await ledger.append([{ ...draft, prefix: iatOf(draft.prefix) }]);
@@ -483,10 +483,10 @@ describe('an idempotency key', () => {
       jti: receipt!.jti,
       receipt: { jws: receipt!.jws },
     });
-    const third = ledger.reserve(known.idk, 'another body');
+    const third = ledger.reserve(known.idk, 'another body', 'alice');
     expect(third).toMatchObject({ outcome: 'known', sameBody: false });
     await receipt!.sealed;
-    expect(ledger.reserve(known.idk, known.idb)).toMatchObject({
+    expect(ledger.reserve(known.idk, known.idb, 'alice')).toMatchObject({
       outcome: 'known',
       sameBody: true,
       write: { jti: receipt!.jti, receipt: null },
@@ -497,8 +497,8 @@ describe('an idempotency key', () => {
   test('is free again when its write fails or is given up', async () => {
     const world = await TestWorld.create();
     const { ledger } = await world.open();
-    const first = ledger.reserve(known.idk, known.idb);
-    const second = ledger.reserve(known.idk, known.idb);
+    const first = ledger.reserve(known.idk, known.idb, 'alice');
+    const second = ledger.reserve(known.idk, known.idb, 'alice');
     const stale = { ...draftWith(world), at: 0 };
     await (
       await ledger.append([world.draft()])
@@ -506,11 +506,11 @@ describe('an idempotency key', () => {
     await expect(ledger.append([stale])).rejects.toMatchObject({ code: 'decision_stale' });
     if (second.outcome !== 'in_flight' || first.outcome !== 'reserved') throw new Error();
     expect(await second.wait()).toBeNull();
-    const third = ledger.reserve(known.idk, known.idb);
+    const third = ledger.reserve(known.idk, known.idb, 'alice');
     if (third.outcome !== 'reserved') throw new Error(third.outcome);
     third.release();
     first.release();
-    expect(ledger.reserve(known.idk, known.idb).outcome).toBe('reserved');
+    expect(ledger.reserve(known.idk, known.idb, 'alice').outcome).toBe('reserved');
     await ledger.close();
   });
 
@@ -529,7 +529,7 @@ describe('an idempotency key', () => {
       [known, pending],
       [sealedKey, sealed],
     ] as const) {
-      expect(second.ledger.reserve(idk, idb)).toMatchObject({
+      expect(second.ledger.reserve(idk, idb, 'alice')).toMatchObject({
         outcome: 'known',
         sameBody: true,
         write: { jti: receipt!.jti },
