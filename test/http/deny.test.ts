@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { entryBytes, parseEntry } from '../../src/core/entry/entry.ts';
 import { SteleError } from '../../src/core/errors.ts';
+import { STRANGER_CHANGE_BYTES_MAX } from '../../src/gateway/context/limits.ts';
 import { codes } from '../../src/gateway/context/codes.ts';
 import type { ProblemCode } from '../../src/gateway/context/codes.ts';
 import { problemSchema } from '../../src/gateway/schema/answers.ts';
@@ -232,6 +233,14 @@ describe('a policy that denies', () => {
     expect(checkpoint.status).toBe(200);
     const tile = await fetch(`${world.url}/log/demo/tile/0/000.p/1`);
     expect(tile.headers.get('cache-control')).toMatch(/^public, /);
+    for (const path of ['policy', 'policy/shadow', 'policies/evaluate', 'keys']) {
+      const large = await fetch(`${world.url}/v1/ledgers/demo/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ act: 'start', bundle: 'A'.repeat(STRANGER_CHANGE_BYTES_MAX) }),
+      });
+      expect({ path, status: large.status }).toEqual({ path, status: 413 });
+    }
     await world.close();
   });
 });
