@@ -48,6 +48,9 @@ export const STRANGERS_BUDGET = 1 / 40;
 /** Events of one body that are decided together: enough to fill a worker message, few enough to answer while the rest is decided. */
 export const EVENTS_AT_ONCE = 250;
 
+/** What a page of metrics weighs in turns: all of one. */
+export const METRICS_WEIGHT = 65_536;
+
 /** What the answer to a repeated write weighs in turns: its leaf is read and proven. */
 export const REPLAY_WEIGHT = 8_192;
 

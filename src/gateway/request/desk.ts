@@ -17,7 +17,7 @@ import type {
   KnownFacts,
   WriteIdentity,
 } from '../../policy/decide/jobs.ts';
-import { Turns } from '../../policy/pool/turns.ts';
+import type { Turns } from '../../policy/pool/turns.ts';
 import { bodyDigest, identityDigest } from '../../policy/decide/write-identity.ts';
 import { Activations } from '../activation/activation.ts';
 import type { Asker } from '../context/asker.ts';
@@ -92,7 +92,6 @@ export class Desk {
   readonly finds = new Finds(FINDS_PER_CALLER_MAX, FINDS_OF_STRANGERS_MAX);
   /** Pages in the making: each is a search among many entries. */
   readonly pages = new Finds(PAGES_PER_CALLER_MAX, PAGES_OF_STRANGERS_MAX);
-  readonly #turns = new Turns();
   readonly cursors: Cursors;
   readonly #ids: EntryIds;
   readonly #clock: () => number;
@@ -100,11 +99,18 @@ export class Desk {
   readonly #settings: GatewaySettings;
   readonly #recorder: Recorder;
   readonly #facts: JobFacts;
+  readonly #turns: Turns;
   readonly #ledgerResource: KnownFacts['resource'];
   readonly #decideAppend: Collect<AppendJob, AppendOutcome>;
 
-  constructor(served: ServedLedger, components: GatewayComponents, settings: GatewaySettings) {
+  constructor(
+    served: ServedLedger,
+    components: GatewayComponents,
+    settings: GatewaySettings,
+    turns: Turns,
+  ) {
     this.served = served;
+    this.#turns = turns;
     this.#ids = new EntryIds(components.clock, components.random);
     this.cursors = new Cursors(served.secret, served.ledger.genesis.gen);
     this.#settings = settings;

@@ -3,6 +3,7 @@ import type { JsonLimits } from '../../core/json/strict-json.ts';
 import { DEFAULT_INPUT_LIMITS } from '../../policy/decide/input.ts';
 import { RequestIds } from './arrival.ts';
 import type { GatewayComponents } from '../context/components.ts';
+import { Turns } from '../../policy/pool/turns.ts';
 import { Desk } from './desk.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { ProblemError } from '../context/problem.ts';
@@ -18,6 +19,8 @@ export class Gateway {
   readonly metrics: GatewayMetrics;
   readonly requestIds: RequestIds;
   readonly room: Room;
+  /** Of the one thread that answers everybody. */
+  readonly turns = new Turns();
   readonly desks: ReadonlyMap<string, Desk>;
   /** Bounds of one event as JSON, where the gateway itself has to read it. */
   readonly eventLimits: JsonLimits;
@@ -34,7 +37,10 @@ export class Gateway {
     this.eventLimits = { ...DEFAULT_INPUT_LIMITS.event, bytes: settings.eventBytesMax };
     this.requestIds = new RequestIds(components.random(6));
     this.desks = new Map(
-      components.ledgers.map((served) => [served.name, new Desk(served, components, settings)]),
+      components.ledgers.map((served) => [
+        served.name,
+        new Desk(served, components, settings, this.turns),
+      ]),
     );
     this.metrics = new GatewayMetrics(this.desks, components.callers, components.version);
     this.#flushing = setInterval(() => void this.flushSummaries(), settings.summaryMs);
