@@ -50,7 +50,7 @@ async function replay(
   candidate: StagedPolicy,
   flags: Partial<Parameters<typeof optionsOf>[0]> = {},
 ) {
-  const options = optionsOf({ where: [], maxErrors: '0', ...flags });
+  const options = optionsOf({ where: [], maxErrors: '0', minutes: '60', ...flags });
   return replayStore({ store: world.store, ledger: LEDGER }, candidate, options, output);
 }
 

@@ -3,18 +3,10 @@ import type { JsonObject } from '../../core/json/strict-json.ts';
 import { call } from '../client.ts';
 import type { Connection } from '../client.ts';
 import { contextOf } from '../context.ts';
+import { numberOf } from '../option-values.ts';
+import { PageWalk, WALK_MINUTES_DEFAULT, WALK_MINUTES_MAX } from '../page-walk.ts';
 import { entryLine } from './text.ts';
 import { malformed } from '../option-values.ts';
-
-/** What of a page is used here; `Page` of the API. */
-interface Page {
-  readonly size: number;
-  readonly items?: readonly JsonObject[];
-  readonly count: number;
-  readonly scanned: number;
-  readonly next: string | null;
-  readonly unreadable: readonly number[];
-}
 
 /** Flags; each but the last few is a parameter of the API. */
 interface Flags {
@@ -28,6 +20,7 @@ interface Flags {
   readonly count?: true;
   readonly limit: string;
   readonly all?: true;
+  readonly minutes: string;
   readonly after?: string;
   readonly purpose?: string;
 }
@@ -50,6 +43,7 @@ export function entriesCommand(declared: Command): void {
     .option('--count', 'how many, without the entries')
     .option('--limit <n>', 'entries at most', LIMIT_DEFAULT)
     .option('--all', 'all entries')
+    .option('--minutes <n>', 'end where the gateway takes longer', WALK_MINUTES_DEFAULT)
     .option('--after <cursor>', 'go on where a search ended; the conditions stay the same')
     .option('--purpose <text>', 'what you read for, where the policy wants to know')
     .addHelpText(
@@ -59,22 +53,30 @@ export function entriesCommand(declared: Command): void {
     .action(async (flags: Flags, command: Command) => {
       const { output, connection } = contextOf(command);
       const most = mostOf(flags);
+      const walk = new PageWalk(numberOf(flags.minutes, '--minutes', 'minutes', WALK_MINUTES_MAX));
       const bar = output.progress('leaves', null);
-      let [count, scanned, after] = [0, 0, flags.after ?? null];
+      let [count, after] = [0, flags.after ?? null];
       try {
         do {
-          const page = await pageOf(connection, flags, { after, most: most - count });
-          for (const item of page.items ?? []) output.result(item, entryLine(item));
+          walk.assertTime();
+          const text = await pageOf(connection, flags, { after, most: most - count });
+          const page = walk.take(text);
+          for (const item of (page.items ?? []) as readonly JsonObject[]) {
+            output.result(item, entryLine(item));
+          }
           for (const index of page.unreadable) output.note(`leaf ${index} cannot be read`);
           count += page.count;
-          scanned += page.scanned;
           after = page.next;
-          bar.update(scanned, page.size);
+          bar.update(walk.scanned, page.size);
         } while (after !== null && count < most);
+      } catch (error) {
+        if (after !== null) output.note(`to go on from here: --after ${after}`);
+        throw error;
       } finally {
         bar.stop();
       }
-      if (flags.count === true) output.result({ count, scanned, after }, String(count));
+      if (flags.count === true)
+        output.result({ count, scanned: walk.scanned, after }, String(count));
       else if (after !== null) output.note(`there may be more: --after ${after}`);
     });
 }
@@ -91,7 +93,7 @@ async function pageOf(
   connection: Connection,
   flags: Flags,
   { after, most }: { readonly after: string | null; readonly most: number },
-): Promise<Page> {
+): Promise<string> {
   const query = new URLSearchParams();
   for (const name of ['kind', 'class', 'label', 'where'] as const) {
     for (const value of flags[name] ?? []) query.append(name, value);
@@ -108,5 +110,5 @@ async function pageOf(
     accept: 'application/json',
     ...(purpose === undefined ? {} : { headers: { 'stele-purpose': purpose } }),
   });
-  return (await response.json()) as Page;
+  return response.text();
 }

@@ -14,6 +14,7 @@ import { recordReport } from '../replay/record.ts';
 import { replayJunit, replayMarkdown, replayText } from '../replay/report.ts';
 import type { ReplayReport } from '../replay/report.ts';
 import { replayStore } from '../replay/run.ts';
+import { WALK_MINUTES_DEFAULT } from '../page-walk.ts';
 import { withStore } from '../open/store-url.ts';
 import { checkAnchors, collected } from '../verify/files.ts';
 
@@ -53,6 +54,7 @@ export function policyReplayCommand(declared: Command): void {
     .option('--max-changes <n>', 'fail where more decisions change in any way')
     .option('--max-unreplayed <n>', 'fail where more decisions cannot be replayed')
     .option('--allow-empty', 'let a replay of no decision at all pass')
+    .option('--minutes <n>', 'end where a gateway takes longer', WALK_MINUTES_DEFAULT)
     .option('--markdown <file>', 'write the report for a merge request')
     .option('--junit <file>', 'write the report for a build server')
     .addHelpText(

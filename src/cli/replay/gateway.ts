@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { z } from 'zod';
 import { utf8Bytes } from '../../core/platform/bytes.ts';
 import { entryBytes, parseEntry } from '../../core/entry/entry.ts';
 import { SteleError } from '../../core/errors.ts';
@@ -17,6 +18,7 @@ import type { StagedPolicy } from '../../policy/bundle/staged.ts';
 import { call } from '../client.ts';
 import type { Connection, GatewayRequest } from '../client.ts';
 import type { Output, Progress } from '../output.ts';
+import { answerOf, PageWalk } from '../page-walk.ts';
 import type { ReplayOptions } from './options.ts';
 import type { ReplayReport } from './report.ts';
 import { checkReach, runReplay } from './run.ts';
@@ -37,15 +39,15 @@ const NO_KEY = 'A'.repeat(43);
 const PAGE_ENTRIES = 250;
 const NOT_SHOWN = 'the gateway does not show it: denied';
 
-/** What of a page is used here. */
-interface Page {
-  readonly items: readonly {
-    readonly index: number;
-    readonly entry: string;
-    readonly disclosures: readonly string[];
-  }[];
-  readonly next: string | null;
-}
+/** What of the ledger is used here. */
+const aboutSchema = z.object({ genesis_object: z.string(), size: z.int().min(0) });
+
+/** What of an entry is used here. */
+const itemSchema = z.object({
+  index: z.int().min(0),
+  entry: z.string(),
+  disclosures: z.array(z.string()),
+});
 
 /** A decision as far as it is disclosed, in the form that threads take. */
 interface Shown {
@@ -64,10 +66,7 @@ export async function replayGateway(
   options: ReplayOptions,
   output: Output,
 ): Promise<ReplayReport> {
-  const about = (await (await call(connection, { path: '' })).json()) as {
-    readonly genesis_object: string;
-    readonly size: number;
-  };
+  const about = answerOf(await (await call(connection, { path: '' })).text(), aboutSchema);
   const { origin, classes, fallbackClass, labels } = parseGenesis(utf8Bytes(about.genesis_object));
   const { size } = about;
   checkReach(size, options, output);
@@ -86,6 +85,7 @@ class Reading {
   readonly #options: ReplayOptions;
   readonly #sink: ReplaySink;
   readonly #table: Table;
+  readonly #walk: PageWalk;
   #waiting: Shown[] = [];
   #wanted = 0;
 
@@ -94,6 +94,7 @@ class Reading {
     this.#options = options;
     this.#sink = sink;
     this.#table = table;
+    this.#walk = new PageWalk(options.minutes);
   }
 
   /** Reads a ledger of that size. @returns how many decisions were wanted. */
@@ -121,17 +122,18 @@ class Reading {
       const text = await this.#read({ path, accept: 'application/json' });
       if (text instanceof SteleError && after === null) return false;
       if (text instanceof SteleError) throw text;
-      const page = JSON.parse(text) as Page;
-      for (const { index, entry, disclosures } of page.items) {
+      const page = this.#walk.take(text);
+      for (const item of page.items ?? []) {
+        const { index, entry, disclosures } = answerOf(item, itemSchema);
         if (index < expected || index >= end) continue;
-        for (; expected < index; expected += 1) this.#refuse(expected, NOT_SHOWN);
+        this.#refuse(expected, NOT_SHOWN, index - expected);
         await this.#take(index, entry, disclosures);
         expected = index + 1;
       }
       bar.update(Math.min(expected, end));
       after = page.next === null ? null : encodeURIComponent(page.next);
     } while (after !== null && expected < end);
-    for (; expected < end; expected += 1) this.#refuse(expected, NOT_SHOWN);
+    this.#refuse(expected, NOT_SHOWN, Math.max(0, end - expected));
     return true;
   }
 
@@ -152,9 +154,11 @@ class Reading {
     await Promise.all(Array.from({ length: READERS }, reader));
   }
 
-  #refuse(index: number, why: string): void {
-    this.#wanted += 1;
-    this.#sink.refuse(index, why);
+  /** All of a stretch at once: a gateway may say that its log is as long as it likes. */
+  #refuse(first: number, why: string, count = 1): void {
+    if (count === 0) return;
+    this.#wanted += count;
+    this.#sink.refuse(first, why, count);
   }
 
   async #take(index: number, jws: string, disclosures: readonly string[]): Promise<void> {
@@ -191,6 +195,7 @@ class Reading {
   /** An answer; or that it is denied to this caller, which is no reason to end. */
   async #read(request: GatewayRequest): Promise<string | SteleError> {
     for (let tries = 1; ; tries += 1) {
+      this.#walk.assertTime();
       try {
         return await (await call(this.#connection, request)).text();
       } catch (error) {

@@ -2,7 +2,8 @@
 import { parsePointer } from '../../core/json/json-pointer.ts';
 import type { LeafFacts } from '../../policy/replay/replay.ts';
 import type { Condition } from '../../policy/replay/pool.ts';
-import { malformed } from '../option-values.ts';
+import { malformed, numberOf } from '../option-values.ts';
+import { WALK_MINUTES_MAX } from '../page-walk.ts';
 
 /** The options of `stele policy replay` that choose and that judge. */
 export interface ReplayFlags {
@@ -15,6 +16,7 @@ export interface ReplayFlags {
   readonly maxChanges?: string;
   readonly maxUnreplayed?: string;
   readonly allowEmpty?: boolean;
+  readonly minutes: string;
 }
 
 /** What of a ledger is replayed, and what is let through. */
@@ -29,6 +31,8 @@ export interface ReplayOptions {
   readonly maxUnreplayed: number | null;
   /** Whether a replay of no decision at all may pass. */
   readonly allowEmpty: boolean;
+  /** After how many minutes a gateway that has not come to an end is left. */
+  readonly minutes: number;
   readonly vkeys?: readonly string[];
   readonly checkpoints?: readonly string[];
 }
@@ -54,6 +58,7 @@ export function optionsOf(flags: ReplayFlags): ReplayOptions {
     maxChanges: countOf('--max-changes', flags.maxChanges),
     maxUnreplayed: countOf('--max-unreplayed', flags.maxUnreplayed),
     allowEmpty: flags.allowEmpty === true,
+    minutes: numberOf(flags.minutes, '--minutes', 'minutes', WALK_MINUTES_MAX),
   };
 }
 

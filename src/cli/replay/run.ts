@@ -18,7 +18,8 @@ import { endOf, walkDecisions } from './walk.ts';
 /** Where decisions go that are to be made again, and those that cannot be. */
 export interface ReplaySink {
   readonly pool: ReplayPool;
-  readonly refuse: (index: number, why: string) => void;
+  /** @param count - Of entries, from `index` on. @defaultValue 1 */
+  readonly refuse: (index: number, why: string, count?: number) => void;
 }
 
 /** What was read of a ledger. */
@@ -50,8 +51,8 @@ export async function runReplay(
   });
   const start = performance.now();
   try {
-    const refuse = (index: number, why: string): void => {
-      tally.refuse(index, why);
+    const refuse: ReplaySink['refuse'] = (index, why, count) => {
+      tally.refuse(index, why, count);
     };
     const { decisions, ...ledger } = await feed({ pool, refuse });
     const elapsedMs = performance.now() - start;

@@ -74,9 +74,12 @@ export class ReplayTally {
     for (const ms of times) this.#time(ms);
   }
 
-  /** Notes a decision that cannot be made again. */
-  refuse(index: number, reason: string): void {
-    count(this.#unreplayed, reason, index);
+  /**
+   * Notes decisions that cannot be made again.
+   * @param most - How many there are in a row, from `index` on.
+   */
+  refuse(index: number, reason: string, most = 1): void {
+    count(this.#unreplayed, reason, index, most);
   }
 
   /** @param wanted - Decisions that were looked for, those that conditions left out included. */
@@ -138,11 +141,12 @@ export class ReplayTally {
   }
 }
 
-function count(groups: Map<string, Group>, name: string, index: number): void {
+function count(groups: Map<string, Group>, name: string, index: number, most = 1): void {
   const group = groups.get(name) ?? { count: 0, entries: [] };
   groups.set(name, group);
-  group.count += 1;
-  if (group.entries.length < ENTRIES_NAMED) group.entries.push(index);
+  group.count += most;
+  const named = Math.min(most, ENTRIES_NAMED - group.entries.length);
+  for (let i = 0; i < named; i += 1) group.entries.push(index + i);
 }
 
 /** The largest first; entries of threads come in any order. */
