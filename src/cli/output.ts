@@ -55,7 +55,9 @@ function drawn(label: string, total: number | null): Progress {
       format: (_options, { value, total: all }) =>
         all === 0 ? `${label} ${value}` : `${label} [${barOf(value / all)}] ${value}/${all}`,
       clearOnComplete: true,
-      hideCursor: true,
+      // Whoever interrupts a command gets the terminal back as it was.
+      hideCursor: false,
+      linewrap: true,
       stream: process.stderr,
     },
     Presets.shades_classic,

@@ -54,7 +54,9 @@ export function entriesCommand(declared: Command): void {
       const { output, connection } = contextOf(command);
       const most = mostOf(flags);
       const walk = new PageWalk(numberOf(flags.minutes, '--minutes', 'minutes', WALK_MINUTES_MAX));
-      const bar = output.progress('leaves', null);
+      // Not where entries are drawn as they come: the terminal is theirs.
+      const isDrawn = flags.count === true || !process.stdout.isTTY;
+      const bar = isDrawn ? output.progress('leaves', null) : null;
       let [count, after] = [0, flags.after ?? null];
       try {
         do {
@@ -62,22 +64,23 @@ export function entriesCommand(declared: Command): void {
           const text = await pageOf(connection, flags, { after, most: most - count });
           const page = walk.take(text);
           for (const item of (page.items ?? []) as readonly JsonObject[]) {
-            output.result(item, entryLine(item));
+            output.result(item, entryLine(item, process.stdout.columns));
           }
           for (const index of page.unreadable) output.note(`leaf ${index} cannot be read`);
           count += page.count;
           after = page.next;
-          bar.update(walk.scanned, page.size);
+          bar?.update(walk.scanned, page.size);
         } while (after !== null && count < most);
       } catch (error) {
         if (after !== null) output.note(`to go on from here: --after ${after}`);
         throw error;
       } finally {
-        bar.stop();
+        bar?.stop();
       }
       if (flags.count === true)
         output.result({ count, scanned: walk.scanned, after }, String(count));
       else if (after !== null) output.note(`there may be more: --after ${after}`);
+      else if (count === 0) output.note(`none of ${walk.scanned} entries that were looked at`);
     });
 }
 

@@ -2,8 +2,10 @@
 import { isJsonObject, parsePointer, valueAt } from '../../core/json/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../../core/json/strict-json.ts';
 
-/** Characters of what happened, in a line. */
+/** Characters of what happened, in a line; a terminal may have room for less. */
 const LINE_CHARACTERS = 100;
+/** Room for what a line begins with, below which a terminal is taken to wrap. */
+const LINE_CHARACTERS_MIN = 16;
 
 /** Text of a gateway's answer to a read of one entry (`EntryView` of the API). */
 export function entryText(view: JsonObject): string {
@@ -23,18 +25,21 @@ export function entryText(view: JsonObject): string {
   return [head, ...lines, JSON.stringify(body(view), null, 2)].join('\n');
 }
 
-/** An entry in one line: where, when, what, by whom, and what happened as far as it fits. */
-export function entryLine(view: JsonObject): string {
+/**
+ * An entry in one line: where, when, what, by whom, and what happened as far as it fits.
+ * @param columns - Of the terminal.
+ */
+export function entryLine(view: JsonObject, columns = Infinity): string {
   const at = (pointer: string): JsonValue | undefined => valueAt(view, parsePointer(pointer));
   const index = said(at('/index') ?? '-').padStart(6);
   const head = `${index}  ${time(at('/at'))}  ${said(at('/kind')).padEnd(9)}`;
   const by = caller(at('/record/input/subject')) ?? '';
   const what = alert(view) ?? said(body(view));
-  const short =
-    view['kind'] === 'alert' || what.length <= LINE_CHARACTERS
-      ? what
-      : `${what.slice(0, LINE_CHARACTERS)}…`;
-  return [head, by, short].filter((part) => part !== '').join('  ');
+  const start = [head, by].filter((part) => part !== '').join('  ');
+  const room = Math.max(columns - start.length - 3, LINE_CHARACTERS_MIN);
+  const most = view['kind'] === 'alert' ? room : Math.min(room, LINE_CHARACTERS);
+  const short = what.length <= most ? what : `${what.slice(0, most)}…`;
+  return `${start}  ${short}`;
 }
 
 /** What happened: the event; of an access what was asked; of the ledger's own entries their facts. */

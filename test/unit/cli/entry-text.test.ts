@@ -76,6 +76,17 @@ null`,
   expect(entryText(given)).toBe(want);
 });
 
+test('a line is cut where the terminal ends, and says so', () => {
+  const event = { eventName: 'Hello', eventSource: 'demo', text: 't'.repeat(99) };
+  const long = { ...bare, kind: 'event', record: { input: { event } } };
+  expect(entryLine(long)).toMatch(/"ttt.*…$/);
+  const cut = entryLine(long, 80);
+  expect(cut).toHaveLength(80);
+  expect(cut).toMatch(/…$/);
+  const whole = entryLine({ ...long, record: { input: { event: { a: 1 } } } }, 80);
+  expect(whole).toMatch(/ {2}\{"a":1\}$/);
+});
+
 test('an alert is one line for who is on duty: how bad, what, and about which entry', () => {
   const ctl = { policy: 'P'.repeat(43), severity: 'high', source: 12, title: 't'.repeat(99) };
   const line = entryLine({ ...bare, kind: 'alert', payload: { ctl }, record: null });
