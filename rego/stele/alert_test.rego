@@ -75,7 +75,9 @@ _table := [
 	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": {"Effect": "Deny", "NotPrincipal": "*"}}}), []],
 	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": _trust("*")}}), ["resource_opened"]],
 	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": _trust({"AWS": ["*"]})}}), ["resource_opened"]],
-	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": object.union(_trust("*"), {"Condition": {"Bool": {}}})}}), []],
+	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": object.union(_trust("*"), {"Condition": {"Bool": {"aws:SecureTransport": "true"}}})}}), []],
+	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": object.union(_trust("*"), {"Condition": {"Bool": {}}})}}), ["resource_opened"]],
+	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": object.union(_trust("*"), {"Condition": {}})}}), ["resource_opened"]],
 	[_call("PutBucketPolicy", {"bucketPolicy": {"Statement": _trust({"Service": "cloudtrail.amazonaws.com"})}}), []],
 	[_call("PutKeyPolicy", {"policy": _policy(_all_but("NotPrincipal", "111"))}), ["resource_opened"]],
 	[_call("PutResourcePolicy", {"resourcePolicy": _policy(_trust("*"))}), ["resource_opened"]],
@@ -284,6 +286,12 @@ test_a_program_of_another_name_for_each_call_hides_no_export if {
 	bulk := [_fact(_fetch("terraform", n)) | some n in numbers.range(100, 120)]
 	_found(_with(_fetch("agent 10", 10), array.concat(bulk, evading))) == ["mass_export"]
 	_found(_with(_fetch("agent 9", 9), array.concat(bulk, array.slice(evading, 0, 8)))) == []
+
+	# One of the program that fetched much is old: what is left of it counts with the rest, and the next ten are named.
+	aged := array.concat(array.slice(bulk, 1, 10), array.slice(evading, 0, 8))
+	_found(_with(_fetch("agent 20", 20), aged)) == []
+	more := [_fact(_fetch(sprintf("agent %d", [n]), n)) | some n in numbers.range(20, 21)]
+	_found(_with(_fetch("agent 22", 22), array.concat(aged, more))) == ["mass_export"]
 }
 
 test_parameters_are_counted_by_name if {

@@ -44,7 +44,8 @@ found contains facts.alert_of_many("credentials_moved", "critical", "a machine's
 _bound := 10
 
 # A program is what its caller says it is: a name of its own for each call must not make each call the first. So what came
-# to those that fetched little is counted together, and one that fetched much hides nobody.
+# to those that fetched little is counted together, at every ten of it: one that fetched much hides nobody, also when what it
+# fetched is old enough to count as little.
 _is_crossed if {
 	count(_before) < _bound
 	count(_before | _targets) >= _bound
@@ -52,9 +53,10 @@ _is_crossed if {
 
 _is_crossed if {
 	count(_before) < _bound
-	count(_scattered) < _bound
-	count(_scattered | _targets) >= _bound
+	_crossings(_scattered) < _crossings(_scattered | _targets)
 }
+
+_crossings(things) := (count(things) - (count(things) % _bound)) / _bound
 
 _before := object.get(_fetched, facts.agent, set())
 

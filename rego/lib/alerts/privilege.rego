@@ -75,10 +75,10 @@ _is_for_all(statement) if statement.NotAction
 
 _is_for_all(statement) if statement.NotPrincipal
 
-# A condition may keep all but its own out.
+# A condition may keep all but its own out, where there is anything in it.
 _is_for_all(statement) if {
 	"*" in _principals(statement)
-	not statement.Condition
+	count({key | some operator in object.get(statement, "Condition", {}); some key, _ in operator}) == 0
 }
 
 # Everything, or everything of IAM, with whatever wildcards it is written.

@@ -38,6 +38,7 @@ export async function readJsonBody<Schema extends z.ZodType>(
   const most = stranger ? STRANGER_CHANGE_BYTES_MAX : Infinity;
   const bytesMax = Math.min(bodyBytesMax, atMost, most);
   const text = await readBody(admitted, { bytesMax, ms });
+  await admitted.desk.turnOf(admitted.asker)(text.length);
   const limits = { ...shape, bytes: bytesMax, stringLength: bytesMax };
   const parsed = schema.safeParse(parsedJson(text, limits, code));
   if (parsed.success) return parsed.data;

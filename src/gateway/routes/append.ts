@@ -63,7 +63,7 @@ export const appendRoute = writeRoute(
 
 async function appendOne(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
   const event = await readEvent(admitted);
-  assertObject(event, admitted);
+  await assertObject(event, admitted);
   const { desk, asker } = admitted;
   const identity = identityOf(asker.caller, 'idempotency-key', key);
   return acceptedAnswer(
@@ -73,7 +73,9 @@ async function appendOne(admitted: Admitted, ack: Ack, key: string | null): Prom
 }
 
 async function appendStructured(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
-  const event = parseStructured(await readEvent(admitted), admitted.gateway.eventLimits);
+  const text = await readEvent(admitted);
+  await turnFor(admitted, text);
+  const event = parseStructured(text, admitted.gateway.eventLimits);
   const write = writeOf(admitted, event, key, CLOUDEVENT_TYPE);
   return acceptedAnswer(admitted, await admitted.desk.append(admitted.asker, write, ack));
 }
@@ -85,6 +87,7 @@ async function appendBinary(
   mediaType: string,
 ): Promise<Answer> {
   const body = await readEvent(admitted);
+  await turnFor(admitted, body);
   const { headers } = admitted.request;
   const event = parseBinary(headers, mediaType, body, admitted.gateway.eventLimits);
   const write = writeOf(admitted, event, key, mediaType);
@@ -101,6 +104,7 @@ async function appendBatch(admitted: Admitted, ack: Ack, key: string | null): Pr
   const bytes = Math.min(settings.bodyBytesMax, CLOUDEVENTS_BATCH_BYTES_MAX);
   const text = await readUpTo(admitted, bytes);
   const limits = { ...eventLimits, bytes };
+  await turnFor(admitted, text);
   const events = parseBatch(
     text,
     { ...limits, members: CLOUDEVENTS_BATCH_MEMBERS_MAX },
@@ -172,7 +176,7 @@ async function resultOf(
   try {
     if (Buffer.byteLength(write.event) > gateway.settings.eventBytesMax)
       throw eventTooLarge(admitted);
-    assertObject(write.event, admitted);
+    await assertObject(write.event, admitted);
     const accepted = await desk.append(asker, write, ack);
     const at = place === undefined ? '' : `"line":${place.line},`;
     return `{"status":${statusOf(accepted)},${at}${bodyOf(desk.served.name, accepted).slice(1)}`;
@@ -248,6 +252,11 @@ async function readUpTo(admitted: Admitted, bytesMax: number): Promise<string> {
   return readBody(admitted, { bytesMax, ms: admitted.gateway.settings.bodyMs });
 }
 
+/** Resolves when a text of a caller may be parsed here, where everybody is answered. */
+async function turnFor({ desk, asker }: Admitted, text: string): Promise<void> {
+  await desk.turnOf(asker)(text.length);
+}
+
 /** Events that one body of a caller may hold. */
 function eventsMaxOf({ asker }: Admitted, max: number): number {
   return asker.caller === ANONYMOUS ? STRANGER_EVENTS_MAX : max;
@@ -274,9 +283,10 @@ function linesOf(text: string, max: number): { event: string; line: number }[] {
 }
 
 /** An event is a JSON object. The first character tells; only where it does not is the text looked at. */
-function assertObject(event: string, { gateway }: Admitted): void {
+async function assertObject(event: string, admitted: Admitted): Promise<void> {
   if (OBJECT_START.test(event)) return;
-  parseStrictJson(event, gateway.eventLimits);
+  await turnFor(admitted, event);
+  parseStrictJson(event, admitted.gateway.eventLimits);
   throw new ProblemError('not_object', { pointer: '' });
 }
 
