@@ -96,8 +96,8 @@ export class ViewPublisher {
   #size = 0;
   /** Size of the newest own head that is published, or that a larger one of another gateway has overtaken. */
   #doneSize = 0;
-  /** A checkpoint of an unknown key that stands there, and since when we know it. */
-  #doubted: { readonly etag: string | null; readonly sinceMs: number } = { etag: null, sinceMs: 0 };
+  /** Since when, at each look, a checkpoint of an unknown key stood there that is ahead of us: one, or one after the other. */
+  #doubtedSinceMs: number | null = null;
 
   constructor(context: LedgerContext, tree: TileTree, reader: TileReader) {
     this.#context = context;
@@ -150,7 +150,8 @@ export class ViewPublisher {
         this.#doneSize = head.size;
         return;
       }
-      if (claimed !== null && !this.#isJunk(etag, claimed, head)) return;
+      if (claimed === null) this.#doubtedSinceMs = null;
+      else if (!this.#isJunk(claimed, head)) return;
       try {
         const note = utf8Bytes(joined ?? head.note);
         await store.replace(keys.checkpoint, note, { etag, ...CHECKPOINT });
@@ -193,12 +194,18 @@ export class ViewPublisher {
 
   /**
    * Whether a checkpoint of an unknown key may be replaced. One that is ahead of us may be of a gateway whose batch we
-   * have not learnt: it stands until we have looked at the log again. Nobody publishes before the log names his key.
+   * have not learnt: it stands until we have looked at the log again, which is said. Nobody publishes before the log names
+   * his key, so the time counts from the first one: who puts another there before each look keeps nothing back.
    */
-  #isJunk(etag: string | null, claimed: number, head: SignedHead): boolean {
-    const { clock, settings } = this.#context;
-    if (etag !== this.#doubted.etag) this.#doubted = { etag, sinceMs: clock() };
-    if (claimed > head.size && clock() - this.#doubted.sinceMs < settings.followMs) return false;
+  #isJunk(claimed: number, head: SignedHead): boolean {
+    const { clock, settings, log } = this.#context;
+    if (claimed > head.size) {
+      this.#doubtedSinceMs ??= clock();
+      if (clock() - this.#doubtedSinceMs < settings.followMs) {
+        log.warn('view_not_published', { code: 'checkpoint_doubted', claimed, size: head.size });
+        return false;
+      }
+    }
     badCheckpoint(this.#context, 'note_unverified');
     return true;
   }

@@ -1,5 +1,5 @@
 /** Gateways with checkpoint keys of their own on one ledger: what each publishes is known to the others. */
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { utf8Bytes, utf8Text } from '../../../src/core/platform/bytes.ts';
 import { formatCheckpoint, parseCheckpoint } from '../../../src/core/tree/checkpoint.ts';
 import { formatSignedNote, parseSignedNote } from '../../../src/core/tree/signed-note.ts';
@@ -44,6 +44,37 @@ describe('a checkpoint by a key that no batch has named yet', () => {
     await until(async () => (await publishedIn(world))?.size === size);
     expect(ledger.status().findings).toMatchObject({ bad_checkpoint: 1 });
     expect(utf8Text((await world.store.get(keys.checkpoint))!.bytes)).not.toBe(note);
+    await ledger.close();
+    await world.check();
+  });
+
+  test('that is another one at each look keeps nothing back for longer than one that stays, and is said', async () => {
+    const world = await TestWorld.create();
+    let isChurned = false;
+    let looks = 0;
+    const get = world.store.get.bind(world.store);
+    jest.spyOn(world.store, 'get').mockImplementation(async (key, options) => {
+      // Puts another one there before each look of the gateway, whose looks have a range.
+      if (isChurned && key === keys.checkpoint && options !== undefined) {
+        await publishBy(world, 900_000 + (looks += 1));
+      }
+      return get(key, options);
+    });
+    const said: unknown[] = [];
+    const note = (event: string, fields?: object): void => void said.push({ event, ...fields });
+    const log = { debug: note, info: note, warn: note, error: note };
+    const { ledger, append } = await world.open({ log, publishMs: 20, followMs: 60 });
+    isChurned = true;
+    await (
+      await append(3)
+    )[0]!.sealed;
+    const size = ledger.status().treeSize;
+    await until(() => ledger.status().publishedSize >= size || looks > 200);
+    isChurned = false;
+    expect(looks).toBeLessThan(200);
+    const doubted = { event: 'view_not_published', code: 'checkpoint_doubted', claimed: 900_001 };
+    expect(said).toContainEqual(expect.objectContaining(doubted));
+    expect(ledger.status().findings).toMatchObject({ bad_checkpoint: 1 });
     await ledger.close();
     await world.check();
   });
