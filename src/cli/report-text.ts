@@ -48,7 +48,7 @@ export function exitCodeOfReport({ verdict }: Report): number {
 
 const verdictText = {
   valid: 'VALID',
-  self_attested: 'VALID, self-attested only: no key or hash of this check came from elsewhere',
+  self_attested: 'VALID, self-attested only: nothing that came from elsewhere vouches for it',
   incomplete: 'INCOMPLETE: a step that matters could not be made',
   invalid: 'INVALID',
 } as const;

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../core/json/strict-json.ts';
 import { call } from '../client.ts';
 import type { Connection } from '../client.ts';
 import { contextOf } from '../context.ts';
+import type { Output, Progress } from '../output.ts';
 import { numberOf } from '../option-values.ts';
 import { PageWalk, WALK_MINUTES_DEFAULT, WALK_MINUTES_MAX } from '../page-walk.ts';
 import { entryLine } from './text.ts';
@@ -54,9 +55,7 @@ export function entriesCommand(declared: Command): void {
       const { output, connection } = contextOf(command);
       const most = mostOf(flags);
       const walk = new PageWalk(numberOf(flags.minutes, '--minutes', 'minutes', WALK_MINUTES_MAX));
-      // Not where entries are drawn as they come: the terminal is theirs.
-      const isDrawn = flags.count === true || !process.stdout.isTTY;
-      const bar = isDrawn ? output.progress('leaves', null) : null;
+      const bar = barOf(flags, output);
       let [count, after] = [0, flags.after ?? null];
       try {
         do {
@@ -79,9 +78,19 @@ export function entriesCommand(declared: Command): void {
       }
       if (flags.count === true)
         output.result({ count, scanned: walk.scanned, after }, String(count));
-      else if (after !== null) output.note(`there may be more: --after ${after}`);
-      else if (count === 0) output.note(`none of ${walk.scanned} entries that were looked at`);
+      else noteEnd(output, after, count, walk.scanned);
     });
+}
+
+/** None where entries are drawn as they come: the terminal is theirs. */
+function barOf({ count }: Flags, output: Output): Progress | null {
+  return count === true || !process.stdout.isTTY ? output.progress('leaves', null) : null;
+}
+
+/** What is said of a search besides what it found. */
+function noteEnd(output: Output, after: string | null, count: number, scanned: number): void {
+  if (after !== null) output.note(`there may be more: --after ${after}`);
+  else if (count === 0) output.note(`none of ${scanned} entries that were looked at`);
 }
 
 /** How many entries are wanted. @throws {@link SteleError} `option_malformed`. */

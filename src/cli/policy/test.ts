@@ -64,6 +64,9 @@ export function policyTestCommand(declared: Command): void {
             : null;
         const other = await noteOtherOpa(output);
         print(output, tests, golden, other, flags.format === 'json' || flags.coverage === true);
+        if (flags.run !== undefined && tests.passed + tests.failed + tests.errors === 0) {
+          throw malformed(`no test has a name that matches ${flags.run}`);
+        }
         const isGood = testsPass(tests) && (golden?.failures.length ?? 0) === 0;
         if (!isGood) process.exitCode = exitCodes.invalid;
       });

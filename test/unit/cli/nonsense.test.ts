@@ -115,6 +115,7 @@ const rows: readonly Row[] = [
   [`policy activate ${BUNDLE} --approval nope`,           ABSENT, 'does not exist'],
   ['policy shadow start nope',                            ABSENT, 'does not exist'],
   ...['check', 'fmt', 'test', 'build', 'bench'].map((name): Row => [`policy ${name} nope`, ABSENT, 'no folder with Rego']),
+  ['policy test rego --run nope',                  USAGE,  'no test has a name that matches'],
   ['policy dev nope',                                     ABSENT, 'does not exist'],
   ['--config nope config',                                USAGE,  'cannot be read'],
   // A word that no command has

@@ -239,7 +239,7 @@ describe('stele policy test', () => {
     const lines = unifiedDiff('f', before!, after!).match(/^[+-] .*$/gm);
     const come = ['+     "/input/event/data/pan",', '+     "/input/event/pan",'];
     expect(new Set(lines)).toEqual(new Set(come));
-    await policy('test', folder, '--accept', '--run', 'none');
+    await policy('test', folder, '--accept', '--run', 'test_labels_are_short');
     expect(noted).toBe('cases: every answer is the wanted one\n');
     await expect(policy('test', folder, '--accept', '--no-golden')).rejects.toMatchObject({
       code: 'option_malformed',
@@ -263,12 +263,12 @@ describe('stele policy test', () => {
 
   test('says when another OPA is on the PATH, and nothing when it is the same', async () => {
     process.env['PATH'] = `${await programNamed('opa', 'echo "Version: 1.5.0"')}:${path}`;
-    const { value } = await json('test', fresh, '--run', 'none');
+    const { value } = await json('test', fresh, '--run', 'test_labels_are_short');
     expect(value.otherOpa).toBe('1.5.0');
-    await policy('test', fresh, '--run', 'none');
+    await policy('test', fresh, '--run', 'test_labels_are_short');
     expect(noted).toMatch(/^note: opa 1\.5\.0 is on the PATH; this is OPA 1\.22\.2.*\n$/);
     process.env['PATH'] = `${await programNamed('opa', 'echo "Version: 1.22.2"')}:${path}`;
-    expect((await json('test', fresh, '--run', 'none')).value.otherOpa).toBeNull();
+    expect((await json('test', fresh, '--run', 'test_labels_are_short')).value.otherOpa).toBeNull();
   });
 });
 
