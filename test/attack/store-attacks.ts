@@ -330,6 +330,16 @@ const locks: readonly Attack[] = [
     act: async (w) => lock(w, await payloadKey(w), { mode: 'governance', until: w.time + DAY }),
     found: ['short_lock'],
   },
+  {
+    name: 'the lock of a payload object made a hundred years long',
+    act: async (w) => {
+      const { mode } = (await w.store.head(await payloadKey(w)))!.retention!;
+      return lock(w, await payloadKey(w), { mode, until: wholeSecond(w.time + 36_500 * DAY) });
+    },
+    found: ['long_lock'],
+    says: 'until 2125',
+    verdict: 'valid',
+  },
 ];
 
 /** A whole store put back to an earlier time, or another in its place. */

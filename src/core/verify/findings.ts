@@ -47,6 +47,7 @@ export const findingList = {
   slot_unreadable: ['warning', 'a batch key holds what is listed and cannot be read'],
   void_mismatch: ['violation', 'the void versions found are not those that the batch commits to'],
   short_lock: ['violation', 'locked for less than declared, or declared for less than required'],
+  long_lock: ['warning', 'records are locked for more than their batch declares'],
   missing_lock: ['violation', 'an object that has to be locked is not'],
   extra_version: ['violation', 'a key that is written once has a second version'],
   delete_marker: ['violation', 'a key that is written once has a delete marker'],

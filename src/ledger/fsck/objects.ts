@@ -5,7 +5,7 @@ import type { Finding, FindingPlace } from '../../core/verify/findings.ts';
 import { sha256 } from '#platform';
 import { StoreUnavailableError } from '../../storage/errors.ts';
 import type { ObjectKeys } from '../../storage/object-keys.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { ObjectStore, Retention } from '../../storage/object-store.ts';
 import { coversRetention, retentionOf } from '../../storage/retention.ts';
 import { oldestObject } from '../log/slot.ts';
 
@@ -82,23 +82,56 @@ export async function confirmBytes(
   throw new StoreUnavailableError(`${key} is not read twice alike`);
 }
 
-/** Whether a version is locked as declared. A lock whose time is over is none of our business any more. */
+/** A lock may end so much later than declared, ms: some stores round to days. What somebody adds is years. */
+const LONG_LOCK_MARGIN_MS = 86_400_000;
+
+/**
+ * Whether a version is locked as declared. What a lock should have been whose time is over is none of our business any
+ * more.
+ * @param isCeiling - More than declared is a finding too: nobody could erase what is in it when its time is over. Legal
+ *   holds are not seen: the port tells retention alone.
+ */
 export async function lockFindings(
   { store, now, locks }: FsckContext,
   object: { readonly key: string; readonly versionId: string },
   declared: DeclaredLock,
   at: FindingPlace,
+  isCeiling = false,
 ): Promise<Finding[]> {
   const wanted = retentionOf(declared);
-  if (!locks || wanted === null || wanted.until <= now) return [];
+  const isDue = wanted !== null && wanted.until > now;
+  const hasCeiling = isCeiling && (wanted !== null || declared.mode === 'none');
+  if (!locks || !(isDue || hasCeiling)) return [];
   const { key, versionId } = object;
   const head = await store.head(key, versionId);
-  if (head === null || coversRetention(head.retention, wanted)) return [];
+  if (head === null) return [];
+  const held = head.retention;
   const place = { ...at, key };
-  const asked = `declared ${wanted.mode} until ${formatTime(wanted.until)}`;
-  if (head.retention === null) return [finding('missing_lock', place, `${asked}, has none`)];
-  const { mode, until } = head.retention;
-  return [finding('short_lock', place, `${asked}, has ${mode} until ${formatTime(until)}`)];
+  if (isDue && !coversRetention(held, wanted)) return [weakLock(held, wanted, place)];
+  const isMore = hasCeiling && held !== null && exceeds(held, wanted, now);
+  return isMore ? [longLock(held, wanted, place)] : [];
+}
+
+function weakLock(held: Retention | null, wanted: Retention, place: FindingPlace): Finding {
+  const asked = `declared ${lockText(wanted)}`;
+  if (held === null) return finding('missing_lock', place, `${asked}, has none`);
+  return finding('short_lock', place, `${asked}, has ${lockText(held)}`);
+}
+
+function longLock(held: Retention, wanted: Retention | null, place: FindingPlace): Finding {
+  const asked = wanted === null ? 'declared without a lock' : `declared ${lockText(wanted)}`;
+  return finding('long_lock', place, `${asked}, has ${lockText(held)}`);
+}
+
+/** Whether a lock that holds is of more than was declared: longer, or such that nobody lifts it where somebody could. */
+function exceeds(held: Retention, wanted: Retention | null, now: number): boolean {
+  if (held.until <= now) return false;
+  if (wanted === null || held.until > wanted.until + LONG_LOCK_MARGIN_MS) return true;
+  return held.mode === 'compliance' && wanted.mode === 'governance';
+}
+
+function lockText({ mode, until }: Retention): string {
+  return `${mode} until ${formatTime(until)}`;
 }
 
 /** Whether bytes hash to what a header says of them. */

@@ -107,7 +107,7 @@ async function readPayload(
     const detail = `oldest is ${object.versionId}, want ${versionId}`;
     findings.push(finding('version_mismatch', at, detail));
   }
-  findings.push(...(await lockFindings(context, { key, versionId }, reference, place)));
+  findings.push(...(await lockFindings(context, { key, versionId }, reference, place, true)));
   const { bytes } = object;
   if (isAsDeclared(context, object, reference)) return { bytes, ended: false, findings };
   await confirmBytes(context.store, key, object);

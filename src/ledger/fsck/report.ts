@@ -53,9 +53,11 @@ export function lockStep(
   if (!locks) return step('locks', 'not_checked', 'genesis says that the store keeps none');
   const count = countOf(findings, ['missing_lock', 'short_lock']);
   if (count > 0) return step('locks', 'fail', `${count} found`);
+  const long = countOf(findings, ['long_lock']);
+  const more = long === 0 ? 'no findings' : `${long} locked for more than declared`;
   return store.kind === 'file'
     ? step('locks', 'not_checked', 'this store keeps no locks; the dates in its files are right')
-    : step('locks', 'pass', `${objectsOf(state)} checked, no findings`);
+    : step('locks', 'pass', `${objectsOf(state)} checked, ${more}`);
 }
 
 function objectsOf({ number }: LogState): string {

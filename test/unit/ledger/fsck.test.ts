@@ -243,6 +243,17 @@ describe('records', () => {
       ]);
     });
 
+    test('are not to be locked', async () => {
+      const image = loose.store.image();
+      const [key] = await loose.payloadKeys();
+      const retention = { mode: 'governance', until: loose.time + DAY } as const;
+      loose.store.setRetention(key!, await loose.versionOf(key!), retention);
+      const { findings } = await loose.check();
+      loose.store.restore(image);
+      expect(findings).toMatchObject([{ code: 'long_lock', severity: 'warning' }]);
+      expect(findings[0]!.detail).toMatch(/^declared without a lock, has governance until 2026/);
+    });
+
     test('may go when the last of them may, or never', async () => {
       const whole = await loose.check();
       expect([codesOf(whole), whole.records]).toEqual([[], 3]);
@@ -436,6 +447,35 @@ describe('locks', () => {
     expect((await world.check()).doesNotEstablish.join()).not.toContain('no lock was seen');
     world.store.setRetention(keys.batch(0), await world.versionOf(keys.batch(0)), null);
     expect(stepOf(await fsck(folder, LEDGER, { now: world.time }), 'locks')).toBe('fail: 1 found');
+  });
+
+  const YEAR = 365 * DAY;
+  test.each([
+    ['as declared', 'governance', 0, 0, []],
+    ['rounded up to the next day', 'governance', DAY, 0, []],
+    ['a year longer', 'governance', YEAR, 0, ['long_lock']],
+    ['a year longer, when their time is over', 'governance', YEAR, DAY, ['long_lock']],
+    ['a year longer, when that is over', 'governance', YEAR, YEAR, []],
+    ['such that nobody lifts them', 'compliance', 0, 0, ['long_lock']],
+    ['such that nobody lifts them, but too short', 'compliance', -1000, 0, ['short_lock']],
+  ] as const)('of records %s', async (_about, mode, longer, over, found) => {
+    const [short] = (await world.payloadKeys()).filter((key) => key.includes('class=short'));
+    const version = await world.versionOf(short!);
+    const { until } = (await world.store.head(short!, version))!.retention!;
+    world.store.setRetention(short!, version, { mode, until: until + longer });
+    const now = over === 0 ? world.time : until + over;
+    const codes = codesOf(await world.check({ now }));
+    expect(codes.filter((code) => code !== 'silent_period')).toEqual(found);
+  });
+
+  test('of records that are longer than declared are said in the step, which passes', async () => {
+    const [key] = await world.payloadKeys();
+    const version = await world.versionOf(key!);
+    const until = world.time + 100 * YEAR;
+    world.store.setRetention(key!, version, { mode: 'compliance', until });
+    const report = await world.check();
+    expect(report.verdict).toBe('valid');
+    expect(stepOf(report, 'locks')).toMatch(/^pass: .* checked, 1 locked for more than declared$/);
   });
 
   test('of a store that keeps none are not looked at, as genesis says', async () => {
