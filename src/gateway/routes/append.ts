@@ -63,7 +63,7 @@ export const appendRoute = writeRoute(
 
 async function appendOne(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
   const event = await readEvent(admitted);
-  await assertObject(event, admitted);
+  if (!OBJECT_START.test(event)) await refuseText(event, admitted);
   const { desk, asker } = admitted;
   const identity = identityOf(asker.caller, 'idempotency-key', key);
   return acceptedAnswer(
@@ -176,7 +176,7 @@ async function resultOf(
   try {
     if (Buffer.byteLength(write.event) > gateway.settings.eventBytesMax)
       throw eventTooLarge(admitted);
-    await assertObject(write.event, admitted);
+    if (!OBJECT_START.test(write.event)) await refuseText(write.event, admitted);
     const accepted = await desk.append(asker, write, ack);
     const at = place === undefined ? '' : `"line":${place.line},`;
     return `{"status":${statusOf(accepted)},${at}${bodyOf(desk.served.name, accepted).slice(1)}`;
@@ -282,9 +282,8 @@ function linesOf(text: string, max: number): { event: string; line: number }[] {
   return lines;
 }
 
-/** An event is a JSON object. The first character tells; only where it does not is the text looked at. */
-async function assertObject(event: string, admitted: Admitted): Promise<void> {
-  if (OBJECT_START.test(event)) return;
+/** An event is a JSON object, as its first character tells; why this one is none, only the text tells. */
+async function refuseText(event: string, admitted: Admitted): Promise<never> {
   await turnFor(admitted, event);
   parseStrictJson(event, admitted.gateway.eventLimits);
   throw new ProblemError('not_object', { pointer: '' });
