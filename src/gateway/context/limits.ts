@@ -14,7 +14,7 @@ export const CLOUDEVENTS_BATCH_MAX = 1_000;
 
 /**
  * Bytes of one CloudEvents batch, after decompression: it is parsed whole on the thread that answers everybody, and a
- * full one takes some 30 ms. NDJSON takes what `bodyBytesMax` says, for its lines are parsed by the policy workers.
+ * full one takes up to 100 ms. NDJSON takes what `bodyBytesMax` says, for its events are parsed by the policy workers.
  */
 export const CLOUDEVENTS_BATCH_BYTES_MAX = 2_097_152;
 
@@ -47,9 +47,6 @@ export const STRANGERS_BUDGET = 1 / 40;
 
 /** Events of one body that are decided together: enough to fill a worker message, few enough to answer while the rest is decided. */
 export const EVENTS_AT_ONCE = 250;
-
-/** What a page of metrics weighs in turns: all of one. */
-export const METRICS_WEIGHT = 65_536;
 
 /** What the answer to a repeated write weighs in turns: its leaf is read and proven. */
 export const REPLAY_WEIGHT = 8_192;

@@ -28,12 +28,6 @@ export class Room {
     this.arriving = new Shares(connectionsMax, 'too many bodies are on their way');
     this.working = new Shares(requestsMax, 'too many requests are in flight');
   }
-
-  /** Bytes of bodies that are held now. */
-  get bodyBytes(): number {
-    const all = SMALL_BODIES_BYTES_IN_FLIGHT_MAX + BODY_BYTES_IN_FLIGHT_MAX;
-    return all - this.small.free - this.large.free;
-  }
 }
 
 /** What one request has of the room, from its admission until it is answered. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Callers } from '../../keys/callers.ts';
 import type { FeedStatus } from '../../policy/bundle/feed.ts';
@@ -26,6 +27,7 @@ export class GatewayMetrics {
   /** Children are kept: looking one up by labels costs more than counting. */
   readonly #observers = new Map<string, Observer>();
   readonly #counters = new Map<string, Incrementer>();
+  #page: Promise<string> | null = null;
 
   constructor(desks: ReadonlyMap<string, Desk>, callers: Pick<Callers, 'files'>, version: string) {
     const registers = [this.registry];
@@ -60,6 +62,20 @@ export class GatewayMetrics {
     registerShadowKinds(desks, registers);
     registerGauges(ALERT_GAUGES, ({ served }) => served.alerts?.status(), to);
     registerRaisedGauge(desks, registers);
+  }
+
+  /** What a scrape reads. Made once for all who ask meanwhile: it takes some ms, and anybody may ask. */
+  async page(): Promise<string> {
+    this.#page ??= this.#made().finally(() => {
+      this.#page = null;
+    });
+    return this.#page;
+  }
+
+  async #made(): Promise<string> {
+    // Everybody who has asked by now is answered by it.
+    await setImmediate();
+    return this.registry.metrics();
   }
 
   /** Counts one answered request. */

@@ -6,9 +6,7 @@ import type { ServedLedger } from '../context/components.ts';
 import type { Gateway } from '../request/gateway.ts';
 import { openRoute } from '../request/pipeline.ts';
 import type { Route } from '../request/pipeline.ts';
-import { METRICS_WEIGHT } from '../context/limits.ts';
 import { ProblemError } from '../context/problem.ts';
-import { STRANGERS } from '../quota/shares.ts';
 import { readyQuerySchema } from '../schema/requests.ts';
 
 const TEXT_TYPE = 'text/plain; charset=utf-8';
@@ -40,10 +38,8 @@ export const healthRoutes: readonly Route[] = [
   }),
   openRoute({ name: 'metrics', method: 'get', path: '/metrics' }, async (gateway) => {
     if (!gateway.settings.metrics) throw new ProblemError('route_unknown');
-    // Anybody may ask, and the answer takes some ms.
-    await gateway.turns.take(STRANGERS.key, METRICS_WEIGHT);
-    const { registry } = gateway.metrics;
-    return { status: 200, type: registry.contentType, body: await registry.metrics() };
+    const { metrics } = gateway;
+    return { status: 200, type: metrics.registry.contentType, body: await metrics.page() };
   }),
 ];
 

@@ -98,7 +98,7 @@ export const idempotencyKeySchema = z
   .regex(new RegExp(`^[!-~]{1,${IDEMPOTENCY_KEY_CHARACTERS_MAX}}$`))
   .meta({
     description:
-      'Names this write: the same key with the same body is answered as the first time, with another body refused. Known for a day, or until its caller has the most of 100,000 newer ones; what comes again later is an entry of its own, which the log marks.',
+      'Names this write: the same key with the same body is answered as the first time, with another body refused. Known for a day, or until there are 100,000 newer ones, of which whoever has most gives way first; what comes again later is an entry of its own, which the log marks.',
   });
 
 /** Longest grace of an activation, milliseconds: a year. The policy may allow less. */

@@ -12,20 +12,17 @@ export interface KnownWrite {
 
 /**
  * What is known of an identity. `reserved`: nothing, and it is now the caller's: append with its `idk`, or `release`
- * it. `known`: answer with the first write (`sameBody`), or refuse as a conflict. `in_flight`: another request holds
- * it; `wait` resolves to what became of that one, or to null when it was released.
+ * it. `known`: answer with the first write (`sameBody`), or refuse as a conflict. `in_flight`: another request holds it.
  */
 export type Reservation =
   | { readonly outcome: 'reserved'; release(): void }
   | { readonly outcome: 'known'; readonly sameBody: boolean; readonly write: KnownWrite }
-  | {
-      readonly outcome: 'in_flight';
-      readonly sameBody: boolean;
-      wait(): Promise<KnownWrite | null>;
-    };
+  | { readonly outcome: 'in_flight'; readonly sameBody: boolean };
 
-/** Whose writes were learnt from the log, which does not say it: the part of all other gateways. */
+/** Whose writes were learnt from the log, which does not say it: of earlier boots, and of other gateways. */
 const LEARNT = '';
+/** Part of the window that is theirs whatever is written here: they may be many. */
+const LEARNT_PART = 3 / 4;
 /** Part of the window that is given up at once where it is full. */
 const SURPLUS = 1 / 1000;
 
@@ -34,23 +31,22 @@ interface Held extends KnownWrite {
   readonly atMs: number;
 }
 
-interface Slot {
+/** A write that is under way. */
+interface Claim {
   readonly idb: string;
   readonly owner: string;
-  readonly settled: Promise<KnownWrite | null>;
-  readonly settle: (write: KnownWrite | null) => void;
 }
 
 /**
  * The identities of recent writes, bounded by number and by age. Whoever has most in it loses its oldest first, so that
- * nobody's repetitions are forgotten for another one's many. It spares a second entry for a repetition; it promises
+ * nobody's repetitions are forgotten for another one's many; what was learnt from the log keeps three quarters. It spares a second entry for a repetition; it promises
  * nothing beyond its window, where repetitions are marked in the log instead.
  */
 export class IdempotencyWindow {
   readonly #known = new Map<string, Held>();
   /** Identities of each owner, oldest first. */
   readonly #owned = new Map<string, Set<string>>();
-  readonly #inFlight = new Map<string, Slot>();
+  readonly #inFlight = new Map<string, Claim>();
   readonly #entriesMax: number;
   readonly #ageMsMax: number;
 
@@ -64,42 +60,35 @@ export class IdempotencyWindow {
     const write = this.#known.get(idk);
     if (write !== undefined) return { outcome: 'known', sameBody: write.idb === idb, write };
     const held = this.#inFlight.get(idk);
-    if (held !== undefined) {
-      return { outcome: 'in_flight', sameBody: held.idb === idb, wait: async () => held.settled };
-    }
-    const slot = newSlot(idb, owner);
-    this.#inFlight.set(idk, slot);
+    if (held !== undefined) return { outcome: 'in_flight', sameBody: held.idb === idb };
+    const claim = { idb, owner };
+    this.#inFlight.set(idk, claim);
     return {
       outcome: 'reserved',
       release: () => {
-        this.#settle(idk, slot, null);
+        // Another one's by now, perhaps.
+        if (this.#inFlight.get(idk) === claim) this.#inFlight.delete(idk);
       },
     };
   }
 
   /** Records a write that is durable, or that was learnt from the log. The first one of an identity stays. */
   record(idk: string, write: KnownWrite, atMs: number): void {
-    const slot = this.#inFlight.get(idk);
-    if (!this.#known.has(idk)) this.#keep(idk, { ...write, atMs, owner: slot?.owner ?? LEARNT });
-    if (slot !== undefined) this.#settle(idk, slot, this.#known.get(idk) ?? null);
+    const owner = this.#inFlight.get(idk)?.owner ?? LEARNT;
+    if (!this.#known.has(idk)) this.#keep(idk, { ...write, atMs, owner });
+    this.#inFlight.delete(idk);
     this.#trim(atMs);
   }
 
   /** Gives an identity back whose write failed. */
   release(idk: string): void {
-    const slot = this.#inFlight.get(idk);
-    if (slot !== undefined) this.#settle(idk, slot, null);
+    this.#inFlight.delete(idk);
   }
 
   /** Lets go of the receipt of a write that is sealed; the identity stays known. */
   seal(idk: string, jti: string, index: number): void {
     const write = this.#known.get(idk);
     if (write?.jti === jti) this.#known.set(idk, { ...write, receipt: null, index });
-  }
-
-  #settle(idk: string, slot: Slot, write: KnownWrite | null): void {
-    if (this.#inFlight.get(idk) === slot) this.#inFlight.delete(idk);
-    slot.settle(write);
   }
 
   #keep(idk: string, write: Held): void {
@@ -133,16 +122,12 @@ export class IdempotencyWindow {
   }
 
   #largest(): ReadonlySet<string> {
+    const learnt = this.#owned.get(LEARNT) ?? new Set();
+    if (learnt.size > this.#entriesMax * LEARNT_PART) return learnt;
     let largest: ReadonlySet<string> = new Set();
-    for (const owned of this.#owned.values()) if (owned.size > largest.size) largest = owned;
+    for (const [owner, owned] of this.#owned) {
+      if (owner !== LEARNT && owned.size > largest.size) largest = owned;
+    }
     return largest;
   }
-}
-
-function newSlot(idb: string, owner: string): Slot {
-  let settle: (write: KnownWrite | null) => void = () => undefined;
-  const settled = new Promise<KnownWrite | null>((resolve) => {
-    settle = resolve;
-  });
-  return { idb, owner, settled, settle };
 }

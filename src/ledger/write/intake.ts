@@ -99,7 +99,7 @@ export class Intake {
       this.#assertTaking(bytes);
       return await this.#issue(drafts, bytes);
     } catch (error) {
-      // A repetition that waits for this write has to know that there is none.
+      // A repetition finds that there was no such write.
       for (const { idk } of drafts) if (idk !== undefined) this.#parts.identities.release(idk);
       throw error;
     }

@@ -46,6 +46,16 @@ describe('a window that is full', () => {
     }
   });
 
+  test('keeps what earlier boots and other gateways wrote, whatever is written here', () => {
+    const { window, write, isKnown } = windowOf(1000);
+    for (let i = 0; i < 700; i += 1) {
+      window.record(`l${i}`, { jti: `${i}`, idb: BODY, receipt: null, index: i }, 0);
+    }
+    for (let i = 0; i < 3000; i += 1) write('alice', `a${i}`);
+    expect(Array.from({ length: 700 }, (_, i) => isKnown(`l${i}`))).not.toContain(false);
+    expect(isKnown('a2999')).toBe(true);
+  });
+
   test('takes what the log tells of other gateways as one owner', () => {
     const { window, write, isKnown } = windowOf(100);
     write('bob', 'mine');
