@@ -2,10 +2,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { encodeBatch } from '../../src/core/log/batch.ts';
 import { planBatch } from '../../src/core/log/batch-plan.ts';
-import { toBase64Url, utf8Bytes } from '../../src/core/platform/bytes.ts';
+import { parseBase64Url, toBase64Url, utf8Bytes, utf8Text } from '../../src/core/platform/bytes.ts';
 import { completePayload, entryBytes, sealJws, signingInput } from '../../src/core/entry/entry.ts';
 import { bootHead } from '../../src/core/log/state.ts';
 import { sha256Base64Url } from '../../src/core/platform/platform.node.ts';
+import type { JwsSigner } from '../../src/core/json/jws.ts';
 import { writerIdOf } from '../../src/ledger/journal/writer-folder.ts';
 import type { MemoryImage } from '../../src/storage/memory-store.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
@@ -445,7 +446,66 @@ describe('two lives of one boot', () => {
     await world.recover();
     await world.check();
   });
+
+  test('that part in the middle, and the signer is away for what has to be issued again: it is when the signer is back', async () => {
+    const world = await TestWorld.create();
+    const store = new FaultyStore(world.store);
+    let left = 0;
+    const refuses = (input: string): boolean => input.includes('"was":') && left-- > 0;
+    const gateway = await world.open({ store, signer: failing(refuses) });
+    await (
+      await gateway.append(1)
+    )[0]!.sealed;
+    await until(() => gateway.ledger.status().backlogEntries === 0);
+    store.plan = onBatches(away());
+    const receipts = await gateway.append(3);
+    await sealAsTwin(world, gateway.folder, gateway.ledger.writer.boot, 2);
+    // More than the attempts at one signature.
+    left = 6;
+    store.plan = () => null;
+    await Promise.all(receipts.map(async ({ sealed }) => sealed));
+    expect(left).toBeLessThanOrEqual(0);
+    await gateway.ledger.close();
+    await world.check(['chain_prev']);
+  });
 });
+
+test('a clock that is set back while the signer is away: writes are taken again when it is back', async () => {
+  const world = await TestWorld.create();
+  let [isAway, refused] = [false, 0];
+  const refuses = (): boolean => {
+    if (isAway) refused += 1;
+    return isAway;
+  };
+  const gateway = await world.open({ signer: failing(refuses) });
+  await (
+    await gateway.append(1)
+  )[0]!.sealed;
+  const { boot } = gateway.ledger.writer;
+  isAway = true;
+  world.offsetMs -= 60_000;
+  await until(() => refused > 3);
+  isAway = false;
+  await until(() => gateway.ledger.status().ready);
+  expect(gateway.ledger.writer.boot).not.toBe(boot);
+  await (
+    await gateway.append(1)
+  )[0]!.sealed;
+  await gateway.ledger.close();
+  await world.check();
+});
+
+/** A signer that fails for some of what it is asked to sign. @param refuses - Asked with the payload as JSON. */
+function failing(refuses: (payload: string) => boolean): (inner: JwsSigner) => JwsSigner {
+  return (inner) => ({
+    ...inner,
+    sign: async (bytes) => {
+      const [, payload = ''] = utf8Text(bytes).split('.');
+      if (refuses(utf8Text(parseBase64Url(payload)))) throw new Error('the signer is busy');
+      return inner.sign(bytes);
+    },
+  });
+}
 
 /** Seals entries under a boot's name as its double would: a process of the same machine image. */
 async function sealAsTwin(world: TestWorld, folder: string, boot: string, count: number) {

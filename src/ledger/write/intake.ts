@@ -10,7 +10,6 @@ import { HaltError, LedgerHaltedError, NotTakenError } from '../context/errors.t
 import type { ClockWatch } from './clock-watch.ts';
 import type { IdempotencyWindow } from './idempotency.ts';
 import type { Learner } from './learn.ts';
-import type { PendingEntry } from '../journal/pending.ts';
 import type { EntryDraft, Receipt } from '../context/receipt.ts';
 import { systemDraft } from './system-entry.ts';
 
@@ -31,6 +30,8 @@ export class Intake {
   #waiting: (() => void)[] = [];
   #open = false;
   #closing = false;
+  /** Whether the boot has its first entry, and what it issues again. */
+  #isBegun = false;
   #halted: unknown = null;
   #inFlightBytes = 0;
   /** The policy whose decisions this writer takes. */
@@ -150,10 +151,11 @@ export class Intake {
 
   /** Between two batches: a boot that has a double, or whose clock was set back, ends, and what can never be sealed as it is, is issued again. */
   async settle(): Promise<void> {
-    const { learner, view } = this.#parts;
+    const { learner } = this.#parts;
     if (this.#halted !== null) return;
-    if (learner.cloned || this.#isClockBehind()) await this.#reboot();
-    else if (learner.suspect) await this.#reissue(learner.stranded(view.state));
+    // A boot whose first entries could not be signed has not begun: nobody else would begin it again.
+    if (!this.#isBegun || learner.cloned || this.#isClockBehind()) await this.#reboot();
+    else if (learner.suspect) await this.#reissueStranded();
     await this.#beat();
   }
 
@@ -184,6 +186,7 @@ export class Intake {
   async #begin(firstSegment: number): Promise<void> {
     const { learner, view } = this.#parts;
     this.#open = false;
+    this.#isBegun = false;
     const lineage = lineageOf(this.#parts, firstSegment);
     const boot = beginBoot(this.#parts, lineage);
     this.#boot = boot;
@@ -192,6 +195,7 @@ export class Intake {
     const [entry] = await boot.issuer.issue([bootDraft(this.#parts, lineage, this.#deciding)]);
     assert(entry?.receipt != null, 'a boot entry has a receipt');
     await reissue(this.#parts, boot, stranded);
+    this.#isBegun = true;
     void entry.receipt.sealed.then(
       () => {
         this.#open = this.#boot === boot;
@@ -230,8 +234,15 @@ export class Intake {
     return true;
   }
 
-  async #reissue(stranded: readonly PendingEntry[]): Promise<void> {
-    if (stranded.length > 0) await reissue(this.#parts, this.boot, stranded);
+  async #reissueStranded(): Promise<void> {
+    const { learner, view } = this.#parts;
+    const stranded = learner.stranded(view.state);
+    try {
+      if (stranded.length > 0) await reissue(this.#parts, this.boot, stranded);
+    } catch (error) {
+      learner.suspectAgain();
+      throw error;
+    }
   }
 
   /**

@@ -65,6 +65,11 @@ export class Learner {
     }
   }
 
+  /** What is stranded could not be issued again: it is to be looked for once more. */
+  suspectAgain(): void {
+    this.#suspect = true;
+  }
+
   /** Pending entries that can never be sealed as they are, in order. */
   stranded(state: LogState): PendingEntry[] {
     this.#suspect = false;
