@@ -8,7 +8,11 @@ import type { StoredRecord } from '../../src/core/record/record.ts';
 import { parseRecord } from '../../src/core/record/record.ts';
 import type { JsonObject } from '../../src/core/json/strict-json.ts';
 import { pageSchema } from '../../src/gateway/schema/answers.ts';
-import { PAGE_ENTRIES_MAX, PAGE_HOP_ENTRIES } from '../../src/gateway/context/limits.ts';
+import {
+  PAGE_ENTRIES_MAX,
+  PAGE_HOP_ENTRIES,
+  PAGE_HOP_ENTRIES_MIN,
+} from '../../src/gateway/context/limits.ts';
 import { PolicyEngine } from '../../src/policy/engine/engine.ts';
 import { openInProcessPool } from '../../src/policy/pool/in-process.ts';
 import type { ReadJob } from '../../src/policy/decide/jobs.ts';
@@ -167,14 +171,14 @@ describe('pages', () => {
     expect(opened.hidden.get('/input/event')).toBeGreaterThan(0);
   });
 
-  test('take one hop to the policy for each 64 leaves, beside the two for the page itself', async () => {
+  test('take a short hop to the policy and then one for each 64 leaves, beside the two for the page itself', async () => {
     hops.length = 0;
     const one = await page(`limit=${PAGE_HOP_ENTRIES}`);
     expect(one.items).toHaveLength(PAGE_HOP_ENTRIES);
-    expect(hops).toEqual([1, PAGE_HOP_ENTRIES, 1]);
+    expect(hops).toEqual([1, PAGE_HOP_ENTRIES_MIN, PAGE_HOP_ENTRIES - PAGE_HOP_ENTRIES_MIN, 1]);
     hops.length = 0;
     const filtered = await pages('where=/input/event/n:eq:89');
-    const rows = Math.ceil(filtered[0]!.size / PAGE_HOP_ENTRIES);
+    const rows = 1 + Math.ceil((filtered[0]!.size - PAGE_HOP_ENTRIES_MIN) / PAGE_HOP_ENTRIES);
     expect(hops).toHaveLength(rows + 2 * filtered.length);
   });
 

@@ -137,6 +137,9 @@ export const PAGE_HOP_ENTRIES = 64;
 /** Fewest leaves of a hop, where a short page wants less: entries that a reader may not see do not fill it. */
 export const PAGE_HOP_ENTRIES_MIN = 16;
 
+/** Characters of entries of a hop, as far as those before it tell: a fifth of a second of opening them. */
+export const PAGE_HOP_CHARACTERS = 1_048_576;
+
 /** Milliseconds after which a page reads no further: its decision must not be stale when it is recorded. */
 export const PAGE_MS = 2_000;
 

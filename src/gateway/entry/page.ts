@@ -19,6 +19,7 @@ import type { OpenEntry } from './view.ts';
 import {
   PAGE_BYTES_MAX,
   PAGE_DISCLOSED_CHARACTERS_MAX,
+  PAGE_HOP_CHARACTERS,
   PAGE_HOP_ENTRIES,
   PAGE_HOP_ENTRIES_MIN,
   PAGE_MS,
@@ -99,6 +100,7 @@ async function takeRow(
   const holds = (payload: EntryPayload): boolean => isWanted(search, payload);
   const found = await ledger.stretch(first, end - first, { isWanted: holds, turn });
   const read = await openAll(found, turn);
+  page.weigh(found);
   const wanted = read.filter((entry) => entry !== null && holds(entry.payload));
   const decided = wanted.length === 0 ? [] : await judge(wanted as OpenEntry[]);
   const outcomes = new Map(wanted.map((entry, i) => [entry, decided[i]]));
@@ -195,6 +197,8 @@ class PageInMaking {
   #bytes = 0;
   #characters = 0;
   #isListFull = false;
+  #rows = 0;
+  #weight = 0;
 
   constructor(search: Search, limit: number) {
     this.#search = search;
@@ -214,7 +218,20 @@ class PageInMaking {
   get hop(): number {
     const left = PAGE_SCANNED_MAX - this.#scanned;
     const wanted = this.#search.isFiltered ? PAGE_HOP_ENTRIES : this.#limit - this.#count;
-    return Math.min(left, PAGE_HOP_ENTRIES, Math.max(wanted, PAGE_HOP_ENTRIES_MIN));
+    return Math.min(left, this.#light, Math.max(wanted, PAGE_HOP_ENTRIES_MIN));
+  }
+
+  /** As many leaves as are read in good time, if they are like those before; a few where nothing is known of them. */
+  get #light(): number {
+    if (this.#rows === 0) return PAGE_HOP_ENTRIES_MIN;
+    const count = Math.floor((PAGE_HOP_CHARACTERS * this.#rows) / (this.#weight + 1));
+    return Math.min(Math.max(count, 1), PAGE_HOP_ENTRIES);
+  }
+
+  /** Takes down what a row weighed, whoever may see it: that says when a page looks at the time, not where it ends. */
+  weigh(found: readonly (FoundEntry | null)[]): void {
+    this.#rows += found.length;
+    for (const entry of found) this.#weight += entry === null ? 0 : weightOf(entry);
   }
 
   /** Takes a leaf. @returns false where it is left for the next page, for want of room. */
