@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { canonicalJson } from '../../src/core/json/canonical-json.ts';
@@ -12,6 +13,7 @@ import { openInProcessPool } from '../../src/policy/pool/in-process.ts';
 import type { AppendOutcome, DecidedAppend } from '../../src/policy/decide/jobs.ts';
 import type { WorkerPoolSettings } from '../../src/policy/pool/settings.ts';
 import type { PreparedPolicy } from '../../src/policy/bundle/prepare.ts';
+import { TURN_CHARACTERS } from '../../src/policy/pool/turns.ts';
 import { openWorkerPool } from '../../src/policy/pool/worker-pool.ts';
 import type { WorkerPool } from '../../src/policy/pool/worker-pool.ts';
 import {
@@ -218,6 +220,19 @@ describe('an engine that cannot answer', () => {
       'engine_overloaded',
     ]);
     expect(pool.counts()).toMatchObject({ overloads: 2, waiting: 0 });
+  });
+
+  test('many that find no room are denied in turns, and the event loop comes round between them', async () => {
+    const pool = await poolOf(hostile, { queueJobs: 1 });
+    const text = 'x'.repeat(TURN_CHARACTERS);
+    const all = Array.from({ length: 20 }, () => ({ ...doing('x'), event: `{"text":"${text}"}` }));
+    let [isOver, rounds] = [false, 0];
+    const outcomes = pool.append(all).finally(() => (isOver = true));
+    for (; !isOver; rounds += 1) await setImmediate();
+    expect((await outcomes).filter((outcome) => decided(outcome).err !== undefined)).toHaveLength(
+      19,
+    );
+    expect(rounds).toBeGreaterThanOrEqual(18);
   });
 
   test('a worker program that does not start is an error at once', async () => {
