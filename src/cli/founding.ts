@@ -15,6 +15,7 @@ import { probeStore } from '../storage/probe.ts';
 import type { Configuration } from './settings/configuration.ts';
 import { exists, homeOf, keyAt, saveStatement } from './open/home.ts';
 import type { Home } from './open/home.ts';
+import { assertOrigin } from './open/own-ledger.ts';
 import { archivePolicy } from '../ledger/log/policy-archive.ts';
 
 /** PCI DSS 10.5.1 asks for twelve months; the margin covers clocks and leap days. */
@@ -38,6 +39,7 @@ export interface Founding {
  *
  * @throws {@link SteleError} `root_key_missing`, `root_key_foreign`, `ledger_secret_missing` when a ledger that is
  *   there cannot be joined from this folder: what belongs to the ledger is never made a second time.
+ *   `configuration_invalid` when the configured origin is not the ledger's, or has a scheme where one is founded.
  */
 export async function foundLedger(
   configuration: Configuration,
@@ -46,6 +48,9 @@ export async function foundLedger(
 ): Promise<Founding> {
   const home = homeOf(configuration);
   const found = await readGenesis(store, configuration.text('ledger'));
+  // Before any key is made: what is refused leaves nothing behind.
+  if (found !== null) assertOrigin(configuration, found);
+  const origin = found?.origin ?? originToFound(configuration);
   const known = found !== null && (await exists(home.writerCertificate));
   const writerKey = await keyAt(home.writerKey);
   const checkpointKey = await keyAt(home.checkpointKey);
@@ -54,7 +59,9 @@ export async function foundLedger(
     if (found !== null) throw missing('ledger_secret_missing', home.ledgerSecret);
     await saveLedgerSecret(home.ledgerSecret, generateLedgerSecret());
   }
-  const genesis = found ?? (await createGenesis(configuration, store, policy.prepared.identity.id));
+  const genesis =
+    found ??
+    (await createGenesis(configuration, store, { origin, policyId: policy.prepared.identity.id }));
   if (genesis.policy?.id === policy.prepared.identity.id) {
     const { id } = policy.prepared.identity;
     const { archive } = policy;
@@ -63,7 +70,7 @@ export async function foundLedger(
   }
   const root = await rootOf(home, genesis);
   const writer = await writerIdOf(home.writer, (bytes) => randomBytes(bytes));
-  const { vkey } = noteSigner(genesis.origin, checkpointKey);
+  const { vkey } = noteSigner(origin, checkpointKey);
   const { gen } = genesis;
   if (root !== null) {
     await saveStatement(
@@ -97,10 +104,20 @@ function missing(code: string, path: string): SteleError {
   return new SteleError(code, message, { disposition: 'fix-configuration' });
 }
 
+/** The origin of a ledger that is not there yet: c2sp.org/tlog-checkpoint wants a URL without its scheme. */
+function originToFound(configuration: Configuration): string {
+  const origin = configuration.optionalText('origin');
+  if (origin === null) return `stele.invalid/log/${configuration.text('ledger')}`;
+  const [scheme, rest] = origin.split('://');
+  if (rest === undefined) return origin;
+  const message = `origin is ${origin}, want a URL without its scheme (${scheme}://): it is fixed for ever once the ledger is founded`;
+  throw new SteleError('configuration_invalid', message, { disposition: 'fix-configuration' });
+}
+
 async function createGenesis(
   configuration: Configuration,
   store: ObjectStore,
-  policyId: string,
+  { origin, policyId }: { readonly origin: string; readonly policyId: string },
 ): Promise<Genesis> {
   const ledger = configuration.text('ledger');
   const root = jwsSigner(await keyAt(homeOf(configuration).rootKey));
@@ -110,7 +127,7 @@ async function createGenesis(
     clock: () => Date.now(),
   });
   const draft: GenesisDraft = {
-    origin: configuration.optionalText('origin') ?? `stele.invalid/log/${ledger}`,
+    origin,
     roots: { threshold: 1, keys: [root.jwk], next: [] },
     classes: {
       standard: { mode: 'compliance', days: STANDARD_DAYS, erasable: false, ground: null },

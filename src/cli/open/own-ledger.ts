@@ -30,7 +30,7 @@ export interface OwnLedgerParts {
  * Genesis of the configured ledger: of the store, or of this gateway's folder while the store is away.
  *
  * @throws {@link SteleError} `not_initialised`: `serve` never founds a ledger. `store_unavailable` when the store is away
- *   and the folder has none.
+ *   and the folder has none. `configuration_invalid` when the ledger has another origin than the one configured.
  */
 export async function genesisToServe(
   configuration: Configuration,
@@ -41,9 +41,24 @@ export async function genesisToServe(
   const known = await knownGenesis(store, { ledger, folder }).catch((error: unknown) => {
     throw error instanceof StoreUnavailableError ? neverStarted(error) : error;
   });
-  if (known !== null) return known;
+  if (known !== null) {
+    assertOrigin(configuration, known.genesis);
+    return known;
+  }
   const message = `there is no ledger ${ledger} in this store: run \`stele init\` first`;
   throw new SteleError('not_initialised', message, { disposition: 'fix-configuration' });
+}
+
+/**
+ * Holds a configured origin against the one that genesis fixed: an operator who sets it believes that it holds.
+ *
+ * @throws {@link SteleError} `configuration_invalid` when it is set and differs.
+ */
+export function assertOrigin(configuration: Configuration, { origin }: Genesis): void {
+  const wanted = configuration.optionalText('origin');
+  if (wanted === null || wanted === origin) return;
+  const message = `origin is ${wanted}, and ledger ${configuration.text('ledger')} was founded as ${origin}, which is fixed for ever: set that or none, or found another ledger`;
+  throw new SteleError('configuration_invalid', message, { disposition: 'fix-configuration' });
 }
 
 function neverStarted(cause: StoreUnavailableError): StoreUnavailableError {

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { resolveConfiguration } from '../../../src/cli/settings/configuration.ts';
 import { foundLedger } from '../../../src/cli/founding.ts';
-import { homeOf } from '../../../src/cli/open/home.ts';
+import { exitCodeOf, exitCodes } from '../../../src/cli/exit.ts';
+import { exists, homeOf } from '../../../src/cli/open/home.ts';
+import { genesisToServe } from '../../../src/cli/open/own-ledger.ts';
+import { readGenesis } from '../../../src/ledger/log/init.ts';
 import { addCaller } from '../../../src/cli/key/keygen.ts';
 import { openPolicy } from '../../../src/cli/open/policy.ts';
 import { generateApiKey } from '../../../src/keys/api-keys.ts';
@@ -19,8 +22,8 @@ beforeEach(async () => {
 });
 afterEach(async () => rm(folder, { recursive: true }));
 
-function configurationOf(name: string) {
-  return resolveConfiguration({ flags: { data: join(folder, name) }, environment: {} });
+function configurationOf(name: string, flags: Readonly<Record<string, string>> = {}) {
+  return resolveConfiguration({ flags: { data: join(folder, name), ...flags }, environment: {} });
 }
 
 describe('a ledger is founded once', () => {
@@ -56,6 +59,53 @@ describe('a ledger is founded once', () => {
     await rm(b.rootKey);
     await rm(b.writerCertificate);
     await expect(join()).rejects.toMatchObject({ code: 'root_key_missing' });
+  });
+});
+
+describe('the origin of a ledger is fixed for ever', () => {
+  const ORIGIN = 'audit.example/log';
+
+  test.each([
+    ['another origin', 'other.example/log'],
+    ['the origin with a scheme', `https://${ORIGIN}`],
+  ])('%s is refused by init and by serve, and leaves no key', async (_what, origin) => {
+    const bucket = store();
+    const founded = await foundLedger(configurationOf('a', { origin: ORIGIN }), bucket, POLICY);
+    expect(founded.genesis.origin).toBe(ORIGIN);
+    const refusal = { code: 'configuration_invalid', message: expect.stringContaining(ORIGIN) };
+    const joining = configurationOf('b', { origin });
+    for (const wrong of [configurationOf('a', { origin }), joining]) {
+      const refused = await foundLedger(wrong, bucket, POLICY).catch((error: unknown) => error);
+      expect(refused).toMatchObject(refusal);
+      expect(exitCodeOf(refused)).toBe(exitCodes.usage);
+      await expect(genesisToServe(wrong, bucket)).rejects.toMatchObject(refusal);
+    }
+    expect(await exists(homeOf(joining).folder)).toBe(false);
+  });
+
+  test.each([
+    ['its own origin', { origin: ORIGIN }],
+    ['none', {}],
+  ])('%s is taken by init and by serve', async (_what, flags) => {
+    const bucket = store();
+    await foundLedger(configurationOf('a', { origin: ORIGIN }), bucket, POLICY);
+    const again = await foundLedger(configurationOf('a', flags), bucket, POLICY);
+    expect(again).toMatchObject({ created: false, known: true, genesis: { origin: ORIGIN } });
+    const { genesis } = await genesisToServe(configurationOf('a', flags), bucket);
+    expect(genesis.origin).toBe(ORIGIN);
+  });
+
+  test('nothing is founded under an origin with a scheme', async () => {
+    const bucket = store();
+    const wrong = configurationOf('a', { origin: `https://${ORIGIN}` });
+    const refused = await foundLedger(wrong, bucket, POLICY).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: 'configuration_invalid',
+      message: expect.stringContaining('without its scheme'),
+    });
+    expect(exitCodeOf(refused)).toBe(exitCodes.usage);
+    expect(await readGenesis(bucket, 'demo')).toBeNull();
+    expect(await exists(homeOf(wrong).folder)).toBe(false);
   });
 });
 
