@@ -126,7 +126,7 @@ const fixInput = rows({
   activation_lost:           [409, 'Another change of policy came first', 'See what is in charge now, and have the change approved again.'],
   bundle_refused:            [422, 'The bundle may not decide', 'See detail; the policy before stays in charge.'],
   policy_without_admin:      [422, 'The bundle has no entrypoint stele/admin, so nothing could follow on it', 'Add one.'],
-  idempotency_conflict:      [422, 'The Idempotency-Key was used for another body', 'Use a new key for a new event.'],
+  idempotency_conflict:      [422, 'The Idempotency-Key, or the source and id of the CloudEvent, named another event before', 'Give a new event a new key, or a new id.'],
 }, 'not-durable', false);
 
 // prettier-ignore
