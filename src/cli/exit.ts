@@ -32,6 +32,9 @@ const absent = new Set([
   'policy_unknown',
 ]);
 
+/** Files that the configuration names: what stands in them is part of it. */
+const misconfigured = new Set(['api_key_file_malformed', 'jwks_malformed', 'key_file_malformed']);
+
 /** What was typed makes no request that a gateway could read: nothing was asked, so nothing was refused. */
 const mistyped = new Set(['bad_parameter', 'bad_path', 'cursor_invalid', 'url_too_long']);
 
@@ -39,9 +42,8 @@ const mistyped = new Set(['bad_parameter', 'bad_path', 'cursor_invalid', 'url_to
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof SteleError)) return exitCodes.invalid;
   if (absent.has(error.code)) return exitCodes.incomplete;
-  if (error.disposition === 'fix-configuration' || mistyped.has(error.code)) {
-    return exitCodes.usage;
-  }
+  const isConfigured = error.disposition === 'fix-configuration' || misconfigured.has(error.code);
+  if (isConfigured || mistyped.has(error.code)) return exitCodes.usage;
   return error.disposition === 'retry' || error.disposition === 'reload'
     ? exitCodes.incomplete
     : exitCodes.invalid;

@@ -127,7 +127,7 @@ async function appendBatch(admitted: Admitted, ack: Ack, key: string | null): Pr
 }
 
 async function appendLines(admitted: Admitted, ack: Ack, key: string | null): Promise<Answer> {
-  // Not where they may be repetitions, which are no new entries. To a stranger's nobody holds on.
+  // Not where they may be repetitions, which are no new entries; of strangers, who share one name, none is waited for.
   if (key === null || admitted.asker.caller === ANONYMOUS)
     admitted.desk.assertBudget(admitted.asker);
   const text = await readUpTo(admitted, admitted.gateway.settings.bodyBytesMax);

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { explain } from '../../../src/cli/explain.ts';
 import { createProgram } from '../../../src/cli/program.ts';
-import { SteleError } from '../../../src/core/errors.ts';
+import { MalformedError, SteleError } from '../../../src/core/errors.ts';
 
 let said = '';
 let printed = '';
@@ -83,6 +83,12 @@ const system = (facts: Partial<NodeJS.ErrnoException> & { port?: number }): Erro
 
 describe('what is told of other failures', () => {
   test.each([
+    [
+      new MalformedError('keys.yaml: not YAML, line 3', 'api_key_file_malformed'),
+      2,
+      'api_key_file_malformed',
+      'keys.yaml: not YAML, line 3',
+    ],
     [system({ code: 'ENOENT', path: '/no.json' }), 3, 'file_missing', '/no.json does not exist'],
     [
       system({ code: 'ENOENT', path: '/no/where/x' }),
